@@ -1,0 +1,115 @@
+"""Progress on the screen: a live bar in a terminal, a plain line now and then in a log."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TextIO
+
+Advance = Callable[[int, Mapping[str, Any]], None]  # updates made, name -> scalar
+
+
+def clock(seconds: float) -> str:
+    """Hours, minutes and seconds as h:mm:ss or m:ss."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def readings(metrics: Mapping[str, Any]) -> str:
+    """Metrics as `name value`, four digits each."""
+    return "  ".join(f"{name} {float(value):.4g}" for name, value in metrics.items())
+
+
+def plain_line(description: str, step: int, total: int, rate: float, metrics: Mapping[str, Any]) -> str:
+    """`vae  1200/5000  24%  350.0 steps/s  eta 0:11  loss 102.3`; no eta before a rate is known."""
+    share = f"{100 * step // max(total, 1)}%"
+    speed = [f"{rate:,.1f} steps/s", f"eta {clock((total - step) / rate)}"] if rate > 0 else []
+    return "  ".join([description, f"{step}/{total}", share, *speed, readings(metrics)]).rstrip()
+
+
+def rater(start: int, now: Callable[[], float]) -> Callable[[int], float]:
+    """step -> updates per second since the first report: what came before it was mostly compilation."""
+    began = now()
+    first: list[tuple[int, float]] = []
+
+    def rate(step: int) -> float:
+        moment = now()
+        if not first:
+            first.append((step, moment))
+            return (step - start) / max(moment - began, 1e-9)
+        step_then, then = first[0]
+        return (step - step_then) / max(moment - then, 1e-9)
+
+    return rate
+
+
+@contextlib.contextmanager
+def bar(
+    total: int,
+    description: str = "training",
+    start: int = 0,
+    stream: TextIO | None = None,
+    pause: float = 10.0,
+    now: Callable[[], float] = time.monotonic,
+) -> Iterator[Advance]:
+    """`with bar(5000, "vae") as advance: advance(step, metrics)`; `start` is where a resumed run begins.
+
+    Writes to `stream`, stderr by default. Where that is no terminal: at most one line every `pause` seconds,
+    and always the last one.
+    """
+    stream = stream or sys.stderr
+    draw = _live if stream.isatty() else _plain
+    with draw(total, description, start, stream, pause, now) as advance:
+        yield advance
+
+
+@contextlib.contextmanager
+def _plain(total, description, start, stream, pause, now):
+    rate = rater(start, now)
+    printed, waiting = now(), ""
+
+    def advance(step, metrics):
+        nonlocal printed, waiting
+        waiting = plain_line(description, step, total, rate(step), metrics)
+        if now() - printed >= pause:
+            printed = now()
+            flush()
+
+    def flush():
+        nonlocal waiting
+        if waiting:
+            print(waiting, file=stream, flush=True)
+        waiting = ""
+
+    try:
+        yield advance
+    finally:
+        flush()
+
+
+@contextlib.contextmanager
+def _live(total, description, start, stream, pause, now):
+    from rich import progress
+    from rich.console import Console
+    from rich.table import Column
+
+    rate = rater(start, now)
+    clipped = Column(no_wrap=True, overflow="ellipsis")
+    columns = (  # without markup: a name such as [B] is only a name
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(bar_width=24),
+        progress.TaskProgressColumn(),
+        progress.TextColumn("{task.completed}/{task.total}", markup=False),
+        progress.TextColumn("{task.fields[left]}", markup=False),
+        progress.TextColumn("{task.fields[metrics]}", markup=False, table_column=clipped),
+    )
+    with progress.Progress(*columns, console=Console(file=stream)) as live:
+        task = live.add_task(description, total=total, completed=start, left="", metrics="")
+
+        def advance(step, metrics):
+            speed = rate(step)
+            left = f"{speed:,.1f} steps/s  eta {clock((total - step) / speed)}" if speed > 0 else ""
+            live.update(task, completed=step, left=left, metrics=readings(metrics))
+
+        yield advance

@@ -1,0 +1,136 @@
+"""Checkpoints: Orbax writes the arrays, a sha256 manifest written last says that they are whole.
+
+Orbax is atomic but restores flipped bytes without noticing, so nothing is restored before every file's hash was
+compared. A checkpoint is written beside the others under a temporary name and renamed when it is complete.
+
+Writing is synchronous: a donated State must be copied off the device before the next chunk anyway, and the rest takes
+0.02 s for 10 MB.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from jaxgen.core.types import Refused
+
+MANIFEST = "manifest.sha256"
+
+
+class Saved(NamedTuple):
+    """A restored checkpoint."""
+
+    path: Path
+    stage: int
+    step: int
+    tree: Any
+    meta: dict[str, Any]
+
+
+def save(directory: Path, stage: int, step: int, tree: Any, meta: dict[str, Any], keep: int = 3) -> Path:
+    """Writes `tree` (arrays and typed PRNG keys) and `meta` (JSON) and drops all but the newest `keep` checkpoints.
+
+    Returns the checkpoint's path. Raises Refused where the disk is full or not writable; what stood there stays.
+    """
+    import orbax.checkpoint as ocp  # slow to import: not before the first checkpoint
+
+    directory = Path(directory).absolute()
+    target = directory / f"{stage:02d}-{step:08d}"
+    part = directory / f".part-{target.name}"
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        (part / "meta.json").write_text(json.dumps({**meta, "stage": stage, "step": step}, sort_keys=True))
+        with ocp.StandardCheckpointer() as checkpointer:
+            checkpointer.save(part / "tree", tree)
+        lines = "".join(f"{_digest(part / name)}  {name}\n" for name in _files(part))
+        (part / MANIFEST).write_text(lines + hashlib.sha256(lines.encode()).hexdigest() + "\n")
+        _sync(part)
+        if target.exists():  # damaged, or it would have been resumed from
+            shutil.rmtree(target)
+        part.rename(target)
+        _sync(directory)
+    except Exception as error:  # tensorstore raises its own kinds for a full disk
+        shutil.rmtree(part, ignore_errors=True)
+        reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
+        raise Refused(f"cannot write the checkpoint {target}: {reason}") from error
+    for old in candidates(directory)[keep:]:
+        shutil.rmtree(old, ignore_errors=True)
+    return target
+
+
+def candidates(directory: Path) -> list[Path]:
+    """The checkpoints that stand in a directory, newest first, whether intact or not."""
+    return sorted((p for p in Path(directory).glob("[0-9][0-9]-*") if p.is_dir()), reverse=True)
+
+
+def damage(path: Path) -> str:
+    """What is wrong with a checkpoint, in a few words; empty where every file is as it was written."""
+    try:
+        *lines, seal = (path / MANIFEST).read_bytes().decode().splitlines(keepends=True)
+        body = "".join(lines)
+        if seal != hashlib.sha256(body.encode()).hexdigest() + "\n" or not lines:
+            return f"{MANIFEST} is damaged"
+    except (OSError, ValueError):
+        return f"{MANIFEST} is missing or damaged"
+    for line in lines:
+        digest, name = line.rstrip("\n").split("  ", 1)
+        try:
+            if _digest(path / name) != digest:
+                return f"{name} is damaged"
+        except OSError:
+            return f"{name} is missing"
+    return ""
+
+
+def restore(
+    directory: Path, template: Callable[[int], Any], warn: Callable[[str], None] = lambda message: None
+) -> Saved | None:
+    """The newest intact checkpoint, or None where there is none at all.
+
+    `template(stage)` gives the shapes of what was saved in that stage, as `jax.eval_shape` does. Damaged checkpoints are
+    passed over and named to `warn`. Raises Refused where checkpoints exist and none is intact.
+    """
+    found = candidates(directory)
+    for path in found:
+        if reason := damage(path):
+            warn(f"checkpoint {path} is not used: {reason}")
+            continue
+        meta = json.loads((path / "meta.json").read_text())
+        return Saved(path, meta["stage"], meta["step"], _read(path, template(meta["stage"])), meta)
+    if found:
+        raise Refused(f"none of the {len(found)} checkpoints in {directory} is intact; delete it to start afresh")
+    return None
+
+
+def _read(path: Path, template: Any) -> Any:
+    import orbax.checkpoint as ocp
+
+    here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    template = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=here), template)
+    with ocp.StandardCheckpointer() as checkpointer:
+        return checkpointer.restore((path / "tree").absolute(), template)
+
+
+def _files(path: Path) -> list[str]:
+    return sorted(str(file.relative_to(path)) for file in path.rglob("*") if file.is_file())
+
+
+def _digest(file: Path) -> str:
+    with open(file, "rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    """Makes everything below `path` survive a power cut, before the rename that declares it whole."""
+    for place in [*path.rglob("*"), path] if path.name.startswith(".part") else [path]:
+        descriptor = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,148 @@
+"""The one training loop: Python outside, a donated scan of K steps inside.
+
+Chunks end at multiples of K from a stage's step 0 and at the stage's end, so an interrupted run that goes on from a
+checkpoint executes the same compiled programs on the same arrays, and reaches the same bytes.
+"""
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxgen.core.progress import Policy, Progress, adapt, begin_progress, best_state
+from jaxgen.core.types import Fold, Metrics, Source, Stage, State, Sweep
+
+
+class Event(NamedTuple):
+    """What the loop knows between two chunks. The next chunk takes over `state`'s buffers: copy what you keep."""
+
+    stage: int
+    step: int  # updates made in this stage
+    state: State
+    progress: Progress
+    train: dict[str, float]  # means over the chunk
+    valid: dict[str, float]  # empty where this chunk was not followed by an evaluation
+    finite: bool  # whether parameters and metrics are
+    done: bool  # whether the stage is over
+
+
+@functools.partial(jax.jit, static_argnames=("step", "take", "length"), donate_argnames="state")
+def chunk(
+    step: Callable, take: Callable, state: State, arrays: Any, rows: Any, length: int, key: jax.Array
+) -> tuple[State, Metrics, jax.Array]:
+    """`length` updates from wherever `state` stands.
+
+    Batches are `take(arrays, key, n)`, or `take(row n, key, n)` where `rows` [length, ...] were read on the host.
+    Returns the State, the metrics' means, and whether parameters and metrics are all finite.
+    """
+
+    def body(state, row):
+        return step(state, take(arrays if row is None else row, key, state.step))
+
+    state, metrics = jax.lax.scan(body, state, rows, length=length)
+    metrics = jax.tree.map(lambda m: jnp.mean(m.astype(jnp.float32), axis=0), metrics)
+    return state, metrics, all_finite((state.params, metrics))
+
+
+def all_finite(tree: Any) -> jax.Array:
+    """[] bool, over the floating leaves of a pytree."""
+    floating = [a for a in jax.tree.leaves(tree) if jnp.issubdtype(a.dtype, jnp.floating)]
+    return jnp.stack([jnp.isfinite(a).all() for a in floating]).all() if floating else jnp.ones((), bool)
+
+
+@functools.partial(jax.jit, static_argnames=("start", "add", "finish", "take", "batches"))
+def _evaluate(start, add, finish, take, batches, state, arrays, key):
+    def body(tally, n):
+        batch, mask = take(arrays, n)
+        return add(state, jax.random.fold_in(key, n), tally, batch, mask), None
+
+    tally, _ = jax.lax.scan(body, start(), jnp.arange(batches))
+    return finish(tally)
+
+
+def evaluate(fold: Fold, state: State, sweep: Sweep, key: jax.Array) -> dict[str, float]:
+    """Metrics over a whole split, in the order of the fold's definitions (a compiled function sorts a dict's keys)."""
+    metrics = _evaluate(
+        fold.start, fold.add, fold.finish, sweep.take, sweep.batches, state, sweep.arrays, key
+    )
+    return {name: float(metrics[name]) for name in fold.definitions}
+
+
+def objective(fold: Fold, metrics: dict[str, float]) -> float:
+    """The fold's first metric, its sign turned so that lower is better."""
+    value = metrics[next(iter(fold.definitions))]
+    return value if fold.better == "lower" else -value
+
+
+def train(
+    stages: Sequence[Stage],
+    key: jax.Array,
+    every: int,
+    eval_every: int = 0,
+    policy: Policy | None = None,
+    resume: tuple[int, State, Progress] | None = None,
+    sharding: jax.sharding.Sharding | None = None,
+) -> Iterator[Event]:
+    """Runs the stages in chunks of `every` updates and yields an Event after each; stop by leaving the iteration.
+
+    Evaluates after the chunk that reaches a multiple of `eval_every` updates, and at a stage's end (0: only there),
+    always with the same key, so that the curve shows the parameters and not the draws.
+    `resume` is (stage, State, Progress) of a checkpoint, `sharding` where State and arrays live.
+    """
+    policy = policy or Policy()
+    first, state, progress = resume or (0, None, None)
+    adapted = jax.jit(adapt, static_argnums=0, donate_argnums=(1, 3))
+    for number in range(first, len(stages)):
+        stage = stages[number]
+        init_key, data_key, eval_key = jax.random.split(jax.random.fold_in(key, number), 3)
+        if resume is None or number > first:
+            previous = state if progress is None else best_state(progress, state)
+            fresh = stage.adopt is None  # jitted, because op by op the initialisers compile one by one
+            state = jax.jit(stage.technique.init)(init_key) if fresh else jax.jit(stage.adopt)(previous, init_key)
+            progress = begin_progress(policy, state)
+        state, progress, arrays = place((state, progress, stage.source.arrays), sharding)
+        done = int(state.step)
+        rows = _read(stage.source, data_key, done, _length(done, every, stage.steps))
+        while done < stage.steps and not bool(progress.stop):
+            length = _length(done, every, stage.steps)
+            state, metrics, finite = chunk(
+                stage.technique.step, stage.source.take, state, arrays, rows, length, data_key
+            )
+            done += length
+            # The device works on this chunk while the host reads the next one.
+            rows = _read(stage.source, data_key, done, _length(done, every, stage.steps))
+            valid: dict[str, float] = {}
+            crossed = eval_every and done // eval_every > (done - length) // eval_every
+            if stage.valid is not None and (crossed or done == stage.steps):
+                valid = evaluate(stage.technique.evaluate, state, stage.valid, eval_key)
+                value = jnp.float32(objective(stage.technique.evaluate, valid))
+                progress, state = adapted(policy, progress, value, state)
+            over = done == stage.steps or bool(progress.stop)
+            means = {name: float(value) for name, value in metrics.items()}
+            yield Event(number, done, state, progress, means, valid, bool(finite), over)
+
+
+def _length(done: int, every: int, steps: int) -> int:
+    """Updates to the next multiple of `every` or to the stage's end."""
+    return min(every - done % every, steps - done)
+
+
+def _read(source: Source, key: jax.Array, first: int, length: int) -> Any:
+    """The batches of one chunk, where they are read on the host; None where they are taken on the device."""
+    return source.fetch(key, first, length) if source.fetch and length > 0 else None
+
+
+def place(tree: Any, sharding: jax.sharding.Sharding | None) -> Any:
+    """The pytree on the given devices; where it is, if `sharding` is None."""
+    return tree if sharding is None else jax.device_put(tree, sharding)
+
+
+def spread(source: Any, sharding: jax.sharding.Sharding) -> Any:
+    """A Source or Sweep with every leaf of its batches split along the leading axis, as `sharding` says."""
+
+    def take(*where):
+        return jax.lax.with_sharding_constraint(source.take(*where), sharding)
+
+    return source._replace(take=take)

@@ -1,0 +1,104 @@
+"""What a run has learnt about itself: the best evaluation so far, patience, cuts of the learning rate.
+
+A small pytree beside the State: it is checkpointed with it, and vmapped over trials. An *objective* here is the
+first metric of the technique's Fold, its sign turned so that lower is better.
+"""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxgen.core.types import State
+
+
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    """When to stop and when to cut the learning rate; both count evaluations."""
+
+    patience: int = 0  # evaluations without a new best before stopping; 0 never stops
+    plateau: int = 0  # evaluations without a new best, or since the last cut, before a cut; 0 never cuts
+    factor: float = 0.5  # what a cut multiplies the learning rate by
+    min_delta: float = 0.0  # how much lower than the best an objective must be to count as a new best
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the best parameters are kept: early stopping is meant to return to them."""
+        return self.patience > 0
+
+
+class Progress(NamedTuple):
+    """Of the current stage."""
+
+    best: jax.Array  # [] float32, lowest objective seen; inf before the first evaluation
+    best_step: jax.Array  # [] int32, the step it was seen at
+    waited: jax.Array  # [] int32, evaluations since the best
+    stalled: jax.Array  # [] int32, evaluations since the best or the last cut
+    scale: jax.Array  # [] float32, product of the cuts so far
+    stop: jax.Array  # [] bool
+    kept: Any = ()  # (params, carry) at the best, or () where the policy keeps none
+
+
+def begin_progress(policy: Policy, state: State) -> Progress:
+    """Before any evaluation. The kept parameters are copies: the loop donates the State's own."""
+    kept = jax.tree.map(jnp.copy, (state.params, state.carry)) if policy.keeps else ()
+    # Each count its own array: one buffer cannot be donated twice.
+    best_step, waited, stalled = (jnp.zeros((), jnp.int32) for _ in range(3))
+    best = jnp.full((), jnp.inf, jnp.float32)
+    return Progress(best, best_step, waited, stalled, jnp.ones((), jnp.float32), jnp.zeros((), bool), kept)
+
+
+def adapt(
+    policy: Policy, progress: Progress, objective: jax.Array, state: State
+) -> tuple[Progress, State]:
+    """One evaluation later: the new Progress, and the State with its learning rates cut where the plateau says so.
+
+    objective is [] float32, lower is better; NaN never counts as a new best.
+    """
+    improved = objective < progress.best - policy.min_delta
+    waited = jnp.where(improved, 0, progress.waited + 1)
+    stalled = jnp.where(improved, 0, progress.stalled + 1)
+    cut = (stalled >= policy.plateau) if policy.plateau else jnp.zeros((), bool)
+    factor = jnp.where(cut, policy.factor, 1.0).astype(jnp.float32)
+    kept = progress.kept
+    if policy.keeps:
+        kept = jax.tree.map(lambda new, old: pick(improved, new, old), (state.params, state.carry), kept)
+    progress = Progress(
+        best=jnp.where(improved, objective, progress.best),
+        best_step=jnp.where(improved, state.step, progress.best_step),
+        waited=waited,
+        stalled=jnp.where(cut, 0, stalled),
+        scale=progress.scale * factor,
+        stop=(waited >= policy.patience) if policy.patience else progress.stop,
+        kept=kept,
+    )
+    return progress, (scale_rates(state, factor) if policy.plateau else state)
+
+
+def pick(condition: jax.Array, new: jax.Array, old: jax.Array) -> jax.Array:
+    """One of two leaves; PRNG keys, which `where` of raw bits would lose the type of, included."""
+    return jax.lax.select(jnp.broadcast_to(condition, jnp.shape(new)), jnp.asarray(new), jnp.asarray(old))
+
+
+def scale_rates(state: State, factor: jax.Array) -> State:
+    """The State with every learning rate (each leaf named `rate` in the optimiser's state) multiplied by `factor`."""
+
+    def scaled(path, leaf):
+        return leaf * factor if path and getattr(path[-1], "name", None) == "rate" else leaf
+
+    return state._replace(opt=jax.tree_util.tree_map_with_path(scaled, state.opt))
+
+
+def rates(opt: Any) -> list[jax.Array]:
+    """The learning rates that stand in an optimiser's state."""
+    return [rate for _, rate in optax.tree_utils.tree_get_all_with_path(opt, "rate")]
+
+
+def best_state(progress: Progress, state: State) -> State:
+    """The State with the best parameters seen, where they were kept; as it is otherwise."""
+    if not progress.kept:
+        return state
+    params, carry = progress.kept
+    return state._replace(params=params, carry=carry)

@@ -1,0 +1,183 @@
+"""A run's written record: metrics.jsonl, TensorBoard events and summary.json.
+
+metrics.jsonl has one line per log event, `valid` only where there was an evaluation:
+`{"stage": 0, "step": 100, "train": {}, "valid": {}, "timing": {"seconds": 1.2, "steps_per_second": 83.1}}`.
+Keys have this order and metrics are sorted, so that the file of a resumed run is byte for byte that of an
+uninterrupted one, `timing` aside. Floats are written in full: float32 values survive.
+JSON knows no NaN and no infinity: both are written as null and read back as NaN.
+"""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxgen.core.files import write_whole
+from jaxgen.core.types import Refused
+
+Row = Mapping[str, Any]  # one line of metrics.jsonl
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
+
+
+class Events(NamedTuple):
+    """TensorBoard's event file, or nothing at all."""
+
+    write: Callable[[int, Mapping[str, Any]], None]  # step, name -> scalar; on disk about a second later
+    close: Callable[[], None]
+
+
+def number(value) -> float | None:
+    """A scalar (Python, numpy or JAX) as JSON has it: what is not finite becomes None."""
+    value = float(value)
+    return value if math.isfinite(value) else None
+
+
+def to_line(row: Row) -> bytes:
+    """A row of metrics.jsonl. Raises ValueError for keys other than stage, step, train, valid and timing."""
+    if unknown := sorted(row.keys() - {"stage", "step", "train", "valid", "timing"}):
+        raise ValueError(f"metrics.jsonl has no place for {', '.join(unknown)}")
+    line: dict[str, Any] = {"stage": int(row["stage"]), "step": int(row["step"])}
+    for group in ("train", "valid"):
+        if row.get(group):
+            line[group] = {name: number(row[group][name]) for name in sorted(row[group])}
+    line["timing"] = {name: number(row["timing"][name]) for name in ("seconds", "steps_per_second")}
+    return json.dumps(line, allow_nan=False).encode() + b"\n"
+
+
+def to_row(line: bytes) -> dict | None:
+    """The row of one line, or None for a torn one."""
+    try:
+        row = json.loads(line)
+        row["stage"], row["step"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    for group in row.keys() & {"train", "valid", "timing"}:
+        row[group] = {name: math.nan if value is None else value for name, value in row[group].items()}
+    return row
+
+
+def append(path: str | os.PathLike, row: Row) -> None:
+    """Adds one whole line and hands it to the system at once: SIGKILL cannot lose or tear it."""
+    line = to_line(row)
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    try:
+        while line:  # one write; a second only where the disk is full, to raise OSError
+            line = line[os.write(file, line) :]
+    finally:
+        os.close(file)
+
+
+def read(path: str | os.PathLike) -> list[dict]:
+    """All rows but a torn last one. Raises Refused for other damage, FileNotFoundError without a file."""
+    lines = Path(path).read_bytes().splitlines()
+    rows = [to_row(line) for line in lines]
+    if rows and rows[-1] is None:
+        rows.pop()
+    whole = [row for row in rows if row is not None]
+    if len(whole) < len(rows):
+        raise Refused(f"line {rows.index(None) + 1} of {path} is damaged")
+    return whole
+
+
+def rewind(path: str | os.PathLike, stage: int, step: int) -> None:
+    """Drops, all at once, torn lines and every line after (stage, step); no file is no error."""
+    if not os.path.exists(path):
+        return
+    before = Path(path).read_bytes()
+    rows = [(line, to_row(line)) for line in before.splitlines()]
+    kept = [line for line, row in rows if row and (row["stage"], row["step"]) <= (stage, step)]
+    after = b"".join(line + b"\n" for line in kept)
+    if after != before:
+        write_whole(path, after)
+
+
+def events(workdir: str | os.PathLike, purge_step: int | None = None) -> Events:
+    """Events in workdir/tensorboard; without tensorboardX, functions that do nothing.
+
+    TensorBoard forgets what earlier files say of `purge_step` and later ones: a run resumed at s gives s + 1.
+    """
+    try:
+        from tensorboardX import SummaryWriter
+    except ImportError:
+        return Events(lambda step, values: None, lambda: None)
+    # The name has only seconds in it otherwise, and a second file of that name would replace the first.
+    suffix = f".{time.time_ns()}"
+    folder = str(Path(workdir) / "tensorboard")
+    # A thread writes the file, and SummaryWriter.flush does not wait for what is still in its queue.
+    writer = SummaryWriter(folder, purge_step=purge_step, flush_secs=1, filename_suffix=suffix)
+
+    def write(step: int, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            writer.add_scalar(name, float(value), int(step))
+
+    return Events(write, writer.close)
+
+
+def environment() -> dict:
+    """What the numbers depend on: `versions`, name -> text, and `device` with platform, kind and count."""
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    device = jax.devices()[0]
+    found = {"platform": device.platform, "kind": device.device_kind, "count": jax.device_count()}
+    return {"versions": versions, "device": found}
+
+
+def fingerprint(params) -> str:
+    """sha256 (hex) of a pytree: each leaf's path, dtype, shape and bytes, in the tree's order."""
+    digest = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        dtype = str(getattr(leaf, "dtype", ""))  # a typed key's data would hide which generator it is for
+        if hasattr(leaf, "dtype") and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            leaf = jax.random.key_data(leaf)
+        array = np.asarray(leaf)
+        digest.update(repr((jax.tree_util.keystr(path), dtype or str(array.dtype), array.shape)).encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def write_summary(
+    path: str | os.PathLike,
+    *,
+    technique: str,
+    config: Mapping[str, Any],
+    seed: int,
+    steps: int,
+    seconds: float,
+    params_sha256: str,
+    metrics: Mapping[str, Mapping[str, Any]],
+) -> dict:
+    """Writes and returns summary.json. `metrics`: name -> {"value", "definition"}, the headline first.
+
+    Device, versions and date (UTC) are added here. What JSON does not know in the config (a path, an
+    infinity) becomes text.
+    """
+    measured = {
+        name: {"value": number(entry["value"]), "definition": str(entry["definition"])}
+        for name, entry in metrics.items()
+    }
+    summary = {
+        "technique": technique,
+        "config": json.loads(json.dumps(dict(config), default=str), parse_constant=str),
+        "seed": int(seed),
+        "steps": int(steps),
+        "seconds": round(float(seconds), 3),
+        **environment(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "params_sha256": params_sha256,
+        "metrics": measured,
+    }
+    write_whole(path, json.dumps(summary, indent=2, allow_nan=False).encode() + b"\n")
+    return summary

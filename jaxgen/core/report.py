@@ -1,0 +1,159 @@
+"""A run's report, or a tour's of several runs: one HTML file, without network or script."""
+
+import base64
+import math
+import mimetypes
+import os
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxgen.core import curves
+from jaxgen.core.files import write_whole
+from jaxgen.core.types import Refused
+
+HALF, FULL, TALL = 452, 944, 440  # px: half and all of the page's width, and the greatest height of a picture
+TINY = 300  # px: small pictures are enlarged by whole factors as far as HALF by TINY
+
+
+class Picture(NamedTuple):
+    """A picture in a report."""
+
+    path: str | os.PathLike  # .png, .gif or .jpg
+    caption: str
+
+
+class Chapter(NamedTuple):
+    """One run in a report. Missing parts are left out of the page."""
+
+    title: str
+    text: str = ""  # one paragraph, plain
+    summary: Mapping[str, Any] = {}  # what summary.json holds
+    rows: Sequence[Mapping[str, Any]] = ()  # what metrics.jsonl holds
+    pictures: Sequence[Picture] = ()
+    config: Mapping[str, Any] = {}  # nested ones are shown with dots; empty: the summary's
+
+
+def write(path: str | os.PathLike, title: str, chapters: Sequence[Chapter]) -> None:
+    """Writes the report. Raises Refused where jinja2 is missing, FileNotFoundError where a picture is."""
+    try:
+        import jinja2
+    except ImportError:
+        raise Refused('a report needs jinja2: pip install "jaxgen[report]"') from None
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    pages = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    pages.filters.update(quantity=quantity, duration=duration)
+    pictures = [[inline(picture) for picture in chapter.pictures] for chapter in chapters]
+    contents = [contents_of(chapter, shown) for chapter, shown in zip(chapters, pictures)]
+    page = pages.get_template("report.html").render(title=title, chapters=contents)
+    write_whole(path, page.encode())
+
+
+def inline(picture: Picture) -> dict:
+    """The picture as a data: URI, the width to show it at, and whether its pixels are shown as squares."""
+    from PIL import Image
+
+    kind = mimetypes.guess_type(picture.path)[0] or ""
+    if not kind.startswith("image/"):
+        raise ValueError(f"expected a picture, found {picture.path}")
+    data = Path(picture.path).read_bytes()
+    with Image.open(picture.path) as image:
+        width = shown_width(*image.size)
+        squares = image.width < HALF
+    source = f"data:{kind};base64,{base64.b64encode(data).decode()}"
+    return {"source": source, "width": width, "squares": squares, "caption": picture.caption}
+
+
+def shown_width(width: int, height: int) -> int:
+    """px of the page for a picture's pixels: whole factors for small pictures, limits for large ones."""
+    factor = max(1, min(HALF // width, TINY // height))
+    return factor * width if width < HALF else min(width, FULL, round(width * TALL / height))
+
+
+def contents_of(chapter: Chapter, pictures: Sequence[Mapping[str, Any]]) -> dict:
+    """A chapter as the template reads it."""
+    summary = chapter.summary
+    drawn = curves.collect(chapter.rows)
+    metrics = [{"name": name, **entry} for name, entry in summary.get("metrics", {}).items()]
+    return {
+        "title": chapter.title,
+        "text": chapter.text,
+        "technique": summary.get("technique", chapter.title),
+        "steps": summary.get("steps"),
+        "seconds": summary.get("seconds"),
+        "rate": steps_per_second(chapter.rows),
+        "metrics": metrics,
+        "figures": [figure(name, lines, drawn.stages) for name, lines in drawn.lines.items()],
+        "pictures": pictures,
+        "config": flatten(chapter.config or summary.get("config", {})),
+        "environment": environment_of(summary),
+    }
+
+
+def figure(name: str, lines: Mapping[str, curves.Points], stages: Sequence[float]) -> dict:
+    """One metric's curves: the drawing, the last value of each, and how many values are not finite."""
+    values = [value for points in lines.values() for _, value in points]
+    last = {group: points[-1][1] for group, points in lines.items()}
+    lost = sum(not math.isfinite(value) for value in values)
+    return {"name": name, "svg": curves.svg(name, lines, stages), "last": last, "lost": lost}
+
+
+def steps_per_second(rows: Sequence[Mapping[str, Any]]) -> float | None:
+    """The median over the log events: the first of them contains the compilation."""
+    rates = [row.get("timing", {}).get("steps_per_second") for row in rows]
+    rates = [rate for rate in rates if rate is not None and math.isfinite(rate)]
+    return statistics.median(rates) if rates else None
+
+
+def environment_of(summary: Mapping[str, Any]) -> dict[str, str]:
+    """Device, versions, seed, date and hash of a summary, as far as they are there."""
+    found = {}
+    if device := summary.get("device"):
+        kind, platform = device["kind"], device["platform"]
+        found["device"] = f"{device['count']} × {kind}" + (
+            f" ({platform})" if platform != kind.lower() else ""
+        )
+    found.update(summary.get("versions", {}))
+    found.update({name: summary[name] for name in ("seed", "date", "params_sha256") if name in summary})
+    return {name.replace("_", " "): str(value) for name, value in found.items()}
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested mappings as one, names joined by dots, values as text."""
+    flat = {}
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            flat.update(flatten(value, f"{prefix}{name}."))
+        else:
+            flat[f"{prefix}{name}"] = str(value)
+    return flat
+
+
+def quantity(value: float | None) -> str:
+    """A number for the eye: four digits, thousands apart; a dash for what is not finite."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value == int(value) and abs(value) < 1e15:
+        text = f"{int(value):,}"
+    elif 1e-3 <= abs(value) < 1e6:
+        decimals = max(0, 3 - math.floor(math.log10(abs(value))))
+        text = f"{value:,.{decimals}f}"
+    else:
+        text = f"{value:.3e}"
+    return text.replace("-", "−")
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as people say them: 0.8 s, 42 s, 3 min 5 s, 2 h 10 min."""
+    if seconds is None or not math.isfinite(seconds):
+        return "–"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,58 @@
+"""From a loss to a step."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxgen.core.types import Batch, Metrics, Params, State
+
+Loss = Callable[[Params, Any, jax.Array, Batch], tuple[jax.Array, tuple[Any, Metrics]]]
+
+
+def begin(key: jax.Array, params: Params, optimizer: optax.GradientTransformation, carry: Any = ()) -> State:
+    """The state before the first update."""
+    return State(jnp.zeros((), jnp.int32), key, params, optimizer.init(params), carry)
+
+
+def descend(
+    loss: Callable[[Params], tuple[jax.Array, Any]],
+    optimizer: optax.GradientTransformation,
+    params: Params,
+    opt: Any,
+) -> tuple[Params, Any, Any]:
+    """Moves `params` once down `loss(params) -> (scalar, aux)`; returns (params, opt, aux).
+
+    The optimiser is given `value`, `grad` and `value_fn`, which line searches (optax.lbfgs) and step sizes that
+    depend on the objective (optax.contrib.momo) need, and the others ignore.
+    """
+    (value, aux), grads = jax.value_and_grad(loss, has_aux=True)(params)
+    updates, opt = optax.with_extra_args_support(optimizer).update(
+        grads, opt, params, value=value, grad=grads, value_fn=lambda p: loss(p)[0]
+    )
+    return optax.apply_updates(params, updates), opt, aux
+
+
+def gradient_step(
+    loss: Loss, optimizer: optax.GradientTransformation
+) -> Callable[[State, Batch], tuple[State, Metrics]]:
+    """Lifts `loss(params, carry, key, batch) -> (scalar, (carry, metrics))` to a step.
+
+    The step's randomness is a function of (state.key, state.step): a run can stop anywhere and go on.
+    """
+
+    def step(state, batch):
+        key = jax.random.fold_in(state.key, state.step)
+        params, opt, (carry, metrics) = descend(
+            lambda params: loss(params, state.carry, key, batch), optimizer, state.params, state.opt
+        )
+        return State(state.step + 1, state.key, params, opt, carry), metrics
+
+    return step
+
+
+def ema(average: Params, params: Params, decay: float | jax.Array) -> Params:
+    """Exponential moving average of a pytree: decay * average + (1 - decay) * params (Polyak & Juditsky 1992)."""
+    return jax.tree.map(lambda a, p: decay * a + (1.0 - decay) * p, average, params)

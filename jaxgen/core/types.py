@@ -1,0 +1,75 @@
+"""The vocabulary every module shares: everything here is gradient descent on a pytree."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple
+
+import jax
+
+Params = Any  # a pytree of trainable arrays
+Batch = Any  # a pytree; its leaves that vary by example share a leading axis [B]
+Metrics = dict[str, jax.Array]  # name -> [] float32
+
+
+class Refused(ValueError):
+    """What a user gave cannot be used; the message is the one sentence a script prints before exit code 2."""
+
+
+class State(NamedTuple):
+    """All that a step reads and writes. A pytree: it jits, vmaps, scans, shards and saves."""
+
+    step: jax.Array  # [] int32, updates made so far
+    key: jax.Array  # [] PRNG key; constant, each step folds in `step`
+    params: Params  # trainable leaves only
+    opt: Any  # optimiser state; the learning rate is its leaf `rate`
+    carry: Any = ()  # the rest that is written: batch statistics, averages, hidden states, Markov chains
+
+
+class Source(NamedTuple):
+    """What training steps read and never write: examples, targets, frozen networks.
+
+    Batch n is a function of (arrays, key, n) alone, so that a run can stop anywhere and go on.
+    A set that does not fit on the device brings `fetch`: it reads the batches of one chunk on the host, and
+    `take` then receives the n-th of them instead of all `arrays`.
+    """
+
+    arrays: Any  # arguments of the compiled loop: never closed over, never donated
+    take: Callable[[Any, jax.Array, jax.Array], Batch]  # arrays, key of the run, n -> batch n
+    fetch: Callable[[jax.Array, int, int], Any] | None = None  # key, first n, count -> arrays [count, ...]
+
+
+class Sweep(NamedTuple):
+    """A split read once, in order, by an evaluation."""
+
+    arrays: Any
+    take: Callable[[Any, jax.Array], tuple[Batch, jax.Array]]  # arrays, n -> batch n, mask [B] of real examples
+    batches: int
+
+
+class Fold(NamedTuple):
+    """An evaluation over any number of batches: carried hidden states, confusion matrices, ragged last batches."""
+
+    start: Callable[[], Any]  # () -> tally
+    add: Callable[[State, jax.Array, Any, Batch, jax.Array], Any]  # State, key, tally, batch, mask [B] -> tally
+    finish: Callable[[Any], Metrics]  # tally -> metrics
+    definitions: Mapping[str, str]  # metric -> what exactly it measures; the first is the objective
+    better: Literal["lower", "higher"] = "lower"  # the objective's direction
+
+
+class Technique(NamedTuple):
+    """Pure functions. Nothing else is needed to train, test, compare or time an idea."""
+
+    init: Callable[[jax.Array], State]
+    step: Callable[[State, Batch], tuple[State, Metrics]]  # no I/O: it can be scanned and vmapped
+    evaluate: Fold
+    infer: Mapping[str, Callable]  # name -> (State, key, x) -> y, for ONE example; callers vmap
+    example: Callable[[jax.Array], Batch]  # key -> a batch of the right shapes, for tests and benchmarks
+
+
+class Stage(NamedTuple):
+    """Part of a run: octaves, scales, greedy layers, fine-tuning after pretraining."""
+
+    technique: Technique
+    source: Source
+    steps: int
+    valid: Sweep | None = None  # what the technique is evaluated on between chunks
+    adopt: Callable[[State | None, jax.Array], State] | None = None  # the previous stage's last State, key -> State

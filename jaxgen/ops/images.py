@@ -1,0 +1,31 @@
+"""Pictures as arrays: what can be computed of them without a file."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def tile(images, columns: int, padding: int = 1, background: float = 0.5):
+    """Images [N, H, W, C] in rows of `columns`, left to right: [rows H + gaps, columns W + gaps, C].
+
+    uint8, or float in [0, 1]; the dtype stays, and so does the kind of array (numpy or JAX). `padding` pixels
+    of `background` (0 black, 1 white, for uint8 too) stand between images, not around them; cells left over
+    have that colour as well. Raises ValueError where there is nothing to tile.
+    """
+    if images.ndim != 4 or images.shape[0] == 0 or columns < 1 or padding < 0:
+        raise ValueError(
+            f"expected images [N >= 1, H, W, C], columns >= 1 and padding >= 0, found {images.shape}, "
+            f"{columns} and {padding}"
+        )
+    xp = jnp if isinstance(images, jax.Array) else np
+    fill = round(255 * background) if images.dtype == np.uint8 else background
+    count, height, width, channels = images.shape
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    gaps = ((0, rows * columns - count), (0, padding), (0, padding), (0, 0))
+    cells = xp.pad(images, gaps, constant_values=fill)
+    cells = cells.reshape(rows, columns, height + padding, width + padding, channels)
+    grid = cells.transpose(0, 2, 1, 3, 4).reshape(
+        rows * (height + padding), columns * (width + padding), channels
+    )
+    return grid[: grid.shape[0] - padding, : grid.shape[1] - padding]

@@ -1,0 +1,51 @@
+"""What a finished run shows: summary.json and report.html."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxgen.core import record, report
+from jaxgen.core.types import Refused
+from jaxgen.run import Outcome, warn
+from jaxgen.workdir import read_config
+
+
+def finish(
+    workdir: Path,
+    title: str,
+    text: str,
+    seed: int,
+    outcome: Outcome,
+    metrics: dict[str, tuple[float, str]],
+    pictures: Sequence[report.Picture],
+) -> report.Chapter:
+    """Writes the summary and the report (where its packages are installed), prints both metrics and path.
+
+    metrics: name -> (value, what exactly it measures), the headline first.
+    """
+    found = read_config(workdir)
+    summary = record.write_summary(
+        workdir / "summary.json",
+        technique=found["stages"][-1]["technique"],
+        config={**found["flags"], **found["stages"][-1]["config"]},
+        seed=seed,
+        steps=outcome.steps,
+        seconds=outcome.seconds,
+        params_sha256=record.fingerprint(outcome.state.params),
+        metrics={name: {"value": value, "definition": text} for name, (value, text) in metrics.items()},
+    )
+    for name, (value, definition) in metrics.items():
+        print(f"{name} {value:.4g}  ({definition})")
+    rows = record.read(workdir / "metrics.jsonl")
+    chapter = report.Chapter(title, text, summary, rows, list(pictures), summary["config"])
+    try:
+        report.write(workdir / "report.html", title, [chapter])
+        print(f"report: {workdir / 'report.html'}")
+    except Refused as missing:
+        warn(f"no report.html: {missing}")
+    return chapter
+
+
+def measured(values: dict[str, float], definitions: Any, prefix: str = "test_") -> dict[str, tuple[float, str]]:
+    """Metrics beside their definitions, named after the split they were measured on."""
+    return {f"{prefix}{name}": (value, definitions[name]) for name, value in values.items()}

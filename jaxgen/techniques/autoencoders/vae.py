@@ -1,0 +1,229 @@
+"""Variational autoencoder (Kingma & Welling 2014, https://arxiv.org/abs/1312.6114).
+
+An encoder gives each image x a normal posterior q(z | x), a decoder gives each code z a distribution over images
+p(x | z); both climb the evidence lower bound E_q log p(x | z) - KL(q(z | x) || N(0, I)). beta weighs the KL term
+(Higgins et al. 2017, https://openreview.net/forum?id=Sy2fzU9gl). Glossary: B batch, D = height * width * channels,
+Z latent dimensions.
+"""
+
+import dataclasses
+from typing import Literal
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxgen.core.config import knob
+from jaxgen.core.steps import begin, gradient_step
+from jaxgen.core.types import Fold, Technique
+from jaxgen.nets.layers import Conv, ConvTranspose
+from jaxgen.ops.distributions import (
+    bernoulli_log_likelihood,
+    kl_standard_normal,
+    normal_log_likelihood,
+    reparameterise,
+)
+from jaxgen.optim.textbook import adam
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """`shape` is the data set's; the rest are flags."""
+
+    shape: tuple[int, int, int] = (28, 28, 1)
+    network: Literal["mlp", "conv"] = knob("mlp", "encoder and decoder")
+    latent: int = knob(16, "dimensions of the code", lower=1)
+    hidden: int = knob(512, "units of the MLP's hidden layer", lower=1)
+    likelihood: Literal["bernoulli", "binarized", "gaussian"] = knob(
+        "bernoulli",
+        "of a pixel: bernoulli is the cross-entropy of grey values, binarized draws black or white anew each time, "
+        "gaussian learns one standard deviation for all",
+    )
+    beta: float = knob(1.0, "weight of the KL term in training", lower=0.0)
+    learning_rate: float = knob(1e-3, "of the optimiser", above=0.0)
+    precision: Literal["float32", "bf16"] = knob("float32", "of the network's products; parameters stay float32")
+
+
+# chollet: the network, optimiser, batch and epochs of Chollet & Allaire, Deep Learning with R, section 8.4. The book's
+# code weighs the KL by 0.39 per image and samples with exp(log-variance) as the standard deviation; here sampling is
+# right and beta is 1. mlp: 784-512-2, the Keras blog's autoencoder.
+PRESETS = {
+    "chollet": {
+        "network": "conv",
+        "latent": 2,
+        "optimizer": "rmsprop",
+        "learning_rate": 1e-3,
+        "batch_size": 16,
+        "epochs": 10,
+    },
+    "mlp": {"network": "mlp", "hidden": 512, "latent": 2},
+}
+
+
+class MLP(nn.Module):
+    """One hidden layer each way."""
+
+    config: Config
+
+    def setup(self):
+        c, dtype = self.config, _dtype(self.config)
+        height, width, channels = c.shape
+        self.encoder = nn.Sequential([nn.Dense(c.hidden, dtype=dtype), nn.relu, nn.Dense(2 * c.latent, dtype=dtype)])
+        self.decoder = nn.Sequential(
+            [nn.Dense(c.hidden, dtype=dtype), nn.relu, nn.Dense(height * width * channels, dtype=dtype)]
+        )
+        self.log_sigma = self.param("log_sigma", nn.initializers.zeros, ()) if c.likelihood == "gaussian" else None
+
+    def encode(self, x):
+        """Images [..., D] to posterior mean and log-variance [..., Z], float32."""
+        mean, log_var = jnp.split(self.encoder(x).astype(jnp.float32), 2, axis=-1)
+        return mean, log_var
+
+    def decode(self, z):
+        """Codes [..., Z] to Bernoulli logits or normal means [..., D], float32."""
+        return self.decoder(z).astype(jnp.float32)
+
+    def __call__(self, x, key):
+        mean, log_var = self.encode(x)
+        return self.decode(reparameterise(key, mean, log_var)), mean, log_var, self.log_sigma
+
+
+class ConvNet(MLP):
+    """The network of Chollet & Allaire, section 8.4: halves the image once on the way down."""
+
+    def setup(self):
+        c, dtype = self.config, _dtype(self.config)
+        height, width, channels = c.shape
+        half = (-(-height // 2), -(-width // 2), 64)
+
+        def image(x):
+            return x.reshape(*x.shape[:-1], *c.shape)
+
+        def maps(x):
+            return x.reshape(*x.shape[:-1], *half)
+
+        def flat(x):
+            return x.reshape(*x.shape[:-3], -1)
+
+        def crop(x):  # an odd size was rounded up on the way down
+            return x[..., :height, :width, :]
+
+        self.encoder = nn.Sequential(
+            [
+                image,
+                *[Conv(32, dtype=dtype), nn.relu, Conv(64, strides=(2, 2), dtype=dtype), nn.relu],
+                *[Conv(64, dtype=dtype), nn.relu, Conv(64, dtype=dtype), nn.relu],
+                *[flat, nn.Dense(32, dtype=dtype), nn.relu, nn.Dense(2 * c.latent, dtype=dtype)],
+            ]
+        )
+        self.decoder = nn.Sequential(
+            [
+                *[nn.Dense(half[0] * half[1] * half[2], dtype=dtype), nn.relu, maps],
+                *[ConvTranspose(32, strides=(2, 2), dtype=dtype), nn.relu, crop],
+                *[Conv(channels, dtype=dtype), flat],
+            ]
+        )
+        self.log_sigma = self.param("log_sigma", nn.initializers.zeros, ()) if c.likelihood == "gaussian" else None
+
+
+def _dtype(config):
+    return jnp.bfloat16 if config.precision == "bf16" else jnp.float32
+
+
+def to_unit(image):
+    """Pixels [..., D] as float32 between 0 and 1, from uint8 or as they are."""
+    return image.astype(jnp.float32) / 255.0 if image.dtype == jnp.uint8 else image
+
+
+def negative_elbo(log_likelihood, mean, log_var, beta=1.0):
+    """-E log p(x | z) + beta KL, in nats per image [B], from log p(x | z) [B] at one draw of z."""
+    return beta * kl_standard_normal(mean, log_var) - log_likelihood
+
+
+NETWORKS = {"mlp": MLP, "conv": ConvNet}
+UNITS = {
+    "bernoulli": "cross-entropy of grey values in [0, 1]",
+    "binarized": "Bernoulli, pixels binarised anew with their grey value as probability",
+    "gaussian": "normal density of grey values in [0, 1], one learnt standard deviation",
+}
+
+
+def make(config=Config(), optimizer=adam):
+    """A batch is {"image": [B, D] uint8, or float32 in [0, 1]}, and whatever else; labels are not looked at."""
+    c = config
+    net = NETWORKS[c.network](c)
+    optimizer = optimizer(c.learning_rate)
+    pixels = c.shape[0] * c.shape[1] * c.shape[2]
+
+    def init(key):
+        state_key, net_key, noise_key = jax.random.split(key, 3)
+        return begin(state_key, net.init(net_key, jnp.zeros((1, pixels)), noise_key)["params"], optimizer)
+
+    def terms(params, key, image):
+        """log p(x | z) [B] and the posterior's mean and log-variance [B, Z]."""
+        noise_key, binarize_key = jax.random.split(key)
+        x = to_unit(image)
+        if c.likelihood == "binarized":
+            x = jax.random.bernoulli(binarize_key, x).astype(jnp.float32)
+        out, mean, log_var, log_sigma = net.apply({"params": params}, x, noise_key)
+        if c.likelihood == "gaussian":
+            return normal_log_likelihood(out, log_sigma, x), mean, log_var
+        return bernoulli_log_likelihood(out, x), mean, log_var
+
+    def loss(params, carry, key, batch):
+        log_likelihood, mean, log_var = terms(params, key, batch["image"])
+        value = negative_elbo(log_likelihood, mean, log_var, c.beta).mean()
+        kl = kl_standard_normal(mean, log_var).mean()
+        return value, (carry, {"loss": value, "kl": kl, "reconstruction": -log_likelihood.mean()})
+
+    def add(state, key, tally, batch, mask):
+        log_likelihood, mean, log_var = terms(state.params, key, batch["image"])
+        kl = kl_standard_normal(mean, log_var)
+        return tally + jnp.stack([jnp.sum(mask * kl), jnp.sum(mask * log_likelihood), jnp.sum(mask)])
+
+    def finish(tally):
+        kl, reconstruction = tally[0] / tally[2], -tally[1] / tally[2]
+        return {"negative_elbo": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
+
+    definitions = {
+        "negative_elbo": f"-log p(x | z) + KL, nats per image, beta 1, one sample of z; {UNITS[c.likelihood]}",
+        "reconstruction": f"-log p(x | z), nats per image, one sample of z; {UNITS[c.likelihood]}",
+        "kl": "KL(q(z | x) || N(0, I)), nats per image, in closed form",
+    }
+
+    def encode(state, key, image):
+        """One image [D] to its posterior's mean [Z]."""
+        del key
+        return net.apply({"params": state.params}, to_unit(image), method="encode")[0]
+
+    def decode(state, key, z):
+        """One code [Z] to pixel means [D] between 0 and 1."""
+        del key
+        out = net.apply({"params": state.params}, z, method="decode")
+        return jnp.clip(out, 0.0, 1.0) if c.likelihood == "gaussian" else jax.nn.sigmoid(out)
+
+    def sample(state, key, given=()):
+        """Pixel means [D] of a code drawn from the prior."""
+        del given
+        return decode(state, key, jax.random.normal(key, (c.latent,)))
+
+    def reconstruct(state, key, image):
+        """Pixel means [D] of an image's [D] posterior mean."""
+        return decode(state, key, encode(state, key, image))
+
+    def example(key):
+        return {"image": 255 * jax.random.bernoulli(key, 0.3, (8, pixels)).astype(jnp.uint8)}
+
+    infer = {"sample": sample, "encode": encode, "decode": decode, "reconstruct": reconstruct}
+    evaluate = Fold(lambda: jnp.zeros(3), add, finish, definitions)
+    return Technique(init, gradient_step(loss, optimizer), evaluate, infer, example)
+
+
+def tiny():
+    """One small case of each network and likelihood, for the contract tests."""
+    small = Config(shape=(4, 4, 1), latent=2, hidden=8, learning_rate=1e-2)
+    return {
+        "vae_mlp": make(small),
+        "vae_conv": make(dataclasses.replace(small, network="conv", shape=(5, 4, 1), likelihood="binarized")),
+        "vae_gaussian": make(dataclasses.replace(small, likelihood="gaussian", beta=0.5)),
+    }

@@ -1,0 +1,139 @@
+"""Stages, adopted states, evaluation and exact resume of the one loop."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import toys
+
+from jaxgen.core import checkpoint, loop
+from jaxgen.core.progress import Policy, best_state
+from jaxgen.core.types import Source, Stage, Sweep
+
+KEY = jax.random.key(0)
+
+
+def history(stages, **options):
+    """Every event, its State copied before the next chunk takes it over."""
+    kept = []
+    for event in loop.train(stages, KEY, **options):
+        kept.append(event._replace(state=jax.tree.map(jnp.copy, event.state)))
+    return kept
+
+
+def numbers(event):
+    key = jax.random.key_data(event.state.key)
+    return event._replace(state=event.state._replace(key=key))
+
+
+def assert_same(ours, theirs):
+    assert len(ours) == len(theirs)
+    for a, b in zip(ours, theirs):
+        chex.assert_trees_all_equal(numbers(a), numbers(b))
+
+
+def test_chunks_end_at_multiples_of_k_and_at_the_stages_end():
+    events = history(toys.two_stages((7, 8)), every=3, eval_every=6)
+    assert [(e.stage, e.step) for e in events] == [(0, 3), (0, 6), (0, 7), (1, 3), (1, 6), (1, 8)]
+    assert [bool(e.valid) for e in events] == [False, True, True, False, True, True]
+    assert [e.done for e in events] == [False, False, True, False, False, True]
+
+
+def test_the_second_stage_adopts_the_first_ones_parameters():
+    stages = toys.two_stages((7, 8))
+    seen = []
+    adopt = stages[1].adopt
+
+    def spy(previous, key):
+        jax.debug.callback(lambda p: seen.append(np.asarray(p)), previous.params)
+        return adopt(previous, key)
+
+    events = history([stages[0], stages[1]._replace(adopt=spy)], every=4)
+    assert events[-1].state.params.shape == (6,)
+    np.testing.assert_array_equal(seen[0], events[1].state.params)
+
+
+@pytest.mark.parametrize("cut", range(5))
+def test_resume_after_any_chunk_is_exact(cut, tmp_path):
+    """In the middle of stage one, at its end, in the middle of stage two: with early stopping and plateaus."""
+    options = {"every": 3, "eval_every": 3, "policy": Policy(patience=50, plateau=1, factor=0.7)}
+    whole = history(toys.two_stages((7, 8)), **options)
+    assert float(whole[-1].progress.scale) < 1, "the plateau never cut: the test would show nothing"
+    for number, event in enumerate(loop.train(toys.two_stages((7, 8)), KEY, **options)):
+        if number == cut:
+            tree = (event.state, event.progress)
+            shapes = jax.eval_shape(lambda tree: tree, tree)
+            checkpoint.save(tmp_path, event.stage, event.step, tree, {})
+            break
+    saved = checkpoint.restore(tmp_path, lambda stage: shapes)
+    rest = history(toys.two_stages((7, 8)), resume=(saved.stage, *saved.tree), **options)
+    assert_same(whole[cut + 1 :], rest)
+
+
+def test_early_stopping_returns_to_the_best(tmp_path):
+    """At a rate that overshoots, the best evaluation is not the last one, and resuming does not go on."""
+    technique = toys.mean_of(6, rate=0.9)
+    source, sweep = Source(toys.data(), toys.take), Sweep(toys.data(), toys.once, 1)
+    stages, options = [Stage(technique, source, 400, sweep)], {"every": 2, "eval_every": 2, "policy": Policy(patience=3)}
+    events = history(stages, **options)
+    values = [e.valid["error"] for e in events]
+    last = events[-1]
+    assert len(values) < 200
+    assert last.done
+    assert int(np.argmin(values)) == len(values) - 4
+    best = best_state(last.progress, last.state)
+    chex.assert_trees_all_equal(best.params, events[-4].state.params)
+    assert float(last.progress.best) == pytest.approx(min(values))
+    assert int(last.progress.best_step) == 2 * (len(values) - 3)
+    assert history(stages, resume=(0, last.state, last.progress), **options) == []
+
+
+def test_evaluation_covers_a_ragged_split_once():
+    """Eleven examples in batches of four, the last one masked, against numpy."""
+    technique, rows = toys.mean_of(6), toys.data()[:11]
+    state = technique.init(KEY)
+
+    def four(arrays, n):
+        index = n * 4 + jnp.arange(4)
+        return {"x": arrays[jnp.minimum(index, 10)]}, index < 11
+
+    measured = loop.evaluate(technique.evaluate, state, Sweep(rows, four, 3), KEY)
+    expected = np.mean((np.asarray(rows) - np.asarray(state.params)[None]) ** 2)
+    assert measured == {"error": pytest.approx(expected, rel=1e-5)}
+
+
+def test_rows_read_on_the_host_equal_rows_taken_on_the_device():
+    stages = toys.two_stages((7, 8))
+    reads = []
+
+    def fetch(key, first, count):
+        reads.append((first, count))
+        return jax.vmap(lambda n: toys.take(toys.data(), key, n))(first + jnp.arange(count))
+
+    streamed = [s._replace(source=Source((), lambda row, key, n: row, fetch)) for s in stages]
+    assert_same(history(stages, every=3), history(streamed, every=3))
+    assert reads == [(0, 3), (3, 3), (6, 1), (0, 3), (3, 3), (6, 2)]
+
+
+def test_not_a_number_is_seen():
+    technique = toys.mean_of(6, rate=1e30)
+    stages = [Stage(technique, Source(toys.data(), toys.take), 20)]
+    finite = [e.finite for e in history(stages, every=2)]
+    assert finite[0] is False or not all(finite)
+    calm = [e.finite for e in history(toys.two_stages(), every=3)]
+    assert all(calm)
+
+
+def test_a_higher_objective_is_better_where_the_fold_says_so():
+    fold = toys.mean_of(6).evaluate
+    assert loop.objective(fold, {"error": 2.0}) == 2.0
+    assert loop.objective(fold._replace(better="higher"), {"error": 2.0}) == -2.0
+
+
+def test_the_same_stage_compiles_once():
+    technique = toys.mean_of(6)
+    stages = [Stage(technique, Source(toys.data(), toys.take), 12, Sweep(toys.data(), toys.once, 1))]
+    before = loop.chunk._cache_size()
+    history(stages, every=3, eval_every=3)
+    assert loop.chunk._cache_size() == before + 1

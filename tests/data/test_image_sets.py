@@ -1,0 +1,184 @@
+import builtins
+import importlib.util
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from jaxgen.core.types import Refused
+from jaxgen.data import digits, glyphs, images
+from jaxgen.data.examples import Examples, dataset, split
+
+SETS = {
+    "digits": ((8, 8, 1), 1797, 10),
+    "glyphs": ((28, 28, 1), 13_442, 47),
+}
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    return {name: images.load(name) for name in SETS}
+
+
+def test_every_name_is_tested():
+    assert set(images.NAMES) == set(SETS)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_set_is_complete(loaded, name):
+    shape, count, classes = SETS[name]
+    found = loaded[name]
+    parts = (found.train, found.valid, found.test)
+    assert (found.name, found.shape, len(found.classes)) == (name, shape, classes)
+    assert sum(len(part.image) for part in parts) == count
+    for part in parts:
+        assert part.image.shape == (len(part.label), np.prod(shape))
+        assert (part.image.dtype, part.label.dtype) == (np.uint8, np.int32)
+        assert set(part.label.tolist()) == set(range(classes))
+    assert (found.train.image.min(), found.train.image.max()) == (0, 255)
+    assert len(found.sha256) == 64
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_set_is_the_same_every_time(loaded, name):
+    assert images.load(name).sha256 == loaded[name].sha256
+
+
+@pytest.mark.parametrize(("name", "least"), [("digits", 0.96), ("glyphs", 0.85)])
+def test_the_nearest_training_image_tells_the_class(loaded, name, least):
+    train, test = (part.image.astype(np.float32) / 255 for part in (loaded[name].train, loaded[name].test))
+    distance = np.sum(train**2, 1) - 2 * test[:300] @ train.T
+    guess = loaded[name].train.label[np.argmin(distance, 1)]
+    assert np.mean(guess == loaded[name].test.label[:300]) >= least  # found: 0.99 and 0.90
+
+
+def test_glyphs_fill_the_frame_as_mnist_does(loaded):
+    ink = loaded["glyphs"].train.image.reshape(-1, 28, 28) > 64
+    rows, columns = ink.any(2), ink.any(1)
+    for lines in (rows, columns):
+        middle = (np.argmax(lines, 1) + 27 - np.argmax(lines[:, ::-1], 1)) / 2
+        assert abs(middle.mean() - 13.5) < 0.2
+        assert np.abs(middle - 13.5).max() <= 4
+    longer = np.maximum(rows.sum(1), columns.sum(1))
+    assert 18 <= np.median(longer) <= 22
+    assert 14 <= longer.min() <= longer.max() <= 28
+    assert 0.1 < loaded["glyphs"].train.image.mean() / 255 < 0.25  # MNIST 0.13, EMNIST Balanced 0.17
+
+
+def test_thickening_adds_a_pixel_all_round():
+    dot = np.zeros((1, 5, 5), np.uint8)
+    dot[0, 2, 2] = 200
+    assert glyphs.thicken(dot, corners=False)[0].tolist() == [
+        [200 * (abs(y - 2) + abs(x - 2) <= 1) for x in range(5)] for y in range(5)
+    ]
+    assert glyphs.thicken(dot, corners=True)[0].tolist() == [
+        [200 * (max(abs(y - 2), abs(x - 2)) <= 1) for x in range(5)] for y in range(5)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("count", "fractions", "sizes"),
+    [
+        (1797, (0.8, 0.1, 0.1), (1438, 179, 180)),
+        (10, (0.8, 0.1, 0.1), (8, 1, 1)),
+        (4, (0.8, 0.1, 0.1), (2, 1, 1)),
+        (3, (0.8, 0.1, 0.1), (1, 1, 1)),
+        (3, (0.01, 0.01, 0.98), (1, 1, 1)),
+        (50, (0.9, 0.1, 0.0), (45, 5, 0)),
+        (2, (0.0, 0.5, 0.5), (0, 1, 1)),
+        (5, (1.0, 0.0, 0.0), (5, 0, 0)),
+    ],
+)
+def test_splits_are_disjoint_and_complete(count, fractions, sizes):
+    image, label = np.arange(count)[:, None] * np.ones((1, 3)), np.arange(count)
+    parts = split(image, label, fractions=fractions)
+    assert tuple(len(part.label) for part in parts) == sizes
+    assert sorted(np.concatenate([part.label for part in parts])) == list(range(count))
+    for part in parts:
+        assert np.array_equal(part.image[:, 0], part.label)
+
+
+def test_a_split_depends_on_its_seed():
+    image, label = np.zeros((100, 1)), np.arange(100)
+    one, same, other = (split(image, label, seed)[2].label.tolist() for seed in (0, 0, 1))
+    assert one == same != other
+    assert one != sorted(one)
+
+
+@pytest.mark.parametrize(
+    ("count", "labels", "fractions", "says"),
+    [
+        (2, 2, (0.8, 0.1, 0.1), "at least 3 images; found 2"),
+        (9, 9, (0.8, 0.1, 0.2), "add up to 1; found"),
+        (9, 9, (1.2, -0.1, -0.1), "add up to 1; found"),
+        (9, 8, (0.8, 0.1, 0.1), "9 images and 8 labels"),
+    ],
+)
+def test_an_impossible_split_is_refused(count, labels, fractions, says):
+    with pytest.raises(Refused, match=says):
+        split(np.zeros((count, 4)), np.zeros(labels), fractions=fractions)
+
+
+def test_the_hash_notices_every_part():
+    def made(shape=(2, 2, 1), spoil=None, value=9, dtype=np.uint8):
+        arrays = [np.zeros((3, 4), dtype) if n % 2 == 0 else np.zeros(3, np.int32) for n in range(6)]
+        if spoil is not None:
+            arrays[spoil].flat[1] = value
+        parts = (Examples(*arrays[n : n + 2]) for n in (0, 2, 4))
+        return dataset("x", shape, (), *parts).sha256
+
+    variants = [made(), made(shape=(4, 1, 1)), made(dtype=np.int8), *(made(spoil=n) for n in range(6))]
+    assert len(set(variants)) == len(variants)
+    assert made() == made(spoil=0, value=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("digit", r"no data set 'digit' \(did you mean 'digits'\?\); known are digits, glyphs, and paths"),
+        ("Glyphs", r"did you mean 'glyphs'"),
+        ("zzz", r"no data set 'zzz'; known are"),
+        ("", r"no data set ''; known are"),
+        (
+            "nowhere/set.npz",
+            r"no file nowhere/set.npz; looked for .*/nowhere/set.npz and .*/there/nowhere/set.npz",
+        ),
+        ("~/a\0b.npz", r"there is no file"),
+        (f"{'x' * 5000}.npz", r"there is no file"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_help(name, says, tmp_path):
+    with pytest.raises(Refused, match=says):
+        images.load(name, str(tmp_path / "there"))
+
+
+def test_a_missing_library_names_its_install_command(monkeypatch):
+    real = builtins.__import__
+
+    def without_sklearn(name, *args, **kwargs):
+        if name.split(".")[0] == "sklearn":
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without_sklearn)
+    with pytest.raises(Refused, match=r'pip install "jaxgen\[data\]"'):
+        digits.load()
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(Refused, match=r'pip install "jaxgen\[report\]"'):
+        glyphs.load()
+
+
+def test_a_missing_font_is_named(monkeypatch):
+    monkeypatch.setattr(glyphs, "FONTS", ("NoSuchFont",))
+    with pytest.raises(Refused, match=r"font that glyphs are drawn with is missing in .*ttf"):
+        glyphs.masters()
+
+
+def test_importing_the_sets_imports_no_plotting_and_no_scikit_learn():
+    code = (
+        "import sys, jaxgen.data.images as i, jaxgen.data.sources, jaxgen.data.glyphs as g; g._font_folder();"
+        "print(sorted({'matplotlib', 'sklearn', 'PIL'} & sys.modules.keys()))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.strip() == "[]"

@@ -1,0 +1,101 @@
+import jax
+import numpy as np
+import pytest
+
+from jaxgen.core.shuffle import batch_indices
+from jaxgen.core.types import Refused
+from jaxgen.data import sources
+from jaxgen.data.examples import Examples
+
+RNG = np.random.default_rng(0)
+SIZE, PIXELS = 53, 12
+EXAMPLES = Examples(RNG.integers(0, 256, (SIZE, PIXELS), np.uint8), RNG.permutation(SIZE).astype(np.int32))
+FLOATS = EXAMPLES._replace(image=(EXAMPLES.image / 255).astype(np.float32))
+KEY = jax.random.key(3)
+
+
+def same(a, b):
+    leaves = list(zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
+    assert jax.tree.structure(a) == jax.tree.structure(b)
+    return len(leaves) == 2 and all(x.dtype == y.dtype and np.array_equal(x, y) for x, y in leaves)
+
+
+@pytest.mark.parametrize("examples", [EXAMPLES, FLOATS], ids=["uint8", "float32"])
+@pytest.mark.parametrize("batch_size", [1, 8, SIZE])
+def test_streamed_batches_equal_resident_ones(examples, batch_size):
+    resident, streamed = (make(examples, batch_size) for make in (sources.resident, sources.streamed))
+    take = jax.jit(resident.take)
+    for first, count in ((0, 5), (5, 5), (1000, 3)):
+        fetched = streamed.fetch(KEY, first, count)
+        assert all(isinstance(array, np.ndarray) for array in fetched.values())
+        for n in range(first, first + count):
+            row = {name: array[n - first] for name, array in fetched.items()}
+            assert same(take(resident.arrays, KEY, n), streamed.take(row, KEY, n))
+
+
+def test_batches_are_the_examples_at_batch_indices():
+    resident = sources.resident(EXAMPLES, 8)
+    batch = resident.take(resident.arrays, KEY, 11)
+    indices = np.asarray(batch_indices(KEY, 11, 8, SIZE))
+    assert same(batch, {"image": EXAMPLES.image[indices], "label": EXAMPLES.label[indices]})
+    assert batch["image"].shape == (8, PIXELS)
+    assert not same(batch, resident.take(resident.arrays, jax.random.key(4), 11))
+
+
+def test_a_mapped_file_is_streamed_without_being_read_whole(tmp_path):
+    np.save(tmp_path / "image.npy", EXAMPLES.image)
+    mapped = EXAMPLES._replace(image=np.load(tmp_path / "image.npy", mmap_mode="r"))
+    fetched = sources.streamed(mapped, 8).fetch(KEY, 2, 3)
+    assert type(fetched["image"]) is np.ndarray
+    assert same(fetched, sources.streamed(EXAMPLES, 8).fetch(KEY, 2, 3))
+
+
+def test_the_next_chunk_does_not_recompile():
+    streamed = sources.streamed(EXAMPLES, 9)
+    streamed.fetch(KEY, 0, 4)
+    before = sources._chunk_indices._cache_size()
+    for first in (4, 8, 400):
+        streamed.fetch(KEY, first, 4)
+    assert sources._chunk_indices._cache_size() == before
+    streamed.fetch(KEY, 0, 5)
+    assert sources._chunk_indices._cache_size() == before + 1  # the count does notice
+
+
+@pytest.mark.parametrize("make", [sources.resident, sources.streamed, sources.sweep])
+def test_takes_are_the_same_function_every_time(make):
+    assert make(EXAMPLES, 8).take is make(FLOATS, 8).take
+
+
+@pytest.mark.parametrize(("spare", "resident"), [(-1, False), (0, True)])
+def test_what_fits_is_resident(spare, resident):
+    made = sources.source(EXAMPLES, 8, SIZE * (PIXELS + 4) + spare)
+    assert (made.fetch is None) == resident
+    assert len(jax.tree.leaves(made.arrays)) == (2 if resident else 0)
+    assert sources.source(EXAMPLES, 8).fetch is None
+
+
+@pytest.mark.parametrize(("batch_size", "batches"), [(1, 53), (8, 7), (53, 1), (100, 1)])
+def test_a_sweep_reads_everything_once_in_order(batch_size, batches):
+    sweep = sources.sweep(EXAMPLES, batch_size)
+    assert sweep.batches == batches
+    take = jax.jit(sweep.take)
+    read = [jax.device_get(take(sweep.arrays, n)) for n in range(batches)]
+    assert all(batch["image"].shape == (batch_size, PIXELS) for batch, _ in read)
+    for name, array in EXAMPLES._asdict().items():
+        assert np.array_equal(np.concatenate([batch[name][mask] for batch, mask in read]), array)
+    batch, mask = read[-1]
+    assert (batch["label"][~mask] == EXAMPLES.label[-1]).all()
+    assert mask.sum() == SIZE - batch_size * (batches - 1)
+
+
+def test_a_sweep_does_not_copy_its_arrays():
+    sweep = sources.sweep(Examples(np.zeros((4096, 784), np.uint8), np.zeros(4096, np.int32)), 4)
+    memory = jax.jit(sweep.take).lower(sweep.arrays, 0).compile().memory_analysis()
+    assert memory.temp_size_in_bytes + memory.output_size_in_bytes < 4096 * 784 / 10
+
+
+@pytest.mark.parametrize("make", [sources.resident, sources.streamed, sources.source])
+@pytest.mark.parametrize("batch_size", [0, SIZE + 1])
+def test_an_impossible_batch_is_refused_at_once(make, batch_size):
+    with pytest.raises(Refused, match=str(batch_size)):
+        make(EXAMPLES, batch_size)

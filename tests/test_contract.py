@@ -1,0 +1,108 @@
+"""Every technique keeps the same promises, and each promise notices when it is broken."""
+
+import contract
+import jax
+import jax.numpy as jnp
+import pytest
+
+
+FOUND = contract.found()
+
+
+def names(checks):
+    return [check.__name__ for check in checks]
+
+
+@pytest.mark.parametrize("check", contract.CHECKS, ids=names(contract.CHECKS))
+@pytest.mark.parametrize("technique", FOUND.values(), ids=list(FOUND))
+def test_contract(technique, check):
+    check(technique)
+
+
+@pytest.mark.parametrize("technique", FOUND.values(), ids=list(FOUND))
+def test_saved_and_restored(technique, tmp_path):
+    contract.saved_and_restored_is_the_same(technique, tmp_path)
+
+
+GOOD = FOUND["vae_mlp"]
+
+
+def stepped(change):
+    """GOOD with its step changed: change(State, batch, new State, metrics) -> (State, metrics)."""
+    return GOOD._replace(step=lambda state, batch: change(state, batch, *GOOD.step(state, batch)))
+
+
+COUNTER = iter(range(10**6))
+
+
+def counts_outside(state, batch, after, metrics):
+    """Depends on how often it was traced: an iterator's past."""
+    return after._replace(params=jax.tree.map(lambda p: p + jnp.float32(next(COUNTER)), after.params)), metrics
+
+
+@jax.custom_batching.custom_vmap
+def alone_or_not(x):
+    return x
+
+
+@alone_or_not.def_vmap
+def _(axis_size, in_batched, x):
+    return x + 1.0, in_batched[0]
+
+
+def looks_around(state, batch, after, metrics):
+    return after._replace(params=jax.tree.map(alone_or_not, after.params)), metrics
+
+
+def forgets_rate(state, batch, after, metrics):
+    return after._replace(params=jax.tree.map(lambda p: p * 0.999, after.params)), metrics
+
+
+def grows(state, batch, after, metrics):
+    return after._replace(carry=(*state.carry, jnp.zeros(()))), metrics
+
+
+def diverges(state, batch, after, metrics):
+    return after._replace(params=jax.tree.map(lambda p: p / jnp.float32(3 - after.step), after.params)), metrics
+
+
+def stands_still(state, batch, after, metrics):
+    return after._replace(params=state.params, opt=state.opt), metrics
+
+
+def loses_count(state, batch, after, metrics):
+    return after._replace(step=state.step), metrics
+
+
+def changes_key(state, batch, after, metrics):
+    return after._replace(key=jax.random.fold_in(after.key, after.step)), metrics
+
+
+def ignores_key(key):
+    return GOOD.init(jax.random.key(0))
+
+
+PLANTED = [
+    (contract.chunked_equals_unchunked, stepped(loses_count)),
+    (contract.chunked_equals_unchunked, stepped(counts_outside)),
+    (contract.seeds_train_side_by_side, stepped(looks_around)),
+    (contract.one_trace_serves_all_steps, stepped(grows)),
+    (contract.numbers_stay_finite, stepped(diverges)),
+    (contract.same_key_same_result, GOOD._replace(init=ignores_key)),
+    (contract.same_key_same_result, stepped(changes_key)),
+    (contract.objective_improves, stepped(stands_still)),
+    (contract.learning_rates_are_state, stepped(forgets_rate)),
+    (contract.learning_rates_are_state, GOOD._replace(init=lambda key: GOOD.init(key)._replace(opt=()))),
+    (contract.inference_takes_one_example, GOOD._replace(infer={"sample": "not a function"})),
+]
+
+
+@pytest.mark.parametrize(("check", "technique"), PLANTED, ids=names(check for check, _ in PLANTED))
+def test_planted_violations_are_caught(check, technique):
+    with pytest.raises(AssertionError):
+        check(technique)
+
+
+def test_a_state_that_is_not_all_is_caught(tmp_path):
+    with pytest.raises(AssertionError):
+        contract.saved_and_restored_is_the_same(stepped(counts_outside), tmp_path)
