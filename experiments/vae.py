@@ -1,8 +1,8 @@
 """Variational autoencoder: samples, reconstructions and walks through the codes of letters, digits or your images.
 
-    python -m experiments.vae                                      embedded glyphs, an MLP, 16-dimensional codes
-    python -m experiments.vae --preset=chollet --dataset=glyphs    the book's network and its plane of codes
-    python -m experiments.vae --dataset=PATH.npz --likelihood=gaussian --network=conv
+python -m experiments.vae                                      embedded glyphs, an MLP, 16-dimensional codes
+python -m experiments.vae --preset=chollet --dataset=glyphs    the book's network and its plane of codes
+python -m experiments.vae --dataset=PATH.npz --likelihood=gaussian --network=conv
 """
 
 import dataclasses
@@ -23,7 +23,6 @@ from jaxgen.optim.textbook import OPTIMIZERS
 from jaxgen.stages import image_stage
 from jaxgen.techniques.autoencoders import vae
 
-DEFAULTS = {"dataset": "glyphs", "steps": 5000}
 TEXT = (
     "An encoder gives each image a normal distribution over codes, a decoder turns codes back into images, and both "
     "climb a lower bound on the images' log-likelihood."
@@ -55,5 +54,7 @@ def experiment(flags: cli.RunFlags, config: vae.Config) -> Chapter:
         return results.finish(place, "Variational autoencoder", TEXT, flags.seed, outcome, named, shown)
 
 
+COMMAND = cli.Command("vae", experiment, vae.Config, vae.PRESETS, {"dataset": "glyphs", "steps": 5000})
+
 if __name__ == "__main__":
-    sys.exit(cli.main(experiment, vae.Config, vae.PRESETS, DEFAULTS))
+    sys.exit(cli.main(COMMAND))

@@ -1,7 +1,8 @@
 """Flags from frozen dataclasses: every experiment's command line.
 
-A field made by `knob` is a flag, with its help, bounds and choices. Explicit flags beat a `--preset`, a preset beats the
-experiment's own defaults, and those beat the class's. What a user got wrong is said in one sentence, with exit code 2.
+A field made by `knob` is a flag, with its help, bounds and choices. Explicit flags beat a `--preset`, a preset beats
+the experiment's own defaults, and those beat the class's. What a user got wrong is said in one sentence, with exit
+code 2.
 """
 
 import dataclasses
@@ -9,7 +10,7 @@ import os
 import sys
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from absl import flags as absl_flags
 
@@ -18,7 +19,7 @@ from jaxgen.core.types import Refused
 from jaxgen.machine import prepare
 from jaxgen.run import load
 
-__all__ = ["RunFlags", "load", "main", "parse"]
+__all__ = ["Command", "RunFlags", "load", "main"]
 
 RUN, DATA, TRAINING, MACHINE = "run", "data", "training", "machine"
 
@@ -36,42 +37,63 @@ class RunFlags:
     dataset: str = knob("glyphs", "a named set or PATH.npz", group=DATA)
     data_dir: str = knob("", "where local files live; JAXGEN_DATA where not given", free=True, group=DATA)
     batch_size: int = knob(128, "examples per step", lower=1, group=DATA)
-    steps: int | None = knob(None, "updates in all; more than a finished run has had go on", lower=1, free=True, group=TRAINING)
-    epochs: int | None = knob(None, "instead of steps: passes over the training split", lower=1, free=True, group=TRAINING)
+    steps: int | None = knob(
+        None, "updates in all; more than a finished run has had go on", lower=1, free=True, group=TRAINING
+    )
+    epochs: int | None = knob(
+        None, "instead of steps: passes over the training split", lower=1, free=True, group=TRAINING
+    )
     optimizer: Literal["sgd", "momentum", "rmsprop", "adam"] = knob("adam", "by the textbook", group=TRAINING)
     patience: int = knob(
-        0, "evaluations without a new best before stopping and returning to it; 0: never", lower=0, group=TRAINING
+        0,
+        "evaluations without a new best before stopping and returning to it; 0: never",
+        lower=0,
+        group=TRAINING,
     )
     plateau: int = knob(
-        0, "evaluations without a new best before the learning rate is halved; 0: never", lower=0, group=TRAINING
+        0,
+        "evaluations without a new best before the learning rate is halved; 0: never",
+        lower=0,
+        group=TRAINING,
     )
     host_devices: int = knob(1, "CPU devices to split batches over", lower=1, upper=64, group=MACHINE)
     compilation_cache: str = knob("", "a directory to keep compiled programs in", free=True, group=MACHINE)
 
 
-def main(
-    experiment: Callable[[RunFlags, Any], None],
-    config_class: type,
-    presets: Mapping[str, Mapping[str, Any]] | None = None,
-    defaults: Mapping[str, Any] | None = None,
-    argv: Sequence[str] | None = None,
-) -> int:
-    """Parses the command line and calls `experiment(run flags, config)`; returns the process's exit code.
+class Command(NamedTuple):
+    """What a script is, for `main` and for the tour."""
 
-    0: done. 1: training diverged. 2: refused, with one sentence on stderr. 128 + n: stopped by signal n, checkpointed.
-    """
+    name: str  # python -m experiments.NAME
+    experiment: Callable[[RunFlags, Any], Any]  # run flags, the technique's config -> whatever the script gives
+    config: type  # the config's class
+    presets: Mapping[str, Mapping[str, Any]]
+    defaults: Mapping[str, Any]
+
+
+def main(command: Command, argv: Sequence[str] | None = None) -> int:
+    """Runs the experiment as the command line says; returns the process's exit code, see `guarded`."""
     argv = sys.argv[1:] if argv is None else argv
-    name = experiment.__module__
-    if name == "__main__":  # started by python -m
-        spec = sys.modules["__main__"].__spec__
-        name = spec.name if spec else "experiment"
+    if "--help" in argv or "-h" in argv:
+        doc = sys.modules[command.experiment.__module__].__doc__ or ""
+        print(usage(command.name, doc, (command.config, RunFlags), command.presets, command.defaults))
+        return 0
+    return guarded(command.name, lambda: run_command(command, argv))
+
+
+def run_command(command: Command, argv: Sequence[str]) -> Any:
+    """What the experiment gives for these flags. Raises Refused for wrong ones."""
+    run_flags, config = parse(command, argv)
+    prepare(run_flags.host_devices, run_flags.compilation_cache)
+    return command.experiment(run_flags, config)
+
+
+def guarded(name: str, work: Callable[[], Any]) -> int:
+    """Does the work; returns the exit code, a sentence on stderr where it is not 0.
+
+    0: done. 1: training diverged. 2: refused. 128 + n: stopped by signal n, with a checkpoint written.
+    """
     try:
-        if "--help" in argv or "-h" in argv:
-            print(usage(name, sys.modules[experiment.__module__].__doc__ or "", config_class, presets or {}, defaults or {}))
-            return 0
-        run_flags, config = parse(name, config_class, presets or {}, defaults or {}, argv)
-        prepare(run_flags.host_devices, run_flags.compilation_cache)
-        experiment(run_flags, config)
+        work()
     except Refused as refusal:
         print(f"{name}: {refusal}", file=sys.stderr)
         return 2
@@ -83,15 +105,29 @@ def main(
     return 0
 
 
-def parse(
-    name: str,
-    config_class: type,
-    presets: Mapping[str, Mapping[str, Any]],
-    defaults: Mapping[str, Any],
-    argv: Sequence[str],
-) -> tuple[RunFlags, Any]:
+def parse(command: Command, argv: Sequence[str]) -> tuple[RunFlags, Any]:
     """The run's flags and the technique's configuration. Raises Refused, in one sentence that says what is wrong."""
-    classes = (RunFlags, config_class)
+    classes = (RunFlags, command.config)
+    given = explicit(command.name, classes, argv)
+    preset = given.get("preset") or command.defaults.get("preset", "")
+    if preset and preset not in command.presets:
+        raise Refused(f"unknown preset {preset!r}; known: {', '.join(sorted(command.presets)) or 'none'}")
+    if {"steps", "epochs"} <= given.keys():
+        raise Refused("give --steps or --epochs, not both")
+    chosen: dict[str, Any] = {
+        "workdir": os.path.join("runs", command.name),
+        "data_dir": os.environ.get("JAXGEN_DATA", ""),
+    }
+    for layer in (command.defaults, command.presets.get(preset, {}), given):
+        # Each of the two ways to say how long replaces the other where it stands in a stronger layer.
+        chosen |= {"epochs": None} if "steps" in layer else {"steps": None} if "epochs" in layer else {}
+        chosen |= layer
+    run_flags, config = build(classes, chosen)
+    return run_flags, config
+
+
+def explicit(name: str, classes: Sequence[type], argv: Sequence[str]) -> dict[str, Any]:
+    """The flags that stand on the command line or in a --flagfile, by the names of the classes' knobs."""
     values = absl_flags.FlagValues()
     for found in [found for each in classes for found in knobs(each)]:
         _define(found, values)
@@ -101,54 +137,44 @@ def parse(
         raise Refused(f"{str(error).removeprefix('ERROR:: ').strip()} (--help lists the flags)") from None
     if rest:
         raise Refused(f"{rest[0]!r} is not a flag (--help lists them)")
-    preset = values["preset"].value
-    if preset and preset not in presets:
-        raise Refused(f"unknown preset {preset!r}; known: {', '.join(sorted(presets)) or 'none'}")
-    given = {flag: values[flag].value for flag in values if values[flag].present and flag != "flagfile"}
-    if {"steps", "epochs"} <= given.keys():
-        raise Refused("give --steps or --epochs, not both")
-    chosen: dict[str, Any] = {}
-    for layer in (defaults, presets[preset] if preset else {}, given):
-        # Each of the two ways to say how long replaces the other where it stands in a stronger layer.
-        if "steps" in layer:
-            chosen["epochs"] = None
-        if "epochs" in layer:
-            chosen["steps"] = None
-        chosen.update(layer)
-    chosen.setdefault("workdir", os.path.join("runs", name.rsplit(".", 1)[-1]))
-    if not chosen["workdir"]:
-        raise Refused("--workdir must name a directory")
-    if not chosen.get("data_dir"):
-        chosen["data_dir"] = os.environ.get("JAXGEN_DATA", "")
-    run_flags, config = (
-        each(**{k.name: chosen[k.name] for k in knobs(each) if k.name in chosen}) for each in classes
-    )
-    check(run_flags)
-    check(config)
-    return run_flags, config
+    return {flag: values[flag].value for flag in values if values[flag].present and flag != "flagfile"}
+
+
+def build(classes: Sequence[type], chosen: Mapping[str, Any]) -> list[Any]:
+    """One checked instance of each class from the values chosen; the rest are the class's defaults."""
+    built = [each(**{k.name: chosen[k.name] for k in knobs(each) if k.name in chosen}) for each in classes]
+    for config in built:
+        check(config)
+        if getattr(config, "workdir", "-") == "":
+            raise Refused("--workdir must name a directory")
+    return built
 
 
 def _define(found: Knob, values: absl_flags.FlagValues) -> None:
     """Defines one flag; bounds are checked later, with presets and defaults."""
-    common = {"flag_values": values}
     if found.choices:
-        absl_flags.DEFINE_enum(found.name, found.default, found.choices, found.help, **common)
-    elif found.kind is bool:
-        absl_flags.DEFINE_bool(found.name, found.default, found.help, **common)
-    elif found.kind is int:
-        absl_flags.DEFINE_integer(found.name, found.default, found.help, **common)
-    elif found.kind is float:
-        absl_flags.DEFINE_float(found.name, found.default, found.help, **common)
-    else:
-        absl_flags.DEFINE_string(found.name, found.default, found.help, **common)
+        absl_flags.DEFINE_enum(found.name, found.default, found.choices, found.help, flag_values=values)
+        return
+    kinds: dict[type, Any] = {
+        bool: absl_flags.DEFINE_bool,
+        int: absl_flags.DEFINE_integer,
+        float: absl_flags.DEFINE_float,
+        str: absl_flags.DEFINE_string,
+    }
+    kinds[found.kind](found.name, found.default, found.help, flag_values=values)
 
 
-def usage(name, doc, config_class, presets, defaults) -> str:
-    """The text of --help: what the experiment is, then its flags in groups."""
-    lines = [doc.strip().split("\n\n")[0], "", f"python -m {name} [--flag=value ...] [--flagfile=FILE]"]
+def usage(name: str, doc: str, classes: Sequence[type], presets: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
+    """The text of --help: what the script is, then its flags in groups."""
+    lines = [
+        doc.strip().split("\n\n")[0],
+        "",
+        f"python -m experiments.{name} [--flag=value ...] [--flagfile=FILE]",
+    ]
     groups: dict[str, list[Knob]] = {}
-    for found in [*knobs(config_class), *knobs(RunFlags)]:
-        groups.setdefault(found.group or config_class.__module__.rsplit(".", 1)[-1], []).append(found)
+    for each in classes:
+        for found in knobs(each):
+            groups.setdefault(found.group or each.__module__.rsplit(".", 1)[-1], []).append(found)
     for group, members in groups.items():
         lines += ["", f"{group}:"]
         for found in members:
@@ -158,7 +184,7 @@ def usage(name, doc, config_class, presets, defaults) -> str:
             lines += textwrap.wrap(f"{head}  {found.help}", 100, subsequent_indent="      ")
     if presets:
         lines += ["", "presets:"]
-        for preset, values in presets.items():
-            text = " ".join(f"--{key}={value}" for key, value in values.items())
-            lines += textwrap.wrap(f"  {preset}: {text}", 100, subsequent_indent="      ")
+    for preset, values in presets.items():
+        text = " ".join(f"--{key}={value}" for key, value in values.items())
+        lines += textwrap.wrap(f"  {preset}: {text}", 100, subsequent_indent="      ")
     return "\n".join(lines)

@@ -16,7 +16,7 @@ def prepare(host_devices: int = 1, compilation_cache: str = "") -> None:
 
     Raises Refused where the process already computes on another number of devices, or the cache cannot be written.
     """
-    if jax.config.jax_num_cpu_devices != host_devices and host_devices > 1:
+    if host_devices > 1 and jax.config.read("jax_num_cpu_devices") != host_devices:
         try:
             jax.config.update("jax_num_cpu_devices", host_devices)
         except RuntimeError:

@@ -117,6 +117,8 @@ def train(
     policy, directory = policy_of(flags), workdir / "checkpoints"
     saved = checkpoint.restore(directory, lambda n: template(stages[n].technique, policy), warn)
     at, good = ((saved.stage, saved.step), saved.path) if saved else ((-1, -1), None)
+    state: Any
+    progress: Any
     state, progress = saved.tree if saved else (None, None)
     before = [sum(stage.steps for stage in stages[:n]) for n in range(len(stages) + 1)]
     outset = before[saved.stage] + saved.step if saved else 0

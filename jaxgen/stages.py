@@ -21,8 +21,6 @@ def image_stage(technique: Technique, dataset: Dataset, flags: Any) -> Stage:
     if placed:
         batches = placed[1]
         if flags.batch_size % batches.mesh.size:
-            raise Refused(
-                f"--batch_size={flags.batch_size} cannot be divided among {batches.mesh.size} devices"
-            )
+            raise Refused(f"--batch_size={flags.batch_size} cannot be divided among {batches.mesh.size} devices")
         training, validation = spread(training, batches), spread(validation, batches)
     return Stage(technique, training, flags.steps or flags.epochs * epoch, validation)

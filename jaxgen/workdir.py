@@ -42,7 +42,9 @@ def open_workdir(workdir: str | os.PathLike, who: dict[str, Any]) -> Iterator[Pa
                 raise Refused(f"another process is training in {path}") from None
             if config.exists():
                 if different := _differences(read_config(path), who):
-                    raise Refused(f"{path} holds another configuration ({'; '.join(different)}); choose another --workdir")
+                    raise Refused(
+                        f"{path} holds another configuration ({'; '.join(different)}); choose another --workdir"
+                    )
             else:
                 write_whole(config, json.dumps(who, indent=2).encode() + b"\n")
             yield path

@@ -5,7 +5,6 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-
 FOUND = contract.found()
 
 

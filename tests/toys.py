@@ -42,9 +42,9 @@ def data():
     return jax.random.normal(jax.random.key(5), (32, 6)) + jnp.arange(6.0)[None]
 
 
-def two_stages(steps=(7, 8), noise=0.3):
+def two_stages(steps=(7, 8), rate=0.05, noise=0.3):
     """The second stage has another shape, and starts from the first one's parameters."""
-    small, large = mean_of(3, noise=noise), mean_of(6, noise=noise)
+    small, large = mean_of(3, rate, noise), mean_of(6, rate, noise)
 
     def widen(previous, key):
         state = large.init(key)

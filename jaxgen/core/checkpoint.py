@@ -7,6 +7,7 @@ Writing is synchronous: a donated State must be copied off the device before the
 0.02 s for 10 MB.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -45,6 +46,10 @@ def save(directory: Path, stage: int, step: int, tree: Any, meta: dict[str, Any]
     try:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
+        # Asked before, because Orbax's writing threads complain on their own when the disk fills under them.
+        needed = sum(leaf.nbytes for leaf in jax.tree.leaves(tree)) + 2**16
+        if shutil.disk_usage(part).free < needed:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         (part / "meta.json").write_text(json.dumps({**meta, "stage": stage, "step": step}, sort_keys=True))
         with ocp.StandardCheckpointer() as checkpointer:
             checkpointer.save(part / "tree", tree)
@@ -93,8 +98,8 @@ def restore(
 ) -> Saved | None:
     """The newest intact checkpoint, or None where there is none at all.
 
-    `template(stage)` gives the shapes of what was saved in that stage, as `jax.eval_shape` does. Damaged checkpoints are
-    passed over and named to `warn`. Raises Refused where checkpoints exist and none is intact.
+    `template(stage)` gives the shapes of what was saved in that stage, as `jax.eval_shape` does. Damaged checkpoints
+    are passed over and named to `warn`. Raises Refused where checkpoints exist and none is intact.
     """
     found = candidates(directory)
     for path in found:

@@ -1,6 +1,7 @@
 """A configuration is a frozen dataclass; a field made by `knob` is also a flag."""
 
 import dataclasses
+import math
 import types
 import typing
 from typing import Any
@@ -69,6 +70,8 @@ def check(config: Any) -> None:
         choices = by_name[field.name].choices
         if choices and value not in choices:
             raise Refused(f"--{field.name} must be one of {', '.join(choices)}, not {value!r}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise Refused(f"--{field.name} must be a finite number, not {value}")
         rules = (
             ("lower", "at least", lambda v, bound: v >= bound),
             ("above", "above", lambda v, bound: v > bound),

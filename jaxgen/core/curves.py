@@ -109,9 +109,7 @@ def svg(name: str, lines: Mapping[str, Points], stages: Sequence[float] = ()) ->
         down = TOP + (upright[1] - y) / (upright[1] - upright[0]) * (HEIGHT - TOP - BOTTOM)
         return f"{right:.1f} {down:.1f}"
 
-    parts = _axes(
-        at, across[1], upright[0], marks, stages, "step, values on a logarithmic scale" if log else "step"
-    )
+    parts = _axes(at, across[1], upright[0], marks, stages, "step, values on a logarithmic scale" if log else "step")
     for group, members in runs.items():
         thinned = [thin(run, *across) for run in members]
         path = "".join("M" + "L".join(at(*point) for point in run) for run in thinned)
@@ -139,9 +137,7 @@ def _axes(at, last: float, low: float, marks, stages: Sequence[float], unit: str
     for y, text in marks:
         right, down = at(0.0, y).split()
         parts.append(f'<path class="grid" d="M{right} {down}H{WIDTH - RIGHT}"/>')
-        parts.append(
-            f'<text x="{float(right) - 8:.1f}" y="{down}" dy=".35em" text-anchor="end">{text}</text>'
-        )
+        parts.append(f'<text x="{float(right) - 8:.1f}" y="{down}" dy=".35em" text-anchor="end">{text}</text>')
     steps = ticks(0.0, last)
     for x in steps:
         right, _ = at(x, low).split()

@@ -64,9 +64,7 @@ def _evaluate(start, add, finish, take, batches, state, arrays, key):
 
 def evaluate(fold: Fold, state: State, sweep: Sweep, key: jax.Array) -> dict[str, float]:
     """Metrics over a whole split, in the order of the fold's definitions (a compiled function sorts a dict's keys)."""
-    metrics = _evaluate(
-        fold.start, fold.add, fold.finish, sweep.take, sweep.batches, state, sweep.arrays, key
-    )
+    metrics = _evaluate(fold.start, fold.add, fold.finish, sweep.take, sweep.batches, state, sweep.arrays, key)
     return {name: float(metrics[name]) for name in fold.definitions}
 
 
@@ -92,15 +90,16 @@ def train(
     `resume` is (stage, State, Progress) of a checkpoint, `sharding` where State and arrays live.
     """
     policy = policy or Policy()
-    first, state, progress = resume or (0, None, None)
+    first: int
+    state: Any
+    progress: Any
+    first, state, progress = resume if resume else (0, None, None)
     adapted = jax.jit(adapt, static_argnums=0, donate_argnums=(1, 3))
     for number in range(first, len(stages)):
         stage = stages[number]
         init_key, data_key, eval_key = jax.random.split(jax.random.fold_in(key, number), 3)
         if resume is None or number > first:
-            previous = state if progress is None else best_state(progress, state)
-            fresh = stage.adopt is None  # jitted, because op by op the initialisers compile one by one
-            state = jax.jit(stage.technique.init)(init_key) if fresh else jax.jit(stage.adopt)(previous, init_key)
+            state = _begin(stage, None if state is None else best_state(progress, state), init_key)
             progress = begin_progress(policy, state)
         state, progress, arrays = place((state, progress, stage.source.arrays), sharding)
         done = int(state.step)
@@ -122,6 +121,11 @@ def train(
             over = done == stage.steps or bool(progress.stop)
             means = {name: float(value) for name, value in metrics.items()}
             yield Event(number, done, state, progress, means, valid, bool(finite), over)
+
+
+def _begin(stage: Stage, previous: State | None, key: jax.Array) -> State:
+    """The stage's first State. Compiled, because op by op every initialiser is compiled on its own."""
+    return jax.jit(stage.technique.init)(key) if stage.adopt is None else jax.jit(stage.adopt)(previous, key)
 
 
 def _length(done: int, every: int, steps: int) -> int:

@@ -71,9 +71,7 @@ def save_scatter(
     if points.ndim != 2 or points.shape[1] != 2 or labels.shape != points.shape[:1]:
         raise ValueError(f"expected points [N, 2] and labels [N], found {points.shape} and {labels.shape}")
     if labels.size and not 0 <= labels.min() <= labels.max() < len(classes):
-        raise ValueError(
-            f"expected labels from 0 to {len(classes) - 1}, found {labels.min()} to {labels.max()}"
-        )
+        raise ValueError(f"expected labels from 0 to {len(classes) - 1}, found {labels.min()} to {labels.max()}")
     finite = np.isfinite(points).all(1)
     figure = _scatter(points[finite], labels[finite], classes, title, axes)
     buffer = io.BytesIO()

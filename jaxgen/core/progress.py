@@ -50,9 +50,7 @@ def begin_progress(policy: Policy, state: State) -> Progress:
     return Progress(best, best_step, waited, stalled, jnp.ones((), jnp.float32), jnp.zeros((), bool), kept)
 
 
-def adapt(
-    policy: Policy, progress: Progress, objective: jax.Array, state: State
-) -> tuple[Progress, State]:
+def adapt(policy: Policy, progress: Progress, objective: jax.Array, state: State) -> tuple[Progress, State]:
     """One evaluation later: the new Progress, and the State with its learning rates cut where the plateau says so.
 
     objective is [] float32, lower is better; NaN never counts as a new best.

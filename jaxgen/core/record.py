@@ -108,18 +108,25 @@ def events(workdir: str | os.PathLike, purge_step: int | None = None) -> Events:
     TensorBoard forgets what earlier files say of `purge_step` and later ones: a run resumed at s gives s + 1.
     """
     try:
-        from tensorboardX import SummaryWriter
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.proto.event_pb2 import Event, SessionLog
+        from tensorboardX.summary import scalar
     except ImportError:
         return Events(lambda step, values: None, lambda: None)
-    # The name has only seconds in it otherwise, and a second file of that name would replace the first.
-    suffix = f".{time.time_ns()}"
-    folder = str(Path(workdir) / "tensorboard")
-    # A thread writes the file, and SummaryWriter.flush does not wait for what is still in its queue.
-    writer = SummaryWriter(folder, purge_step=purge_step, flush_secs=1, filename_suffix=suffix)
+    # EventsWriter and not SummaryWriter: that one's thread keeps a full disk to itself and loses a killed run's last
+    # second. The name has only seconds in it, and a second file of that name would replace the first.
+    folder = Path(workdir) / "tensorboard"
+    folder.mkdir(parents=True, exist_ok=True)
+    writer = EventsWriter(str(folder / "events"), f".{time.time_ns()}")
+    if purge_step is not None:
+        start = SessionLog(status=SessionLog.START)
+        writer.write_event(Event(wall_time=time.time(), step=purge_step, session_log=start))
 
     def write(step: int, values: Mapping[str, Any]) -> None:
         for name, value in values.items():
-            writer.add_scalar(name, float(value), int(step))
+            summary = scalar(name, float(value))
+            writer.write_event(Event(wall_time=time.time(), step=int(step), summary=summary))
+        writer.flush()
 
     return Events(write, writer.close)
 

@@ -113,9 +113,7 @@ def environment_of(summary: Mapping[str, Any]) -> dict[str, str]:
     found = {}
     if device := summary.get("device"):
         kind, platform = device["kind"], device["platform"]
-        found["device"] = f"{device['count']} × {kind}" + (
-            f" ({platform})" if platform != kind.lower() else ""
-        )
+        found["device"] = f"{device['count']} × {kind}" + (f" ({platform})" if platform != kind.lower() else "")
     found.update(summary.get("versions", {}))
     found.update({name: summary[name] for name in ("seed", "date", "params_sha256") if name in summary})
     return {name.replace("_", " "): str(value) for name, value in found.items()}

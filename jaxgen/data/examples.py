@@ -81,7 +81,5 @@ def split(
     first = max(min(round(fractions[0] * len(image)), end - some_valid), int(some_train))
     end = max(end, first + some_valid)
     order = np.random.Generator(np.random.PCG64(seed)).permutation(len(image))
-    train, valid, test = (
-        Examples(image[part], label[part]) for part in (order[:first], order[first:end], order[end:])
-    )
+    train, valid, test = (Examples(image[part], label[part]) for part in (order[:first], order[first:end], order[end:]))
     return train, valid, test

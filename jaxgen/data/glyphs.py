@@ -59,9 +59,7 @@ def masters() -> np.ndarray:
             ink = page.crop(page.getbbox())
             width, height = (max(1, round(length * box / max(ink.size))) for length in ink.size)
             left, top = (side - width) // 2, (side - height) // 2
-            frame[top : top + height, left : left + width] = ink.resize(
-                (width, height), Image.Resampling.BILINEAR
-            )
+            frame[top : top + height, left : left + width] = ink.resize((width, height), Image.Resampling.BILINEAR)
     return drawn.reshape(-1, side, side)
 
 

@@ -49,9 +49,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
 def _images(path: Path, name: str, array: np.ndarray) -> np.ndarray:
     """The array as uint8 or float32, [N, H, W, C]."""
     if array.ndim not in (3, 4):
-        raise Refused(
-            f"{path}: expected {name!r} as [N, H, W] or [N, H, W, C], found the shape {array.shape}"
-        )
+        raise Refused(f"{path}: expected {name!r} as [N, H, W] or [N, H, W, C], found the shape {array.shape}")
     array = array[..., None] if array.ndim == 3 else array
     if not 1 <= array.shape[3] <= 4:
         raise Refused(f"{path}: expected 1 to 4 channels last in {name!r}, found the shape {array.shape}")
@@ -70,16 +68,12 @@ def _images(path: Path, name: str, array: np.ndarray) -> np.ndarray:
 def _labels(path: Path, name: str, array: np.ndarray, count: int) -> np.ndarray:
     """The array as int32, [N]."""
     if array.shape not in ((count,), (count, 1)):  # Keras's CIFAR-10 has the second
-        raise Refused(
-            f"{path}: expected {name!r} as one label for each of {count} images, found {array.shape}"
-        )
+        raise Refused(f"{path}: expected {name!r} as one label for each of {count} images, found {array.shape}")
     if not np.issubdtype(array.dtype, np.integer):
         raise Refused(f"{path}: expected {name!r} as integer class numbers; found {array.dtype}")
     low, high = int(array.min()), int(array.max())
     if low < 0 or high >= MOST_CLASSES:
-        raise Refused(
-            f"{path}: expected class numbers from 0 to {MOST_CLASSES - 1} in {name!r}, found {low} to {high}"
-        )
+        raise Refused(f"{path}: expected class numbers from 0 to {MOST_CLASSES - 1} in {name!r}, found {low} to {high}")
     return array.reshape(-1).astype(np.int32)
 
 

@@ -25,7 +25,5 @@ def tile(images, columns: int, padding: int = 1, background: float = 0.5):
     gaps = ((0, rows * columns - count), (0, padding), (0, padding), (0, 0))
     cells = xp.pad(images, gaps, constant_values=fill)
     cells = cells.reshape(rows, columns, height + padding, width + padding, channels)
-    grid = cells.transpose(0, 2, 1, 3, 4).reshape(
-        rows * (height + padding), columns * (width + padding), channels
-    )
+    grid = cells.transpose(0, 2, 1, 3, 4).reshape(rows * (height + padding), columns * (width + padding), channels)
     return grid[: grid.shape[0] - padding, : grid.shape[1] - padding]

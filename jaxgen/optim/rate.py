@@ -16,14 +16,14 @@ import optax
 class RateState(NamedTuple):
     """The state of `scale_by_rate`."""
 
-    count: jax.Array  # [] int32, updates made
+    updates: jax.Array  # [] int32, made so far
     rate: jax.Array  # [] float32
 
 
 def scale_by_rate(
     rate: float | jax.Array, schedule: Callable[[jax.Array], jax.Array | float] = lambda count: 1.0
 ) -> optax.GradientTransformation:
-    """Multiplies updates by -rate * schedule(count); `schedule` is relative to the rate, 1.0 where constant."""
+    """Multiplies updates by -rate * schedule(updates made); `schedule` is relative to the rate, 1.0 where constant."""
 
     def init(params):
         del params
@@ -31,8 +31,8 @@ def scale_by_rate(
 
     def update(updates, state, params=None):
         del params
-        scale = -state.rate * schedule(state.count)
+        scale = -state.rate * schedule(state.updates)
         updates = jax.tree.map(lambda u: (scale * u).astype(u.dtype), updates)
-        return updates, state._replace(count=state.count + 1)
+        return updates, state._replace(updates=state.updates + 1)
 
     return optax.GradientTransformation(init, update)

@@ -1,4 +1,7 @@
-"""Optimisers by the formula, each a factory of the learning rate (eta below; g is the gradient, theta the parameters)."""
+"""Optimisers by the formula, each a factory of the learning rate.
+
+eta is the learning rate, g the gradient, theta the parameters.
+"""
 
 from collections.abc import Callable
 
@@ -20,7 +23,7 @@ def momentum(rate, beta=0.9):
 
 
 def rmsprop(rate, beta=0.9, eps=1e-8):
-    """s <- beta s + (1 - beta) g^2; theta <- theta - eta g / (sqrt(s) + eps) (Hinton's lecture 6e, 2012; s starts at 0)."""
+    """s <- beta s + (1 - beta) g^2; theta <- theta - eta g / (sqrt(s) + eps) (Hinton 2012, lecture 6e)."""
     return optax.chain(optax.scale_by_rms(decay=beta, eps=eps, eps_in_sqrt=False), scale_by_rate(rate))
 
 

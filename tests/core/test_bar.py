@@ -29,10 +29,7 @@ def test_a_log_gets_a_line_now_and_then_and_the_last_one():
 
 
 def test_a_resumed_run_counts_its_own_steps_for_the_rate():
-    assert (
-        run(io.StringIO(), 0.5, 104, start=100)
-        == "vae  104/104  100%  2.0 steps/s  eta 0:00  loss 0.009615\n"
-    )
+    assert run(io.StringIO(), 0.5, 104, start=100) == "vae  104/104  100%  2.0 steps/s  eta 0:00  loss 0.009615\n"
 
 
 def test_the_first_steps_compilation_is_no_part_of_the_rate():

@@ -37,9 +37,7 @@ def test_what_a_diverged_run_shows():
     np.testing.assert_array_equal(to_bytes(np.array([[True, False]])), [[255, 0]])
 
 
-@pytest.mark.parametrize(
-    "image", [np.zeros(3), np.zeros((2, 2, 4)), np.zeros((0, 2)), np.zeros((2, 2), np.int32)]
-)
+@pytest.mark.parametrize("image", [np.zeros(3), np.zeros((2, 2, 4)), np.zeros((0, 2)), np.zeros((2, 2), np.int32)])
 def test_what_is_no_image_is_named(tmp_path, image):
     with pytest.raises(ValueError, match=r"expected .*found"):
         save_png(tmp_path / "a.png", image)

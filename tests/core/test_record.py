@@ -97,9 +97,7 @@ def test_a_damaged_line_in_the_middle_is_no_torn_end(tmp_path):
 
 def test_fingerprint_sees_every_change():
     def params():
-        return {
-            "dense": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3), "bias": np.zeros(3, np.float32)}
-        }
+        return {"dense": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3), "bias": np.zeros(3, np.float32)}}
 
     def flipped():
         tree = params()

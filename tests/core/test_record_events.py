@@ -1,5 +1,4 @@
 import sys
-import time
 
 import jax.numpy as jnp
 import pytest
@@ -14,9 +13,6 @@ def test_events_are_on_disk_before_the_run_ends(tmp_path):
     events = record.events(tmp_path)
     events.write(3, {"loss": jnp.float32(0.5)})
     (first,) = (tmp_path / "tensorboard").iterdir()
-    deadline = time.monotonic() + 10
-    while b"loss" not in first.read_bytes() and time.monotonic() < deadline:
-        time.sleep(0.05)
     assert b"loss" in first.read_bytes()
     events.close()
     resumed = record.events(tmp_path, purge_step=4)
@@ -37,7 +33,7 @@ def read_events(data, parse):
 
 
 def test_events_do_nothing_without_tensorboardx(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    monkeypatch.setitem(sys.modules, "tensorboardX.event_file_writer", None)
     events = record.events(tmp_path)
     events.write(1, {"loss": 1.0})
     events.close()

@@ -136,11 +136,7 @@ def test_a_diverged_run_has_a_report(tmp_path, values):
 
 
 def test_a_tour_has_contents_and_a_table(tmp_path):
-    page = Page(
-        write(
-            tmp_path, chapter(tmp_path, "First"), chapter(tmp_path, "Second"), report.Chapter("Nothing yet")
-        )
-    )
+    page = Page(write(tmp_path, chapter(tmp_path, "First"), chapter(tmp_path, "Second"), report.Chapter("Nothing yet")))
     ids = [section["id"] for section in page.all("section")]
     assert len(set(ids)) == 3
     links = [link["href"] for link in page.all("a")]

@@ -68,9 +68,7 @@ def test_epochs_cover_without_repeating(batch_size, size):
     per_epoch = size // batch_size
     assert batches_per_epoch(batch_size, size) == per_epoch
     epochs = [
-        np.concatenate(
-            [batch(jax.random.key(1), e * per_epoch + n, batch_size, size) for n in range(per_epoch)]
-        )
+        np.concatenate([batch(jax.random.key(1), e * per_epoch + n, batch_size, size) for n in range(per_epoch)])
         for e in range(4)
     ]
     for epoch in epochs:

@@ -49,25 +49,19 @@ def test_layouts(tmp_path, arrays, shape, classes, sizes, compressed):
     given = next(iter(arrays.values()))
     assert set().union(*(rows(part.image) for part in parts)) == rows(given)
     if "test" in arrays or "x_test" in arrays:
-        assert np.array_equal(
-            found.test.image, arrays.get("test", arrays.get("x_test")).reshape(sizes[2], -1)
-        )
+        assert np.array_equal(found.test.image, arrays.get("test", arrays.get("x_test")).reshape(sizes[2], -1))
 
 
 def test_labels_stay_with_their_images(tmp_path):
     image = np.repeat(np.arange(90, dtype=np.uint8), 4).reshape(90, 2, 2)
     found = npz.load(saved(tmp_path / "a.npz", images=image, labels=np.arange(90)))
-    assert all(
-        np.array_equal(part.image[:, 3], part.label) for part in (found.train, found.valid, found.test)
-    )
+    assert all(np.array_equal(part.image[:, 3], part.label) for part in (found.train, found.valid, found.test))
     assert found.classes[:3] == ("0", "1", "2")
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f4", np.longdouble])
 def test_floats_are_read_as_float32(tmp_path, dtype):
-    found = npz.load(
-        saved(tmp_path / "a.npz", train=(GREY / 255).astype(dtype), test=(GREY / 255).astype(dtype))
-    )
+    found = npz.load(saved(tmp_path / "a.npz", train=(GREY / 255).astype(dtype), test=(GREY / 255).astype(dtype)))
     assert found.test.image.dtype == np.dtype("float32")
     np.testing.assert_allclose(found.test.image, GREY.reshape(20, -1) / 255, atol=1e-3)
 

@@ -7,7 +7,7 @@ Z latent dimensions.
 """
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax
@@ -108,21 +108,12 @@ class ConvNet(MLP):
         def crop(x):  # an odd size was rounded up on the way down
             return x[..., :height, :width, :]
 
-        self.encoder = nn.Sequential(
-            [
-                image,
-                *[Conv(32, dtype=dtype), nn.relu, Conv(64, strides=(2, 2), dtype=dtype), nn.relu],
-                *[Conv(64, dtype=dtype), nn.relu, Conv(64, dtype=dtype), nn.relu],
-                *[flat, nn.Dense(32, dtype=dtype), nn.relu, nn.Dense(2 * c.latent, dtype=dtype)],
-            ]
-        )
-        self.decoder = nn.Sequential(
-            [
-                *[nn.Dense(half[0] * half[1] * half[2], dtype=dtype), nn.relu, maps],
-                *[ConvTranspose(32, strides=(2, 2), dtype=dtype), nn.relu, crop],
-                *[Conv(channels, dtype=dtype), flat],
-            ]
-        )
+        down: list[Any] = [image, Conv(32, dtype=dtype), nn.relu, Conv(64, strides=(2, 2), dtype=dtype), nn.relu]
+        down += [Conv(64, dtype=dtype), nn.relu, Conv(64, dtype=dtype), nn.relu]
+        down += [flat, nn.Dense(32, dtype=dtype), nn.relu, nn.Dense(2 * c.latent, dtype=dtype)]
+        up: list[Any] = [nn.Dense(half[0] * half[1] * half[2], dtype=dtype), nn.relu, maps]
+        up += [ConvTranspose(32, strides=(2, 2), dtype=dtype), nn.relu, crop, Conv(channels, dtype=dtype), flat]
+        self.encoder, self.decoder = nn.Sequential(down), nn.Sequential(up)
         self.log_sigma = self.param("log_sigma", nn.initializers.zeros, ()) if c.likelihood == "gaussian" else None
 
 
@@ -155,6 +146,9 @@ def make(config=Config(), optimizer=adam):
     optimizer = optimizer(c.learning_rate)
     pixels = c.shape[0] * c.shape[1] * c.shape[2]
 
+    def apply(params, *inputs, method=None) -> Any:
+        return net.apply({"params": params}, *inputs, method=method)
+
     def init(key):
         state_key, net_key, noise_key = jax.random.split(key, 3)
         return begin(state_key, net.init(net_key, jnp.zeros((1, pixels)), noise_key)["params"], optimizer)
@@ -165,7 +159,7 @@ def make(config=Config(), optimizer=adam):
         x = to_unit(image)
         if c.likelihood == "binarized":
             x = jax.random.bernoulli(binarize_key, x).astype(jnp.float32)
-        out, mean, log_var, log_sigma = net.apply({"params": params}, x, noise_key)
+        out, mean, log_var, log_sigma = apply(params, x, noise_key)
         if c.likelihood == "gaussian":
             return normal_log_likelihood(out, log_sigma, x), mean, log_var
         return bernoulli_log_likelihood(out, x), mean, log_var
@@ -194,12 +188,12 @@ def make(config=Config(), optimizer=adam):
     def encode(state, key, image):
         """One image [D] to its posterior's mean [Z]."""
         del key
-        return net.apply({"params": state.params}, to_unit(image), method="encode")[0]
+        return apply(state.params, to_unit(image), method="encode")[0]
 
     def decode(state, key, z):
         """One code [Z] to pixel means [D] between 0 and 1."""
         del key
-        out = net.apply({"params": state.params}, z, method="decode")
+        out = apply(state.params, z, method="decode")
         return jnp.clip(out, 0.0, 1.0) if c.likelihood == "gaussian" else jax.nn.sigmoid(out)
 
     def sample(state, key, given=()):
