@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiments import vae
-from jaxgen import cli
+from jaxgen import cli, flags
 from jaxgen.core import report
 from jaxgen.core.config import knob
 from jaxgen.core.types import Refused
@@ -42,12 +42,12 @@ class Flags:
 
 def tour(argv: list[str]) -> None:
     """Runs the chapters one after the other; chapters that are finished are only shown again."""
-    (flags,) = cli.build([Flags], cli.explicit("tour", [Flags], argv))
-    wanted = [name for name in flags.only.split(",") if name]
+    (ours,) = flags.build([Flags], flags.explicit("tour", [Flags], argv))
+    wanted = [name for name in ours.only.split(",") if name]
     if unknown := [name for name in wanted if name not in CHAPTERS]:
         raise Refused(f"unknown chapter {unknown[0]!r}; known: {', '.join(CHAPTERS)}")
-    chosen = wanted or [name for name, chapter in CHAPTERS.items() if flags.all or not chapter.long]
-    place, told = Path(flags.workdir), []
+    chosen = wanted or [name for name, chapter in CHAPTERS.items() if ours.all or not chapter.long]
+    place, told = Path(ours.workdir), []
     for number, name in enumerate(chosen, 1):
         chapter = CHAPTERS[name]
         print(
@@ -60,6 +60,6 @@ def tour(argv: list[str]) -> None:
 
 if __name__ == "__main__":
     if {"--help", "-h"} & set(sys.argv):
-        print(cli.usage("tour", __doc__ or "", [Flags], {}, {}))
+        print(flags.usage("tour", __doc__ or "", [Flags], {}, {}))
     else:
         sys.exit(cli.guarded("tour", lambda: tour(sys.argv[1:])))

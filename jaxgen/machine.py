@@ -4,6 +4,7 @@ import hashlib
 import os
 import platform
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -16,7 +17,8 @@ def prepare(host_devices: int = 1, compilation_cache: str = "") -> None:
 
     Raises Refused where the process already computes on another number of devices, or the cache cannot be written.
     """
-    if host_devices > 1 and jax.config.read("jax_num_cpu_devices") != host_devices:
+    options: Any = jax.config  # its options are made at run time
+    if host_devices > 1 and options.jax_num_cpu_devices != host_devices:
         try:
             jax.config.update("jax_num_cpu_devices", host_devices)
         except RuntimeError:

@@ -45,9 +45,7 @@ def conv(x: jax.Array, kernel: jax.Array, strides: Pair = (1, 1), padding: Paddi
     return _conv(x, kernel, _pair(strides), (1, 1), (_pair(sides[0]), _pair(sides[1])))
 
 
-def conv_transpose(
-    x: jax.Array, kernel: jax.Array, strides: Pair = (1, 1), padding: Padding = "SAME"
-) -> jax.Array:
+def conv_transpose(x: jax.Array, kernel: jax.Array, strides: Pair = (1, 1), padding: Padding = "SAME") -> jax.Array:
     """Transposed convolution of x [N, H, W, I] with kernel [kh, kw, I, O], as `lax.conv_transpose`.
 
     The kernel is not flipped; "SAME" makes [N, H sh, W sw, O]; explicit padding is that of the dilated x.
@@ -103,15 +101,18 @@ def _backward(strides, dilation, pads, residuals, dy):
 _conv.defvjp(_forward, _backward)
 
 
-def _plain(x, kernel, strides, dilation, pads):
+def _plain(x, kernel, strides, dilation, pads, spread=(1, 1)):
     if min(*pads[0], *pads[1]) < 0:
         # jax 0.10.2 on CPU reads outside x where a side is padded by less than nothing: crop it here instead.
-        sides = [(lo, hi, d - 1) for (lo, hi), d in zip(pads, dilation)]
-        x = lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), *sides, (0, 0, 0)))
-        dilation, pads = (1, 1), ((0, 0), (0, 0))
-    return lax.conv_general_dilated(
-        x, kernel, strides, pads, lhs_dilation=dilation, dimension_numbers=("NHWC", "HWIO", "NHWC")
-    )
+        x, dilation, pads = _pad(x, pads, dilation), (1, 1), ((0, 0), (0, 0))
+    layout = ("NHWC", "HWIO", "NHWC")
+    return lax.conv_general_dilated(x, kernel, strides, pads, dilation, spread, layout)
+
+
+def _pad(x, pads, dilation=(1, 1)):
+    (top, bottom), (left, right) = pads
+    sides = [(0, 0, 0), (top, bottom, dilation[0] - 1), (left, right, dilation[1] - 1), (0, 0, 0)]
+    return lax.pad(x, jnp.zeros((), x.dtype), sides)
 
 
 def _conv_by_phase(x, kernel, dilation, pads):
@@ -152,8 +153,8 @@ def _input_gradient(x, kernel, dy, strides, dilation, pads):
 def _kernel_gradient(x, kernel, dy, strides, dilation, pads):
     """dk[t] = sum_o dy[o] z[o s + t - lo], a correlation of z with dy.
 
-    A dilated z would be slow. Summed over the pixels of x instead, where o = i d - t + lo, it is a correlation of
-    dy with x: dk[k - 1 - u] = sum_i x[i] dy[i d + u - (k - 1 - lo)], with I and O exchanged and dk flipped.
+    A dilated z would be slow. Summed over the pixels of x, where o = i d - t + lo, it is a correlation of dy
+    with x: dk[k - 1 - u] = sum_i x[i] dy[i d + u - (k - 1 - lo)], with I and O exchanged and dk flipped.
     With s = d = 1 both forms hold; the second is cheaper where dy has one channel.
     """
     size, starts = kernel.shape[:2], [lo for lo, _ in pads]
@@ -167,7 +168,7 @@ def _correlate(large, small, size, strides, starts):
     """c[t] = sum_i small[i] large[i s + t - start], [kh, kw, channels of large, channels of small].
 
     A batch is summed in chunks: sums over fewer images at once stay in the cache (1.5 times faster). Chunks
-    are strided slices, so that a batch sharded over devices stays where it is.
+    are strided slices: a batch sharded over devices stays where it is.
     """
     pads = tuple(
         (start, (m - 1) * s + k - n - start)
@@ -176,38 +177,30 @@ def _correlate(large, small, size, strides, starts):
     if large.shape[3] == 1:
         return _correlate_patches(large, small, size, strides, pads)
     batch = chunk = large.shape[0]
-    image = max(large[0].size, small[0].size) * large.dtype.itemsize
-    while chunk % 2 == 0 and chunk > 8 and chunk * image > CHUNK:
+    image = max(large[:1].size, small[:1].size)
+    enough = max(CHUNK // large.dtype.itemsize, math.prod(size) * large.shape[3] * small.shape[3])
+    while chunk % 2 == 0 and chunk > 8 and chunk * image > enough:
         chunk //= 2
     if chunk == batch:
         return _correlate_canonically(large, small, strides, pads)
     large, small = (a.reshape(chunk, batch // chunk, *a.shape[1:]) for a in (large, small))
 
-    def add(total, i):
+    def part(i):
         one, other = (lax.dynamic_index_in_dim(a, i, axis=1, keepdims=False) for a in (large, small))
-        return total + _correlate_canonically(one, other, strides, pads), None
+        return _correlate_canonically(one, other, strides, pads)
 
-    zeros = jnp.zeros((*size, large.shape[4], small.shape[4]), large.dtype)
-    return lax.scan(add, zeros, jnp.arange(batch // chunk))[0]
+    return lax.map(part, jnp.arange(batch // chunk)).sum(0)
 
 
 def _correlate_canonically(large, small, strides, pads):
     """Channels of large are the batch, images the channels, small is the kernel, dilated by s."""
     large, small = large.transpose(3, 1, 2, 0), small.transpose(1, 2, 0, 3)
-    if min(*pads[0], *pads[1]) < 0:
-        large = lax.pad(
-            large, jnp.zeros((), large.dtype), ((0, 0, 0), *((*side, 0) for side in pads), (0, 0, 0))
-        )
-        pads = ((0, 0), (0, 0))
-    sums = lax.conv_general_dilated(
-        large, small, (1, 1), pads, rhs_dilation=strides, dimension_numbers=("NHWC", "HWIO", "NHWC")
-    )
-    return sums.transpose(1, 2, 0, 3)
+    return _plain(large, small, (1, 1), (1, 1), pads, spread=strides).transpose(1, 2, 0, 3)
 
 
 def _correlate_patches(large, small, size, strides, pads):
-    """One matrix product: patches of one channel are small. large is [N, H, W, 1]."""
-    large = lax.pad(large, jnp.zeros((), large.dtype), ((0, 0, 0), *((*side, 0) for side in pads), (0, 0, 0)))
+    """One matrix product, because patches of one channel are small: large is [N, H, W, 1]."""
+    large = _pad(large, pads)
     (rows, columns), (down, right) = small.shape[1:3], strides
     taps = [
         large[:, i : i + (rows - 1) * down + 1 : down, j : j + (columns - 1) * right + 1 : right]

@@ -21,9 +21,10 @@ def spherical(start: jax.Array, end: jax.Array, count: int) -> jax.Array:
     cosine = jnp.clip(jnp.dot(start, end) / jnp.maximum(norms, 1e-12), -1.0, 1.0)
     angle = jnp.arccos(cosine)
     sine = jnp.sin(angle)
-    safe = jnp.where(sine > 1e-4, sine, 1.0)
+    joined = (sine > 1e-2) & (norms > 1e-12)
+    safe = jnp.where(joined, sine, 1.0)
     arc = (jnp.sin((1.0 - t) * angle) * start[None] + jnp.sin(t * angle) * end[None]) / safe
-    return jnp.where(sine > 1e-4, arc, straight(start, end, count))
+    return jnp.where(joined, arc, straight(start, end, count))
 
 
 def quantile_grid(count: int, tail: float = 0.05) -> jax.Array:

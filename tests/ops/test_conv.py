@@ -79,9 +79,7 @@ def both(operation, strides, padding):
 @pytest.mark.parametrize(("operation", "image", "size", "strides", "padding"), list(cases()))
 def test_output_and_gradients_are_those_of_lax(operation, image, size, strides, padding):
     ours, theirs = both(operation, strides, padding)
-    found, expected = jax.jit(lambda *args: (results(ours, *args), results(theirs, *args)))(
-        *draw(image, size)
-    )
+    found, expected = jax.jit(lambda *args: (results(ours, *args), results(theirs, *args)))(*draw(image, size))
     assert_near(found, expected)
 
 
@@ -129,8 +127,7 @@ def test_vmap(operation, over):
     axes = (None if over == "kernels" else 0, None if over == "inputs" else 0)
     found = jax.jit(jax.vmap(partial(results, ours), axes))(x, kernel)
     single = [
-        results(theirs, x if axes[0] is None else x[i], kernel if axes[1] is None else kernel[i])
-        for i in range(3)
+        results(theirs, x if axes[0] is None else x[i], kernel if axes[1] is None else kernel[i]) for i in range(3)
     ]
     assert_near(found, [jnp.stack(parts) for parts in zip(*single)])
 

@@ -1,0 +1,90 @@
+"""How fast everything is, on this machine, today: a table, and a JSON file with device, versions and date.
+
+python -m benchmarks                 every technique's step, then the races against peers that are installed
+python -m benchmarks --only=vae      only what has `vae` in its name
+python -m benchmarks --out=FILE      where the JSON goes (runs/benchmarks.json)
+pip install "jaxgen[peers]"          what there is to race against
+"""
+
+import dataclasses
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks import start, steps, vae
+from jaxgen import cli, flags
+from jaxgen.core.config import knob
+from jaxgen.core.files import write_whole
+from jaxgen.core.record import environment
+from jaxgen.core.types import Refused
+from jaxgen.machine import cores
+
+RACES = {"vae": vae.measure}
+
+
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    """The benchmarks' own flags."""
+
+    only: str = knob("", "a part of the names wanted")
+    out: str = knob("runs/benchmarks.json", "the file for the numbers")
+    rounds: int = knob(7, "blocks of each contender in a race", lower=1)
+    races: bool = knob(True, "run the races and the start-up, which take minutes")
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Rows of equal keys as aligned columns; numbers with three significant digits."""
+    names = [name for name in rows[0] if name != "blocks"]
+
+    def text(value):
+        return (
+            f"{value:,.0f}"
+            if isinstance(value, float) and value >= 1000
+            else f"{value:.3g}"
+            if isinstance(value, float)
+            else str(value)
+        )
+
+    cells = [names, *[[text(row[name]) for name in names] for row in rows]]
+    widths = [max(len(line[n]) for line in cells) for n in range(len(names))]
+    return "\n".join(
+        "  ".join(cell.ljust(w) if n == 0 else cell.rjust(w) for n, (cell, w) in enumerate(zip(line, widths)))
+        for line in cells
+    )
+
+
+def main(argv: list[str]) -> None:
+    """Measures, prints, writes."""
+    (ours,) = flags.build([Flags], flags.explicit("benchmarks", [Flags], argv))
+    cases = steps.found(ours.only)
+    if not cases:
+        raise Refused(f"no technique has {ours.only!r} in its name; known: {', '.join(steps.found())}")
+    result: dict[str, Any] = {
+        **environment(),
+        "cores": cores(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    result["steps"] = [{"technique": name, **steps.measure(case)} for name, case in cases.items()]
+    print(f"{result['device']}, {result['cores']} cores, {result['versions']}, {result['date']}\n")
+    print("A step of the tiny test case: seconds to compile a chunk, microseconds a step\n")
+    print(table(result["steps"]), flush=True)
+    if ours.races:
+        for name, measure in RACES.items():
+            if ours.only in name:
+                result[name] = measure(ours.rounds)
+                print(
+                    f"\n{(sys.modules[measure.__module__].__doc__ or '').strip()}\n\n{table(result[name])}", flush=True
+                )
+        result["start"] = start.measure()
+        print(f"\n{(start.__doc__ or '').strip()}\n\n{table([result['start']])}")
+    write_whole(Path(ours.out), json.dumps(result, indent=2).encode() + b"\n")
+    print(f"\nnumbers: {ours.out}")
+
+
+if __name__ == "__main__":
+    if {"--help", "-h"} & set(sys.argv):
+        print(__doc__)
+    else:
+        sys.exit(cli.guarded("benchmarks", lambda: main(sys.argv[1:])))

@@ -1,0 +1,22 @@
+"""One process per contender, so that thread pools and allocators do not meet; see `serve`."""
+
+import sys
+import time
+from collections.abc import Callable
+
+
+def serve(work: Callable[[], None], images: int) -> None:
+    """Answers each line `SECONDS` on stdin with the images a second of a block of about that length.
+
+    `work` trains on `images` images and returns when it is done.
+    """
+    work()
+    work()  # compiled, and the caches are warm
+    print("ready", flush=True)
+    for line in sys.stdin:
+        start = time.perf_counter()
+        end, count = start + float(line), 0
+        while time.perf_counter() < end:
+            work()
+            count += 1
+        print(count * images / (time.perf_counter() - start), flush=True)

@@ -1,0 +1,161 @@
+"""The VAE against what is known exactly."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from jaxgen.core import loop
+from jaxgen.core.types import Sweep
+from jaxgen.ops.distributions import kl_standard_normal, normal_log_likelihood, reparameterise
+from jaxgen.techniques.autoencoders import vae
+
+KEY = jax.random.key(0)
+SMALL = vae.Config(shape=(4, 4, 1), latent=2, hidden=8)
+
+
+def linear_gaussian(seed=0):
+    """x = W z + b + sigma e, z ~ N(0, I): p(x) = N(b, W W' + sigma^2 I) and the posterior are known."""
+    rng = np.random.default_rng(seed)
+    w, b, sigma = rng.normal(size=(6, 2)), rng.normal(size=6), 0.7
+    x = rng.normal(size=(50, 6))
+    log_likelihood = stats.multivariate_normal.logpdf(x, b, w @ w.T + sigma**2 * np.eye(6))
+    covariance = np.linalg.inv(np.eye(2) + w.T @ w / sigma**2)
+    mean = (x - b) @ w @ covariance.T / sigma**2
+    return w, b, sigma, x, log_likelihood, mean, covariance
+
+
+def bound(mean, log_var, draws, seed=1):
+    """-negative_elbo of the linear model for a diagonal posterior, averaged over draws: [50]."""
+    w, b, sigma, x, *_ = linear_gaussian()
+    mean, log_var = jnp.asarray(mean, jnp.float32), jnp.broadcast_to(jnp.asarray(log_var, jnp.float32), mean.shape)
+
+    def one(key):
+        z = reparameterise(key, mean, log_var)
+        out = z @ jnp.asarray(w.T, jnp.float32) + jnp.asarray(b, jnp.float32)[None]
+        terms = normal_log_likelihood(out, jnp.float32(np.log(sigma)), jnp.asarray(x, jnp.float32))
+        return -vae.negative_elbo(terms, mean, log_var)
+
+    return np.asarray(jax.vmap(one)(jax.random.split(jax.random.key(seed), draws)).mean(0))
+
+
+def test_elbo_of_a_linear_gaussian_model():
+    """At the best diagonal posterior the bound misses log p(x) by the KL between the two posteriors, exactly."""
+    *_, exact, mean, covariance = linear_gaussian()
+    variance = 1 / np.diag(np.linalg.inv(covariance))  # of the diagonal Gaussian nearest in KL(q || p)
+    gap = 0.5 * (np.linalg.slogdet(covariance)[1] - np.log(variance).sum())
+    assert gap > 0.01
+    np.testing.assert_allclose(bound(mean, np.log(variance), 20_000), exact - gap, atol=0.06)
+
+
+def test_elbo_is_a_bound_and_looser_elsewhere():
+    *_, exact, mean, covariance = linear_gaussian()
+    variance = 1 / np.diag(np.linalg.inv(covariance))
+    best = bound(mean, np.log(variance), 4000)
+    for shift, scale in [(0.3, 1.0), (0.0, 3.0), (0.0, 0.3)]:
+        worse = bound(mean + shift, np.log(scale * variance), 4000)
+        assert (worse < exact).all()
+        assert (worse < best + 0.02).all()
+
+
+def test_gradient_of_the_kl_weight():
+    """beta multiplies the KL and nothing else."""
+    terms, mean, log_var = jnp.array([-3.0]), jnp.ones((1, 2)), jnp.zeros((1, 2))
+    slope = jax.grad(lambda beta: vae.negative_elbo(terms, mean, log_var, beta).sum())(1.0)
+    assert float(slope) == pytest.approx(float(kl_standard_normal(mean, log_var)[0]))
+
+
+@pytest.mark.parametrize("network", ["mlp", "conv"])
+@pytest.mark.parametrize("likelihood", ["bernoulli", "binarized", "gaussian"])
+def test_shapes_and_ranges(network, likelihood):
+    config = dataclasses.replace(SMALL, network=network, likelihood=likelihood, shape=(5, 7, 3))
+    technique = vae.make(config)
+    state = jax.jit(technique.init)(KEY)
+    image = jnp.full(105, 200, jnp.uint8)
+    z = technique.infer["encode"](state, KEY, image)
+    assert z.shape == (2,)
+    for out in (
+        technique.infer["decode"](state, KEY, z),
+        technique.infer["sample"](state, KEY, ()),
+        technique.infer["reconstruct"](state, KEY, image),
+    ):
+        assert out.shape == (105,)
+        assert float(out.min()) >= 0
+        assert float(out.max()) <= 1
+
+
+def test_inference_vmaps_and_samples_differ_by_key():
+    technique = vae.make(SMALL)
+    state = jax.jit(technique.init)(KEY)
+    sample = jax.vmap(technique.infer["sample"], in_axes=(None, 0, None))
+    images = sample(state, jax.random.split(KEY, 3), ())
+    assert images.shape == (3, 16)
+    assert not np.allclose(images[0], images[1])
+
+
+def test_bytes_and_floats_are_the_same_image():
+    technique, state = vae.make(SMALL), jax.jit(vae.make(SMALL).init)(KEY)
+    image = jax.random.randint(KEY, (16,), 0, 256).astype(jnp.uint8)
+    encode = technique.infer["encode"]
+    np.testing.assert_allclose(encode(state, KEY, image), encode(state, KEY, image / 255.0), atol=1e-6)
+
+
+def test_binarized_pixels_are_drawn_anew_each_step():
+    """With a decoder that says the same whatever z, only drawn pixels make two steps differ."""
+    grey = {"image": jnp.full((8, 16), 128, jnp.uint8)}
+    for likelihood, varies in [("binarized", True), ("bernoulli", False)]:
+        technique = vae.make(dataclasses.replace(SMALL, likelihood=likelihood))
+        state = jax.jit(technique.init)(KEY)
+        constant = jax.tree.map(lambda p: jnp.full_like(p, p.ndim == 1), state.params)
+        step = jax.jit(technique.step)
+        seen = {float(step(state._replace(step=n, params=constant), grey)[1]["reconstruction"]) for n in range(4)}
+        assert (len(seen) > 1) is varies
+
+
+def test_gaussian_learns_its_standard_deviation():
+    """Noise of standard deviation 0.1 around one image."""
+    config = dataclasses.replace(SMALL, likelihood="gaussian", learning_rate=0.02)
+    technique = vae.make(config)
+    noise = 0.1 * jax.random.normal(KEY, (4096, 16))
+    data = jnp.clip(jnp.linspace(0.4, 0.6, 16)[None] + noise, 0.0, 1.0)
+    take = lambda arrays, key, n: {"image": arrays[jax.random.randint(jax.random.fold_in(key, n), (256,), 0, 4096)]}
+    state = jax.jit(technique.init)(KEY)
+    state, *_ = loop.chunk(technique.step, take, state, data, None, 600, KEY)
+    assert float(jnp.exp(state.params["log_sigma"])) == pytest.approx(0.1, rel=0.1)
+
+
+def test_evaluation_adds_up():
+    """negative_elbo = reconstruction + KL, and masked examples do not count."""
+    technique = vae.make(SMALL)
+    state, batch = jax.jit(technique.init)(KEY), technique.example(KEY)
+    half = lambda arrays, n: (arrays, jnp.arange(8) < 4)
+    poisoned = {"image": batch["image"].at[4:].set(255)}
+    one, other = (loop.evaluate(technique.evaluate, state, Sweep(images, half, 1), KEY) for images in (batch, poisoned))
+    assert one == other
+    assert one["negative_elbo"] == pytest.approx(one["reconstruction"] + one["kl"], rel=1e-6)
+    assert list(one) == list(technique.evaluate.definitions)
+
+
+def test_bf16_computes_in_bfloat16_and_keeps_float32_parameters():
+    plain, low = (vae.make(dataclasses.replace(SMALL, precision=p)) for p in ("float32", "bf16"))
+    state = jax.jit(low.init)(KEY)
+    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(state.params))
+    image = jnp.arange(16, dtype=jnp.uint8) * 16
+    exact, rounded = (t.infer["reconstruct"](state, KEY, image) for t in (plain, low))
+    assert 0 < float(jnp.abs(exact - rounded).max()) < 0.05
+
+
+def test_the_books_network():
+    """Layers of Chollet & Allaire, section 8.4: kernels in the order of the text."""
+    config = vae.Config(**{k: v for k, v in vae.PRESETS["chollet"].items() if k in ("network", "latent")})
+    params = jax.eval_shape(vae.make(config).init, KEY).params
+    shapes = lambda part: [
+        leaf.shape for path, leaf in jax.tree_util.tree_leaves_with_path(params[part]) if leaf.ndim > 1
+    ]
+    assert sorted(shapes("encoder")) == sorted(
+        [(3, 3, 1, 32), (3, 3, 32, 64), (3, 3, 64, 64), (3, 3, 64, 64), (14 * 14 * 64, 32), (32, 4)]
+    )
+    assert sorted(shapes("decoder")) == sorted([(2, 14 * 14 * 64), (3, 3, 64, 32), (3, 3, 32, 1)])
