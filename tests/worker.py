@@ -1,4 +1,4 @@
-"""A training process to interrupt: a VAE through the same doors as an experiment, without its pictures."""
+"""A run as small as possible, through the same doors as an experiment, without pictures; as a script, to interrupt."""
 
 import dataclasses
 import sys
@@ -19,6 +19,35 @@ def experiment(flags, config):
 
 
 COMMAND = cli.Command("worker", experiment, vae.Config, vae.PRESETS, {"steps": 100})
+
+
+TINY = [
+    "--dataset=digits",
+    "--steps=4",
+    "--batch_size=16",
+    "--hidden=8",
+    "--latent=2",
+    "--log_every=2",
+    "--eval_every=2",
+]
+
+
+def go(tmp_path, *flags):
+    return cli.main(COMMAND, [*TINY, f"--workdir={tmp_path / 'run'}", *flags])
+
+
+def everything(place):
+    """path -> bytes of all files below a folder."""
+    return {p: p.read_bytes() for p in place.rglob("*") if p.is_file()}
+
+
+def refused(capsys, code, fragment):
+    out, err = capsys.readouterr()
+    assert code == 2, err
+    assert len(err.strip().splitlines()) == 1, err
+    assert fragment in err
+    assert "Traceback" not in out + err
+
 
 if __name__ == "__main__":
     sys.exit(cli.main(COMMAND))

@@ -15,6 +15,7 @@ from jax import lax
 
 from jaxgen.core.types import Refused
 from jaxgen.ops import conv as ops
+from jaxgen.ops import correlation
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 IMAGES = [(5, 6), (7, 4), (3, 1)]
@@ -94,7 +95,7 @@ def test_one_channel(operation, channels, strides):
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_chunks_of_a_batch_add_up(operation, monkeypatch):
-    monkeypatch.setattr(ops, "CHUNK", 1)
+    monkeypatch.setattr(correlation, "CHUNK", 1)
     ours, theirs = both(operation, (2, 2), "SAME")
     x, kernel = draw((5, 6), (3, 3), batch=48)
     gradient = jax.jit(partial(results, ours))
@@ -135,7 +136,7 @@ def test_vmap(operation, over):
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("batch", [2, 16])
 def test_second_derivatives(operation, batch, monkeypatch):
-    monkeypatch.setattr(ops, "CHUNK", 1)
+    monkeypatch.setattr(correlation, "CHUNK", 1)
     x, kernel = draw((5, 4), (3, 2), batch=batch)
 
     def penalty(function):
