@@ -1,5 +1,6 @@
 """Pictures of a latent space: for anything that infers `encode`, `decode`, `reconstruct` and `sample`."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,8 +17,13 @@ from jaxgen.ops.paths import quantile_grid, spherical, straight
 
 
 def mapped(technique: Technique, name: str) -> Callable:
-    """An `infer` function over a batch, compiled: (State, key, x [B, ...]) -> y [B, ...]."""
-    one = jax.vmap(technique.infer[name], in_axes=(None, 0, 0))
+    """An `infer` function over a batch, compiled once: (State, key, x [B, ...]) -> y [B, ...]."""
+    return _mapped(technique.infer[name])
+
+
+@functools.cache
+def _mapped(function: Callable) -> Callable:
+    one = jax.vmap(function, in_axes=(None, 0, 0))
     return jax.jit(lambda state, key, x: one(state, jax.random.split(key, len(x)), x))
 
 
@@ -83,9 +89,10 @@ def pictures(technique: Technique, state: State, dataset: Dataset, folder: Path)
     pairs = np.stack([originals, again.reshape(2, 20, -1)], axis=1).reshape(80, -1)
     keep("reconstructions", grid(pairs, shape, 20), "Test images and, below each, their reconstruction")
     ends = jnp.asarray(codes[:12]).reshape(6, 2, -1)
-    ways = [way(a, b, 15) for a, b in ends for way in (straight, spherical)]
+    both = jax.vmap(lambda ab: jnp.stack([straight(ab[0], ab[1], 15), spherical(ab[0], ab[1], 15)]))
+    ways = jax.jit(both)(ends)
     caption = "From one test image to another: straight, and below it spherical, through the codes"
-    keep("interpolations", grid(decode(state, key, jnp.concatenate(ways)), shape, 15), caption)
+    keep("interpolations", grid(decode(state, key, ways.reshape(-1, codes.shape[1])), shape, 15), caption)
     if len(dataset.classes) > 1:
         means = class_means(codes, test.label, len(dataset.classes))
         moved, which = concept_codes(codes, test.label, means, np.linspace(0.0, 1.5, 11))

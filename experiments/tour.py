@@ -26,7 +26,7 @@ class Stop(NamedTuple):
 
 
 CHAPTERS = {
-    "vae": Stop(vae.COMMAND, "--dataset=glyphs --network=mlp --latent=16 --steps=2000 --eval_every=400"),
+    "vae": Stop(vae.COMMAND, "--dataset=glyphs --network=mlp --latent=16 --steps=1500 --eval_every=300"),
     "vae_book": Stop(vae.COMMAND, "--dataset=glyphs --preset=chollet --batch_size=128 --epochs=15", long=True),
 }
 

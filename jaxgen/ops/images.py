@@ -5,6 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 
 
+def to_unit(image: jax.Array) -> jax.Array:
+    """Pixels of any shape as float32 between 0 and 1, from uint8 or as they are."""
+    return image.astype(jnp.float32) / 255.0 if image.dtype == jnp.uint8 else image
+
+
 def tile(images, columns: int, padding: int = 1, background: float = 0.5):
     """Images [N, H, W, C] in rows of `columns`, left to right: [rows H + gaps, columns W + gaps, C].
 

@@ -7,6 +7,7 @@ Z latent dimensions.
 """
 
 import dataclasses
+import math
 from typing import Any, Literal
 
 import flax.linen as nn
@@ -18,11 +19,11 @@ from jaxgen.core.steps import begin, gradient_step
 from jaxgen.core.types import Fold, Technique
 from jaxgen.nets.layers import Conv, ConvTranspose
 from jaxgen.ops.distributions import (
-    bernoulli_log_likelihood,
     kl_standard_normal,
-    normal_log_likelihood,
     reparameterise,
 )
+from jaxgen.ops.images import to_unit
+from jaxgen.ops.likelihoods import LIKELIHOODS
 from jaxgen.optim.textbook import adam
 
 
@@ -60,18 +61,46 @@ PRESETS = {
 }
 
 
-class MLP(nn.Module):
-    """One hidden layer each way."""
+def mlp(config: Config, dtype: Any) -> tuple[list[Any], list[Any]]:
+    """Layers of encoder and decoder: one hidden layer each way."""
+    down = [nn.Dense(config.hidden, dtype=dtype), nn.relu, nn.Dense(2 * config.latent, dtype=dtype)]
+    return down, [nn.Dense(config.hidden, dtype=dtype), nn.relu, nn.Dense(math.prod(config.shape), dtype=dtype)]
+
+
+def conv(config: Config, dtype: Any) -> tuple[list[Any], list[Any]]:
+    """Layers of encoder and decoder of Chollet & Allaire, section 8.4: halves the image once on the way down."""
+    height, width, channels = config.shape
+    half = (-(-height // 2), -(-width // 2), 64)
+
+    def shaped(*shape):
+        return lambda x: x.reshape(*x.shape[:-1], *shape)
+
+    def flat(x):
+        return x.reshape(*x.shape[:-3], -1)
+
+    def crop(x):  # an odd size was rounded up on the way down
+        return x[..., :height, :width, :]
+
+    down = [shaped(*config.shape), Conv(32, dtype=dtype), nn.relu, Conv(64, strides=(2, 2), dtype=dtype), nn.relu]
+    down += [Conv(64, dtype=dtype), nn.relu, Conv(64, dtype=dtype), nn.relu]
+    down += [flat, nn.Dense(32, dtype=dtype), nn.relu, nn.Dense(2 * config.latent, dtype=dtype)]
+    up = [nn.Dense(math.prod(half), dtype=dtype), nn.relu, shaped(*half)]
+    up += [ConvTranspose(32, strides=(2, 2), dtype=dtype), nn.relu, crop, Conv(channels, dtype=dtype), flat]
+    return down, up
+
+
+NETWORKS = {"mlp": mlp, "conv": conv}
+
+
+class VAE(nn.Module):
+    """Encoder to a normal posterior, decoder to the parameters of the pixels' distribution."""
 
     config: Config
 
     def setup(self):
-        c, dtype = self.config, _dtype(self.config)
-        height, width, channels = c.shape
-        self.encoder = nn.Sequential([nn.Dense(c.hidden, dtype=dtype), nn.relu, nn.Dense(2 * c.latent, dtype=dtype)])
-        self.decoder = nn.Sequential(
-            [nn.Dense(c.hidden, dtype=dtype), nn.relu, nn.Dense(height * width * channels, dtype=dtype)]
-        )
+        c = self.config
+        down, up = NETWORKS[c.network](c, jnp.bfloat16 if c.precision == "bf16" else jnp.float32)
+        self.encoder, self.decoder = nn.Sequential(down), nn.Sequential(up)
         self.log_sigma = self.param("log_sigma", nn.initializers.zeros, ()) if c.likelihood == "gaussian" else None
 
     def encode(self, x):
@@ -88,63 +117,16 @@ class MLP(nn.Module):
         return self.decode(reparameterise(key, mean, log_var)), mean, log_var, self.log_sigma
 
 
-class ConvNet(MLP):
-    """The network of Chollet & Allaire, section 8.4: halves the image once on the way down."""
-
-    def setup(self):
-        c, dtype = self.config, _dtype(self.config)
-        height, width, channels = c.shape
-        half = (-(-height // 2), -(-width // 2), 64)
-
-        def image(x):
-            return x.reshape(*x.shape[:-1], *c.shape)
-
-        def maps(x):
-            return x.reshape(*x.shape[:-1], *half)
-
-        def flat(x):
-            return x.reshape(*x.shape[:-3], -1)
-
-        def crop(x):  # an odd size was rounded up on the way down
-            return x[..., :height, :width, :]
-
-        down: list[Any] = [image, Conv(32, dtype=dtype), nn.relu, Conv(64, strides=(2, 2), dtype=dtype), nn.relu]
-        down += [Conv(64, dtype=dtype), nn.relu, Conv(64, dtype=dtype), nn.relu]
-        down += [flat, nn.Dense(32, dtype=dtype), nn.relu, nn.Dense(2 * c.latent, dtype=dtype)]
-        up: list[Any] = [nn.Dense(half[0] * half[1] * half[2], dtype=dtype), nn.relu, maps]
-        up += [ConvTranspose(32, strides=(2, 2), dtype=dtype), nn.relu, crop, Conv(channels, dtype=dtype), flat]
-        self.encoder, self.decoder = nn.Sequential(down), nn.Sequential(up)
-        self.log_sigma = self.param("log_sigma", nn.initializers.zeros, ()) if c.likelihood == "gaussian" else None
-
-
-def _dtype(config):
-    return jnp.bfloat16 if config.precision == "bf16" else jnp.float32
-
-
-def to_unit(image):
-    """Pixels [..., D] as float32 between 0 and 1, from uint8 or as they are."""
-    return image.astype(jnp.float32) / 255.0 if image.dtype == jnp.uint8 else image
-
-
 def negative_elbo(log_likelihood, mean, log_var, beta=1.0):
     """-E log p(x | z) + beta KL, in nats per image [B], from log p(x | z) [B] at one draw of z."""
     return beta * kl_standard_normal(mean, log_var) - log_likelihood
 
 
-NETWORKS = {"mlp": MLP, "conv": ConvNet}
-UNITS = {
-    "bernoulli": "cross-entropy of grey values in [0, 1]",
-    "binarized": "Bernoulli, pixels binarised anew with their grey value as probability",
-    "gaussian": "normal density of grey values in [0, 1], one learnt standard deviation",
-}
-
-
 def make(config=Config(), optimizer=adam):
     """A batch is {"image": [B, D] uint8, or float32 in [0, 1]}, and whatever else; labels are not looked at."""
     c = config
-    net = NETWORKS[c.network](c)
+    net, likelihood, pixels = VAE(c), LIKELIHOODS[c.likelihood], math.prod(c.shape)
     optimizer = optimizer(c.learning_rate)
-    pixels = c.shape[0] * c.shape[1] * c.shape[2]
 
     def apply(params, *inputs, method=None) -> Any:
         return net.apply({"params": params}, *inputs, method=method)
@@ -155,14 +137,10 @@ def make(config=Config(), optimizer=adam):
 
     def terms(params, key, image):
         """log p(x | z) [B] and the posterior's mean and log-variance [B, Z]."""
-        noise_key, binarize_key = jax.random.split(key)
-        x = to_unit(image)
-        if c.likelihood == "binarized":
-            x = jax.random.bernoulli(binarize_key, x).astype(jnp.float32)
+        noise_key, target_key = jax.random.split(key)
+        x = likelihood.target(target_key, to_unit(image))
         out, mean, log_var, log_sigma = apply(params, x, noise_key)
-        if c.likelihood == "gaussian":
-            return normal_log_likelihood(out, log_sigma, x), mean, log_var
-        return bernoulli_log_likelihood(out, x), mean, log_var
+        return likelihood.log_prob(out, log_sigma, x), mean, log_var
 
     def loss(params, carry, key, batch):
         log_likelihood, mean, log_var = terms(params, key, batch["image"])
@@ -180,8 +158,8 @@ def make(config=Config(), optimizer=adam):
         return {"negative_elbo": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
 
     definitions = {
-        "negative_elbo": f"-log p(x | z) + KL, nats per image, beta 1, one sample of z; {UNITS[c.likelihood]}",
-        "reconstruction": f"-log p(x | z), nats per image, one sample of z; {UNITS[c.likelihood]}",
+        "negative_elbo": f"-log p(x | z) + KL, nats per image, beta 1, one sample of z; {likelihood.definition}",
+        "reconstruction": f"-log p(x | z), nats per image, one sample of z; {likelihood.definition}",
         "kl": "KL(q(z | x) || N(0, I)), nats per image, in closed form",
     }
 
@@ -193,8 +171,7 @@ def make(config=Config(), optimizer=adam):
     def decode(state, key, z):
         """One code [Z] to pixel means [D] between 0 and 1."""
         del key
-        out = apply(state.params, z, method="decode")
-        return jnp.clip(out, 0.0, 1.0) if c.likelihood == "gaussian" else jax.nn.sigmoid(out)
+        return likelihood.mean(apply(state.params, z, method="decode"))
 
     def sample(state, key, given=()):
         """Pixel means [D] of a code drawn from the prior."""
