@@ -10,10 +10,11 @@ import numpy as np
 
 from jaxgen.core.pictures import save_png, save_scatter
 from jaxgen.core.report import Picture
-from jaxgen.core.types import State, Technique
+from jaxgen.core.types import Refused, State, Technique
 from jaxgen.data.examples import Dataset
 from jaxgen.ops.images import tile
 from jaxgen.ops.paths import quantile_grid, spherical, straight
+from jaxgen.run import warn
 
 
 def mapped(technique: Technique, name: str) -> Callable:
@@ -100,5 +101,9 @@ def pictures(technique: Technique, state: State, dataset: Dataset, folder: Path)
         caption = f"Concept vectors, strength 0 to 1.5: test image + s (mean code of A - mean code of B), {names}"
         keep("concepts", grid(decode(state, key, jnp.asarray(moved, jnp.float32)), shape, 11), caption)
     points, caption = to_plane(codes)
-    save_scatter(folder / "codes.png", points, test.label, dataset.classes, caption)
+    try:
+        save_scatter(folder / "codes.png", points, test.label, dataset.classes or ("",), caption)
+    except Refused as missing:  # the report's packages are optional, and a trained run is not thrown away for them
+        warn(str(missing))
+        return found
     return [*found, Picture(folder / "codes.png", caption)]

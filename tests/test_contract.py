@@ -1,6 +1,10 @@
 """Every technique keeps the same promises, and each promise notices when it is broken."""
 
+import sys
+import types
+
 import contract
+import floors
 import jax
 import jax.numpy as jnp
 import pytest
@@ -105,3 +109,19 @@ def test_planted_violations_are_caught(check, technique):
 def test_a_state_that_is_not_all_is_caught(tmp_path):
     with pytest.raises(AssertionError):
         contract.saved_and_restored_is_the_same(stepped(counts_outside), tmp_path)
+
+
+@pytest.mark.parametrize("check", contract.CHECKS, ids=names(contract.CHECKS))
+def test_the_technique_shown_to_contributors(check, example_technique):
+    check(example_technique)
+
+
+@pytest.fixture(scope="module")
+def example_technique():
+    """The code block of CONTRIBUTING.md, as the file a newcomer would make of it."""
+    text = (floors.root() / "CONTRIBUTING.md").read_text()
+    code = text.split("```python\n")[1].split("```")[0]
+    module = types.ModuleType("sparse")
+    sys.modules["sparse"] = module  # dataclasses look their module up
+    exec(compile(code, "CONTRIBUTING.md", "exec"), module.__dict__)
+    return module.tiny()["sparse"]
