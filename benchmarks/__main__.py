@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import start, steps, vae
-from jaxgen import cli, flags
+from jaxgen import cli, flags, techniques
 from jaxgen.core.config import knob
 from jaxgen.core.files import write_whole
 from jaxgen.core.record import environment
@@ -58,9 +58,11 @@ def table(rows: list[dict[str, Any]]) -> str:
 def main(argv: list[str]) -> None:
     """Measures, prints, writes."""
     (ours,) = flags.build([Flags], flags.explicit("benchmarks", [Flags], argv))
-    cases = steps.found(ours.only)
+    if Path(ours.out).is_dir():
+        raise Refused(f"--out={ours.out} is a directory")
+    cases = {name: case for name, case in techniques.found().items() if ours.only in name}
     if not cases:
-        raise Refused(f"no technique has {ours.only!r} in its name; known: {', '.join(steps.found())}")
+        raise Refused(f"no technique has {ours.only!r} in its name; known: {', '.join(techniques.found())}")
     result: dict[str, Any] = {
         **environment(),
         "cores": cores(),

@@ -1,29 +1,15 @@
 """What a step of every technique costs: compiled, called singly, in a chunk, and for eight vmapped seeds."""
 
-import importlib
-import pkgutil
 import time
 from collections.abc import Callable
 from typing import Any
 
 import jax
 
-from jaxgen import techniques
 from jaxgen.core import loop
 from jaxgen.core.types import Technique
 
 CHUNK, SEEDS, BLOCK = 20, 8, 0.15  # steps a dispatch, seeds side by side, seconds a block
-
-
-def found(only: str = "") -> dict[str, Technique]:
-    """name -> tiny case, of every module below jaxgen.techniques whose name or case contains `only`."""
-    cases: dict[str, Technique] = {}
-    for module in pkgutil.walk_packages(techniques.__path__, "jaxgen.techniques."):
-        if not module.ispkg:
-            tiny = importlib.import_module(module.name).tiny()
-            short = module.name.rsplit(".", 1)[-1]
-            cases |= {name: case for name, case in tiny.items() if only in name or only in short}
-    return cases
 
 
 def microseconds(work: Callable[[], Any], blocks: int = 5) -> float:

@@ -1,7 +1,12 @@
-"""Pictures of a latent space: for anything that infers `encode`, `decode`, `reconstruct` and `sample`."""
+"""Pictures of a latent space: for anything that infers `encode`, `decode`, `reconstruct` and `sample`.
+
+N    test images, one or more
+D    values of an image
+Z    dimensions of a code, one or more
+"""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jax
@@ -12,9 +17,8 @@ from jaxgen.core.pictures import save_png, save_scatter
 from jaxgen.core.report import Picture
 from jaxgen.core.types import Refused, State, Technique
 from jaxgen.data.examples import Dataset
-from jaxgen.ops.images import tile
+from jaxgen.ops.images import tile, to_unit
 from jaxgen.ops.paths import quantile_grid, spherical, straight
-from jaxgen.run import warn
 
 
 def mapped(technique: Technique, name: str) -> Callable:
@@ -39,71 +43,91 @@ def prior_samples(technique: Technique, state: State, shape, seed: int = 0) -> n
 
 
 def to_plane(codes: np.ndarray) -> tuple[np.ndarray, str]:
-    """Codes [N, Z] on the two directions of largest variance [N, 2], and what was done to them."""
-    if codes.shape[1] == 2:
-        return codes, "Test codes (posterior means)"
-    centred = codes - codes.mean(0)
-    directions = np.linalg.svd(centred, full_matrices=False)[2][:2]
-    return centred @ directions.T, "Test codes (posterior means), two principal components"
+    """Codes [N, Z] on the two directions of largest variance [N, 2], and what was done to them.
 
-
-def class_means(codes: np.ndarray, label: np.ndarray, count: int) -> np.ndarray:
-    """[count, Z] mean code of each class; NaN where a class is empty."""
-    sums = np.zeros((count, codes.shape[1]))
-    np.add.at(sums, label, codes)
-    sizes = np.bincount(label, minlength=count)[:, None]
-    return np.divide(sums, sizes, out=np.full_like(sums, np.nan), where=sizes > 0)
-
-
-def concept_codes(codes: np.ndarray, label: np.ndarray, means: np.ndarray, strengths: np.ndarray):
-    """For five classes B and each one's nearest class A: an example of B plus strength * (mean A - mean B).
-
-    Returns codes [5 * strengths, Z] and the pairs (B, A).
+    Where there are fewer than two directions, the coordinates left over are zero.
     """
+    size = codes.shape[1]
+    if size > 2:
+        centred = codes - codes.mean(0)
+        codes = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T  # [N, 1] of a single code
+    done = {1: ", one-dimensional: upwards is nothing", 2: ""}.get(size, ", two principal components")
+    return np.pad(codes, ((0, 0), (0, 2 - codes.shape[1]))), f"Test codes (posterior means){done}"
+
+
+def below_each(originals: np.ndarray, again: np.ndarray, columns: int) -> np.ndarray:
+    """Images [N, D] and [N, D] in alternating rows of min(N, columns), the last two filled up with grey."""
+    columns = min(columns, len(originals))
+    rows = -(-len(originals) // columns)
+    blank = ((0, rows * columns - len(originals)), (0, 0))
+    filled = [np.pad(x, blank, constant_values=0.5).reshape(rows, columns, -1) for x in (originals, again)]
+    return np.stack(filled, axis=1).reshape(2 * rows * columns, -1)
+
+
+def ways(codes: np.ndarray, most: int = 6, count: int = 15) -> jax.Array:
+    """From each code to the next, straight and then spherical: [pairs, 2, count, Z], no pair where N is 1."""
+    pairs = min(most, len(codes) // 2)
+    ends = jnp.asarray(codes[: 2 * pairs]).reshape(pairs, 2, codes.shape[1])
+    both = lambda ab: jnp.stack([straight(ab[0], ab[1], count), spherical(ab[0], ab[1], count)])
+    return jax.jit(jax.vmap(both))(ends)
+
+
+def concept_codes(codes: np.ndarray, label: np.ndarray, strengths: np.ndarray):
+    """For up to five classes B and each one's nearest class A: an example of B plus strength * (mean A - mean B).
+
+    Only classes with examples count, and the first hundred of them: all are compared with all.
+
+    Returns codes [pairs * strengths, Z] and the pairs (B, A); no pair where there are fewer than two classes.
+    """
+    present = np.unique(label)[:100]
+    if len(present) < 2:
+        return np.zeros((0, codes.shape[1])), []
+    means = np.stack([codes[label == number].mean(0) for number in present])
     distance = np.linalg.norm(means[:, None] - means[None], axis=-1)
     distance[np.diag_indices(len(means))] = np.inf
-    distance[~np.isfinite(distance)] = np.inf
     nearest = distance.argmin(1)
-    chosen = np.argsort(distance.min(1))[: 5 * 2 : 2]  # neighbours come in pairs: every second one
-    rows = [codes[label == b][:1] + strengths[:, None] * (means[nearest[b]] - means[b]) for b in chosen]
-    return np.concatenate(rows), [(int(b), int(nearest[b])) for b in chosen]
+    chosen = np.argsort(distance.min(1), kind="stable")[: 5 * 2 : 2]  # neighbours come in pairs: every second one
+    move = strengths[:, None]
+    rows = [codes[label == present[b]][:1] + move * (means[nearest[b]] - means[b]) for b in chosen]
+    return np.concatenate(rows), [(int(present[b]), int(present[nearest[b]])) for b in chosen]
+
+
+def drawn(technique: Technique, state: State, dataset: Dataset, codes) -> Iterator[tuple[str, np.ndarray, str]]:
+    """Name, image and caption of each picture, the most telling one first; `codes` [N, Z] are the test images'."""
+    key, shape, test = jax.random.key(0), dataset.shape, dataset.test
+    decoded = lambda z: mapped(technique, "decode")(state, key, jnp.asarray(z, jnp.float32))
+    if codes.shape[1] == 2:
+        caption = "The plane of codes, decoded: 15 x 15 normal quantiles from 5 % to 95 %"
+        yield "manifold", grid(decoded(quantile_grid(15)), shape, 15), caption
+    yield "samples", prior_samples(technique, state, shape), "Samples from the prior (pixel means)"
+    shown = test.image[:40]
+    again = np.asarray(mapped(technique, "reconstruct")(state, key, jnp.asarray(shown)))
+    pairs = below_each(np.asarray(to_unit(jnp.asarray(shown))), again, 20)
+    caption = "Test images and, below each, their reconstruction"
+    yield "reconstructions", grid(pairs, shape, min(20, len(shown))), caption
+    if len(between := ways(codes)):
+        caption = "From one test image to another: straight, and below it spherical, through the codes"
+        yield "interpolations", grid(decoded(between.reshape(-1, codes.shape[1])), shape, 15), caption
+    moved, which = concept_codes(codes, test.label, np.linspace(0.0, 1.5, 11))
+    if which:
+        names = ", ".join(f"{dataset.classes[b]} to {dataset.classes[a]}" for b, a in which)
+        caption = f"Concept vectors, strength 0 to 1.5: test image + s (mean code of A - mean code of B), {names}"
+        yield "concepts", grid(decoded(moved), shape, 11), caption
 
 
 def pictures(technique: Technique, state: State, dataset: Dataset, folder: Path) -> list[Picture]:
     """Draws everything into `folder`; the first picture is the most telling one."""
-    key, shape, test = jax.random.key(0), dataset.shape, dataset.test
-    encode, decode = mapped(technique, "encode"), mapped(technique, "decode")
-    found: list[Picture] = []
-
-    def keep(name, image, caption):
+    test, found = dataset.test, []
+    codes = np.asarray(mapped(technique, "encode")(state, jax.random.key(0), jnp.asarray(test.image)))
+    for name, image, caption in drawn(technique, state, dataset, codes):
         save_png(folder / f"{name}.png", image, scale=max(1, 900 // image.shape[1]))
         found.append(Picture(folder / f"{name}.png", caption))
-
-    codes = np.asarray(encode(state, key, jnp.asarray(test.image)))
-    shown = test.image[:40]
-    again = np.asarray(mapped(technique, "reconstruct")(state, key, jnp.asarray(shown)))
-    if codes.shape[1] == 2:
-        caption = "The plane of codes, decoded: 15 x 15 normal quantiles from 5 % to 95 %"
-        keep("manifold", grid(decode(state, key, quantile_grid(15)), shape, 15), caption)
-    keep("samples", prior_samples(technique, state, shape), "Samples from the prior (pixel means)")
-    originals = (shown / 255.0 if shown.dtype == np.uint8 else shown).reshape(2, 20, -1)
-    pairs = np.stack([originals, again.reshape(2, 20, -1)], axis=1).reshape(80, -1)
-    keep("reconstructions", grid(pairs, shape, 20), "Test images and, below each, their reconstruction")
-    ends = jnp.asarray(codes[:12]).reshape(6, 2, -1)
-    both = jax.vmap(lambda ab: jnp.stack([straight(ab[0], ab[1], 15), spherical(ab[0], ab[1], 15)]))
-    ways = jax.jit(both)(ends)
-    caption = "From one test image to another: straight, and below it spherical, through the codes"
-    keep("interpolations", grid(decode(state, key, ways.reshape(-1, codes.shape[1])), shape, 15), caption)
-    if len(dataset.classes) > 1:
-        means = class_means(codes, test.label, len(dataset.classes))
-        moved, which = concept_codes(codes, test.label, means, np.linspace(0.0, 1.5, 11))
-        names = ", ".join(f"{dataset.classes[b]} to {dataset.classes[a]}" for b, a in which)
-        caption = f"Concept vectors, strength 0 to 1.5: test image + s (mean code of A - mean code of B), {names}"
-        keep("concepts", grid(decode(state, key, jnp.asarray(moved, jnp.float32)), shape, 11), caption)
     points, caption = to_plane(codes)
     try:
         save_scatter(folder / "codes.png", points, test.label, dataset.classes or ("",), caption)
     except Refused as missing:  # the report's packages are optional, and a trained run is not thrown away for them
+        from jaxgen.run import warn
+
         warn(str(missing))
         return found
     return [*found, Picture(folder / "codes.png", caption)]

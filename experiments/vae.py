@@ -5,8 +5,10 @@ python -m experiments.vae --preset=chollet --dataset=glyphs    the book's networ
 python -m experiments.vae --dataset=PATH.npz --likelihood=gaussian --network=conv
 """
 
+import contextlib
 import dataclasses
 import sys
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -15,7 +17,7 @@ from PIL import Image
 from experiments.latents import pictures, prior_samples
 from jaxgen import cli, results, run, workdir
 from jaxgen.core.loop import evaluate
-from jaxgen.core.pictures import save_gif, save_png
+from jaxgen.core.pictures import save_gif, save_png, to_bytes
 from jaxgen.core.report import Chapter, Picture
 from jaxgen.data import images
 from jaxgen.data.sources import sweep
@@ -29,26 +31,40 @@ TEXT = (
 )
 
 
+SCALE = 2  # of the snapshots
+
+
+def snapshots(folder: Path, like: np.ndarray) -> list[np.ndarray]:
+    """The step-*.png in `folder` that can be read and show as much as `like`, by step; the rest is passed over."""
+    frames = []
+    for path in sorted(folder.glob("step-*.png")):
+        # Damage raises some ten types, and is no reason to end a trained run without its report.
+        with contextlib.suppress(Exception), Image.open(path) as file:
+            frames.append(np.asarray(file))
+    wanted = to_bytes(like, SCALE)
+    return [frame for frame in frames if (frame.shape, frame.dtype) == (wanted.shape, wanted.dtype)]
+
+
 def experiment(flags: cli.RunFlags, config: vae.Config) -> Chapter:
     """Trains, evaluates on the test split, draws."""
     dataset = images.load(flags.dataset, flags.data_dir)
     config = dataclasses.replace(config, shape=dataset.shape)
     technique = vae.make(config, OPTIMIZERS[flags.optimizer])
     stage = image_stage(technique, dataset, flags)
-    who = workdir.identity(flags, [(vae, config)], {"name": dataset.name, "sha256": dataset.sha256})
+    who = workdir.identity(flags, [(vae, config)], dataset.sha256)
     with workdir.open_workdir(flags.workdir, who) as place:
         samples = place / "samples"
 
         def snapshot(stage, step, state):
-            save_png(samples / f"step-{step:08d}.png", prior_samples(technique, state, dataset.shape), scale=2)
+            save_png(samples / f"step-{step:08d}.png", prior_samples(technique, state, dataset.shape), SCALE)
 
         outcome = run.train(place, flags, [stage], snapshot)
         test = sweep(dataset.test, flags.batch_size)
-        key = jax.random.key(flags.seed + 1)
-        metrics = evaluate(technique.evaluate, outcome.state, test, key)
+        test_key = jax.random.fold_in(jax.random.key(flags.seed), 2**31 - 1)  # training folds in its stages, from 0
+        metrics = evaluate(technique.evaluate, outcome.state, test, test_key)
         shown = pictures(technique, outcome.state, dataset, samples)
-        if len(frames := sorted(samples.glob("step-*.png"))) > 1:
-            save_gif(samples / "training.gif", [np.asarray(Image.open(frame)) for frame in frames], 300)
+        if len(frames := snapshots(samples, prior_samples(technique, outcome.state, dataset.shape))) > 1:
+            save_gif(samples / "training.gif", frames, 300)
             shown.append(Picture(samples / "training.gif", "The same draws from the prior, as training went on"))
         named = results.measured(metrics, technique.evaluate.definitions)
         return results.finish(place, "Variational autoencoder", TEXT, flags.seed, outcome, named, shown)

@@ -7,6 +7,7 @@ code 2.
 
 import dataclasses
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
@@ -19,6 +20,7 @@ from jaxgen.run import load
 
 __all__ = ["Command", "RunFlags", "load", "main"]
 
+LARGEST = 2**31 - 1  # steps are counted in int32
 RUN, DATA, TRAINING, MACHINE = "run", "data", "training", "machine"
 
 
@@ -27,19 +29,19 @@ class RunFlags:
     """What every experiment can be told, whatever its technique."""
 
     workdir: str = knob("", "the run's directory (runs/NAME); the same command again resumes", free=True, group=RUN)
-    preset: str = knob("", "a named configuration; flags given beside it win", group=RUN)
+    preset: str = knob("", "a named configuration; flags given beside it win", free=True, group=RUN)
     seed: int = knob(0, "of everything random", lower=0, upper=2**32 - 1, group=RUN)
-    log_every: int = knob(100, "steps per dispatch and per line of metrics.jsonl", lower=1, group=RUN)
-    eval_every: int = knob(500, "steps between evaluations on the validation split", lower=1, group=RUN)
-    checkpoint_every: int = knob(500, "steps between checkpoints", lower=1, free=True, group=RUN)
-    dataset: str = knob("glyphs", "a named set or PATH.npz", group=DATA)
+    log_every: int = knob(100, "steps per dispatch and per line of metrics.jsonl", lower=1, upper=LARGEST, group=RUN)
+    eval_every: int = knob(500, "steps between evaluations on the validation split", lower=1, upper=LARGEST, group=RUN)
+    checkpoint_every: int = knob(500, "steps between checkpoints", lower=1, upper=LARGEST, free=True, group=RUN)
+    dataset: str = knob("glyphs", "a named set or PATH.npz", free=True, group=DATA)
     data_dir: str = knob("", "where local files live; JAXGEN_DATA where not given", free=True, group=DATA)
-    batch_size: int = knob(128, "examples per step", lower=1, group=DATA)
+    batch_size: int = knob(128, "examples per step", lower=1, upper=LARGEST, group=DATA)
     steps: int | None = knob(
-        None, "updates in all; more than a finished run has had go on", lower=1, free=True, group=TRAINING
+        None, "updates in all; more than a run has had go on", lower=1, upper=LARGEST, free=True, group=TRAINING
     )
     epochs: int | None = knob(
-        None, "instead of steps: passes over the training split", lower=1, free=True, group=TRAINING
+        None, "instead of steps: passes over the training split", lower=1, upper=LARGEST, free=True, group=TRAINING
     )
     optimizer: Literal["sgd", "momentum", "rmsprop", "adam"] = knob("adam", "by the textbook", group=TRAINING)
     patience: int = knob(
@@ -88,7 +90,7 @@ def run_command(command: Command, argv: Sequence[str]) -> Any:
 def guarded(name: str, work: Callable[[], Any]) -> int:
     """Does the work; returns the exit code, a sentence on stderr where it is not 0.
 
-    0: done. 1: training diverged. 2: refused. 128 + n: stopped by signal n, with a checkpoint written.
+    0: done. 1: training diverged. 2: refused. 128 + n: stopped by signal n, in training with a checkpoint written.
     """
     try:
         work()
@@ -100,6 +102,12 @@ def guarded(name: str, work: Callable[[], Any]) -> int:
         return 1
     except SystemExit as stopped:
         return int(stopped.code or 0)
+    except BrokenPipeError:  # whoever read stdout has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except KeyboardInterrupt:  # before or after training, or a second time
+        print(f"{name}: interrupted", file=sys.stderr)
+        return 130
     return 0
 
 

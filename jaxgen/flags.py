@@ -17,6 +17,8 @@ def explicit(name: str, classes: Sequence[type], argv: Sequence[str]) -> dict[st
         _define(found, values)
     try:
         rest = values([name, *argv])[1:]
+    except UnicodeDecodeError:
+        raise Refused("the --flagfile is no text") from None
     except absl_flags.Error as error:
         raise Refused(f"{str(error).removeprefix('ERROR:: ').strip()} (--help lists the flags)") from None
     if rest:

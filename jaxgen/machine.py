@@ -18,7 +18,7 @@ def prepare(host_devices: int = 1, compilation_cache: str = "") -> None:
     Raises Refused where the process already computes on another number of devices, or the cache cannot be written.
     """
     options: Any = jax.config  # its options are made at run time
-    if host_devices > 1 and options.jax_num_cpu_devices != host_devices:
+    if max(options.jax_num_cpu_devices, 1) != host_devices:
         try:
             jax.config.update("jax_num_cpu_devices", host_devices)
         except RuntimeError:

@@ -24,10 +24,11 @@ def finish(
     metrics: name -> (value, what exactly it measures), the headline first.
     """
     found = read_config(workdir)
+    named = {name: found["free"][name] for name in ("dataset", "preset") if found["free"].get(name)}
     summary = record.write_summary(
         workdir / "summary.json",
         technique=found["stages"][-1]["technique"],
-        config={**found["flags"], **found["stages"][-1]["config"]},
+        config={**named, **found["flags"], **found["stages"][-1]["config"]},
         seed=seed,
         steps=outcome.steps,
         seconds=outcome.seconds,

@@ -6,10 +6,11 @@ same command again resumes it, more steps continue it, another configuration in 
 
 import contextlib
 import importlib
+import math
 import os
 import signal
 import sys
-import time
+import types
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,10 +18,11 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxgen import machine
-from jaxgen.core import checkpoint, loop, record
+from jaxgen.core import checkpoint, loop
 from jaxgen.core.bar import bar
-from jaxgen.core.progress import Policy, begin_progress, best_state, rates
-from jaxgen.core.types import Refused, Stage, State, Technique
+from jaxgen.core.progress import Policy, Progress, best_state
+from jaxgen.core.types import Refused, Source, Stage, State, Technique
+from jaxgen.log import open_log
 from jaxgen.optim.textbook import OPTIMIZERS
 from jaxgen.workdir import read_config
 
@@ -42,6 +44,7 @@ def stop_signals() -> Iterator[list[int]]:
         if received and number == signal.SIGINT:
             raise KeyboardInterrupt
         received.append(number)
+        print("stopping after this chunk (Ctrl-C again: at once)", file=sys.stderr, flush=True)
 
     before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -52,55 +55,13 @@ def stop_signals() -> Iterator[list[int]]:
 
 
 def policy_of(flags: Any) -> Policy:
-    """The flags' patience and plateau."""
+    """The flags' patience and plateau; `flags` has them as attributes."""
     return Policy(patience=flags.patience, plateau=flags.plateau)
-
-
-def template(technique: Technique, policy: Policy) -> Any:
-    """The shapes of what a checkpoint of this technique holds, without computing anything."""
-    state = jax.eval_shape(technique.init, jax.random.key(0))
-    return state, jax.eval_shape(lambda state: begin_progress(policy, state), state)
 
 
 def warn(message: str) -> None:
     """One line on stderr."""
     print(f"warning: {message}", file=sys.stderr)
-
-
-class Log(NamedTuple):
-    """Writes an event everywhere it is recorded, and remembers the time between two."""
-
-    write: Callable[[loop.Event], dict[str, Any]]  # -> the row of metrics.jsonl
-    close: Callable[[], None]
-    seconds: Callable[[], float]  # of training so far
-
-
-def open_log(workdir: Path, at: tuple[int, int], before: Sequence[int]) -> Log:
-    """The log of a run that stands at (stage, step): what was written after that is dropped.
-
-    before: updates of all stages before each one.
-    """
-    path = workdir / "metrics.jsonl"
-    record.rewind(path, *at)
-    rows = record.read(path) if path.exists() else []
-    outset = before[max(at[0], 0)] + max(at[1], 0)
-    spent, moment, past = (rows[-1]["timing"]["seconds"] if rows else 0.0), time.perf_counter(), outset
-    events = record.events(workdir, outset + 1 if outset else None)
-
-    def write(event):
-        nonlocal spent, moment, past
-        total, now = before[event.stage] + event.step, time.perf_counter()
-        spent += now - moment
-        timing = {"seconds": spent, "steps_per_second": (total - past) / (now - moment)}
-        past, moment = total, now
-        train = {**event.train, **{f"rate{n or ''}": float(r) for n, r in enumerate(rates(event.state.opt))}}
-        groups = {"train": train, "valid": event.valid, "timing": timing}
-        row = {"stage": event.stage, "step": event.step, **groups}
-        record.append(path, row)
-        events.write(total, {f"{group}/{k}": v for group, values in groups.items() for k, v in values.items()})
-        return row
-
-    return Log(write, events.close, lambda: spent)
 
 
 def train(
@@ -112,18 +73,11 @@ def train(
     """Trains, or goes on training, with everything written down; `snapshot` is called after each evaluation.
 
     Raises SystemExit(128 + n) after signal n, with a checkpoint written; FloatingPointError, naming the last good
-    checkpoint, where a parameter or metric is no longer finite.
+    checkpoint, where a parameter or metric is no longer finite; Refused where the run has gone further than `stages`.
     """
     policy, directory = policy_of(flags), workdir / "checkpoints"
-    saved = checkpoint.restore(directory, lambda n: template(stages[n].technique, policy), warn)
-    at, good = ((saved.stage, saved.step), saved.path) if saved else ((-1, -1), None)
-    state: Any
-    progress: Any
-    state, progress = saved.tree if saved else (None, None)
-    before = [sum(stage.steps for stage in stages[:n]) for n in range(len(stages) + 1)]
-    outset = before[saved.stage] + saved.step if saved else 0
-    if saved:
-        print(f"going on at step {outset} from {saved.path}", file=sys.stderr)
+    saved = checkpoint.restore(directory, lambda n: loop.shapes(_upto(stages, n, workdir), n, policy), warn)
+    resume, earlier = _going_on(saved, stages) if saved else (None, 0)
     placed = machine.shardings()
     events = loop.train(
         stages,
@@ -131,29 +85,54 @@ def train(
         flags.log_every,
         flags.eval_every,
         policy,
-        (saved.stage, state, progress) if saved else None,
+        resume,
         placed and placed[0],
     )
+    total = earlier + (saved.step if saved else 0)  # updates so far, over all stages
+    at, good = ((saved.stage, saved.step), saved.path) if saved else ((-1, -1), None)
+    stage, state, progress = resume or (0, None, None)
+    left = sum(each.steps for each in stages[stage:])
     with (
-        contextlib.closing(open_log(workdir, at, before)) as log,
+        contextlib.closing(open_log(workdir, at, total)) as log,
         stop_signals() as stops,
-        bar(before[-1], workdir.name, outset) as advance,
+        bar(earlier + left, workdir.name, total) as advance,
     ):
         for event in events:
-            state, progress = event.state, event.progress
-            row, total = log.write(event), before[event.stage] + event.step
+            if event.stage > stage:
+                stage, earlier = event.stage, total
+            state, progress, total = event.state, event.progress, earlier + event.step
+            row = log.write(event, total)
             if event.valid:
                 snapshot(event.stage, event.step, state)
             if event.finite and (event.done or stops or _due(event.step, flags)):
-                good = checkpoint.save(directory, event.stage, event.step, (state, progress), {})
+                good = checkpoint.save(directory, event.stage, event.step, (state, progress), {"earlier": earlier})
             advance(total, {**event.train, **{f"valid {k}": v for k, v in list(event.valid.items())[:1]}})
             if not event.finite:
                 raise FloatingPointError(_diverged(row, good))
-            if stops and total < before[-1]:
+            if stops:
                 name = signal.Signals(stops[0]).name
                 warn(f"stopped at step {total} by {name}; the same command goes on from {good}")
                 raise SystemExit(128 + stops[0])
-        return Outcome(best_state(progress, state), before[-2] + int(state.step), log.seconds())
+        assert state is not None
+        assert progress is not None
+        return Outcome(best_state(progress, state), total, log.seconds())
+
+
+def _upto(stages: Sequence[Stage], number: int, workdir: Path) -> Sequence[Stage]:
+    """The stages, where there is one of this number."""
+    if number >= len(stages):
+        raise Refused(f"{workdir} has gone on to stage {number}, and this command has {len(stages)}")
+    return stages
+
+
+def _going_on(saved: checkpoint.Saved, stages: Sequence[Stage]) -> tuple[tuple[int, State, Progress], int]:
+    """Where a checkpoint lets a run go on, and the updates of the stages before."""
+    asked = stages[saved.stage].steps
+    if saved.step > asked:
+        raise Refused(f"{saved.path} has had {saved.step} steps already, more than the {asked} asked")
+    earlier = saved.meta["earlier"]
+    print(f"going on at step {earlier + saved.step} from {saved.path}", file=sys.stderr)
+    return (saved.stage, *saved.tree), earlier
 
 
 def _due(step: int, flags: Any) -> bool:
@@ -163,7 +142,7 @@ def _due(step: int, flags: Any) -> bool:
 
 
 def _diverged(row: dict[str, Any], good: Path | None) -> str:
-    bad = [name for name, value in row["train"].items() if record.number(value) is None] or ["a parameter"]
+    bad = [name for name, value in row["train"].items() if not math.isfinite(value)] or ["a parameter"]
     kept = f"the last good checkpoint is {good}" if good else "there is no checkpoint yet"
     return f"training diverged: {', '.join(bad)} not finite by step {row['step']}; {kept}"
 
@@ -171,10 +150,11 @@ def _diverged(row: dict[str, Any], good: Path | None) -> str:
 def load(workdir: str | os.PathLike) -> tuple[Technique, State]:
     """(technique, state) of a run, for notebooks: the newest checkpoint, with its best parameters where they were kept.
 
-    Raises Refused where there is no run, no checkpoint, or none that is intact.
+    Raises Refused where there is no run, no checkpoint, none that is intact, or one whose arrays a stage adopted in
+    other shapes than the technique's own.
     """
     found = read_config(workdir)
-    policy = Policy(patience=found["flags"]["patience"], plateau=found["flags"]["plateau"])
+    policy = policy_of(types.SimpleNamespace(**found["flags"]))
 
     def technique(number: int) -> Technique:
         stage = found["stages"][number]
@@ -182,7 +162,10 @@ def load(workdir: str | os.PathLike) -> tuple[Technique, State]:
         config = {k: tuple(v) if isinstance(v, list) else v for k, v in stage["config"].items()}
         return module.make(module.Config(**config), OPTIMIZERS[found["flags"]["optimizer"]])
 
-    saved = checkpoint.restore(Path(workdir) / "checkpoints", lambda n: template(technique(n), policy), warn)
+    def template(number: int) -> tuple[State, Progress]:
+        return loop.shapes([Stage(technique(number), Source((), lambda arrays, key, n: ()), 0)], 0, policy)
+
+    saved = checkpoint.restore(Path(workdir).expanduser() / "checkpoints", template, warn)
     if saved is None:
         raise Refused(f"{workdir} has no checkpoint yet")
     state, progress = saved.tree

@@ -15,11 +15,14 @@ from jaxgen.core.files import write_whole
 from jaxgen.core.types import Refused
 
 
-def identity(flags: Any, modules: Sequence[tuple[ModuleType, Any]], data: dict[str, str]) -> dict[str, Any]:
-    """What makes a run this run: flags that shape the result, each stage's technique and config, the data's hash."""
-    fixed = {knob.name: getattr(flags, knob.name) for knob in knobs(type(flags)) if not knob.free}
+def identity(flags: Any, modules: Sequence[tuple[ModuleType, Any]], data: str = "") -> dict[str, Any]:
+    """What makes a run this run: flags that shape the result, each stage's technique and config, the data's hash.
+
+    What stands under "free" may change when it is resumed, and is only noted.
+    """
+    fixed, free = ({k.name: getattr(flags, k.name) for k in knobs(type(flags)) if k.free is f} for f in (False, True))
     stages = [{"technique": m.__name__, "config": dataclasses.asdict(config)} for m, config in modules]
-    return json.loads(json.dumps({"flags": fixed, "stages": stages, "data": data}))
+    return json.loads(json.dumps({"flags": fixed, "stages": stages, "data": data, "free": free}))
 
 
 @contextlib.contextmanager
@@ -29,39 +32,46 @@ def open_workdir(workdir: str | os.PathLike, who: dict[str, Any]) -> Iterator[Pa
     Raises Refused where it cannot be written, is some other directory, is in use, or holds a different configuration;
     then nothing in it was changed.
     """
-    path = Path(workdir)
-    config = path / "config.json"
-    try:
-        if path.is_dir() and not config.exists() and any(p.name != ".lock" for p in path.iterdir()):
-            raise Refused(f"{path} holds other files and no run; choose another --workdir")
-        path.mkdir(parents=True, exist_ok=True)
-        with open(path / ".lock", "a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise Refused(f"another process is training in {path}") from None
-            if config.exists():
-                if different := _differences(read_config(path), who):
-                    raise Refused(
-                        f"{path} holds another configuration ({'; '.join(different)}); choose another --workdir"
-                    )
+    path = Path(workdir).expanduser()
+    with contextlib.ExitStack() as stack:
+        try:
+            _check_ours(path)
+            path.mkdir(parents=True, exist_ok=True)
+            lock = stack.enter_context(open(path / ".lock", "a"))
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if (path / "config.json").exists():
+                before = read_config(path)
+                old, new = ({k: v for k, v in config.items() if k != "free"} for config in (before, who))
+                if different := _differences(old, new):
+                    said = "; ".join(different)
+                    raise Refused(f"{path} holds another configuration ({said}); choose another --workdir")
             else:
-                write_whole(config, json.dumps(who, indent=2).encode() + b"\n")
-            yield path
-    except OSError as error:
-        raise Refused(f"cannot write in {path}: {error.strerror or error}") from error
+                write_whole(path / "config.json", json.dumps(who, indent=2).encode() + b"\n")
+        except BlockingIOError:
+            raise Refused(f"another process is training in {path}") from None
+        except OSError as error:
+            raise Refused(f"cannot write in {path}: {error.strerror or error}") from error
+        yield path
+
+
+def _check_ours(path: Path) -> None:
+    """Raises Refused for a directory that is not empty and no run; a start that was killed leaves hidden files."""
+    if path.is_dir() and not (path / "config.json").exists():
+        hidden = (".lock", ".config.json.")
+        if any(not place.name.startswith(hidden) for place in path.iterdir()):
+            raise Refused(f"{path} holds other files and no run; choose another --workdir")
 
 
 def read_config(workdir: str | os.PathLike) -> dict[str, Any]:
     """What config.json says. Raises Refused where there is none, or none that can be read."""
-    path = Path(workdir) / "config.json"
+    path = Path(workdir).expanduser() / "config.json"
     try:
         found = json.loads(path.read_text())
-        if {"flags", "stages", "data"} <= found.keys():
+        if [type(found[name]) for name in ("flags", "stages", "data")] == [dict, list, str]:
             return found
     except FileNotFoundError:
         raise Refused(f"{workdir} holds no run: {path} is missing") from None
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError):
         pass
     raise Refused(f"{path} is damaged")
 

@@ -1,31 +1,18 @@
 """What every technique promises, as functions that raise AssertionError; test_contract.py runs them over all."""
 
 import functools
-import importlib
-import pkgutil
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxgen import techniques
 from jaxgen.core import checkpoint, loop
+from jaxgen.core.config import knobs
 from jaxgen.core.progress import rates
 from jaxgen.core.types import Source, Stage, Sweep
 
 KEY, BATCH_KEY = jax.random.key(0), jax.random.key(1)
-
-
-def found():
-    """name -> Technique, of every module below jaxgen.techniques."""
-    cases = {}
-    for module in pkgutil.walk_packages(techniques.__path__, "jaxgen.techniques."):
-        if not module.ispkg:
-            tiny = getattr(importlib.import_module(module.name), "tiny", None)
-            assert tiny is not None, f"{module.name} has no tiny()"
-            cases |= tiny()
-    return cases
 
 
 @functools.cache
@@ -119,8 +106,8 @@ def same_key_same_result(technique):
 def objective_improves(technique):
     """On the one batch it trains on, evaluated with the same draws."""
     fold = technique.evaluate
-    if not fold.definitions:
-        return  # it declares no objective
+    if not fold.definitions or not fold.improves:
+        return  # it declares no objective that must
     state, batch = start(technique)
     count = max(len(leaf) for leaf in jax.tree.leaves(batch) if np.ndim(leaf))
     sweep = Sweep(batch, lambda arrays, n: (arrays, jnp.ones(count, bool)), 1)
@@ -153,10 +140,26 @@ def saved_and_restored_is_the_same(technique, directory):
 
 
 def inference_takes_one_example(technique):
-    """Each `infer` function is defined for one example and vmaps over keys."""
+    """Each `infer` function is defined for one example, vmaps over keys and examples, and gives finite numbers."""
+    state, keys = jitted(technique.init)(KEY), jax.random.split(KEY, 2)
+    inputs = [technique.inputs(key) for key in keys]
+    assert inputs[0].keys() == technique.infer.keys(), "`inputs` must give one x for each `infer`"
     for name, function in technique.infer.items():
-        assert callable(function), name
-        assert function.__doc__ or name == "<lambda>", f"infer[{name!r}] does not say what it takes and gives"
+        assert function.__doc__, f"infer[{name!r}] does not say what it takes and gives"
+        both = jax.tree.map(lambda *xs: jnp.stack(xs), *[given[name] for given in inputs])
+        side_by_side = jax.jit(jax.vmap(function, in_axes=(None, 0, 0)))(state, keys, both)
+        alone = jax.jit(function)(state, keys[1], inputs[1][name])
+        assert close(alone, jax.tree.map(lambda y: y[1], side_by_side)), f"infer[{name!r}] depends on its neighbours"
+        assert bool(loop.all_finite(alone)), f"infer[{name!r}] gives numbers that are not finite"
+
+
+def flags_fit_every_experiment(technique_config, run_flags):
+    """A Config's knobs are flags beside the run's own: kinds that a command line has, and no name twice."""
+    own, others = knobs(technique_config), {knob.name for knob in knobs(run_flags)}
+    assert not others & {knob.name for knob in own}, "a knob has the name of one of the run's flags"
+    for knob in own:
+        assert knob.kind in (bool, int, float, str), f"{knob.name} is a {knob.kind}: no flag can say that"
+        assert knob.help
 
 
 CHECKS = [

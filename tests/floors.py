@@ -1,6 +1,7 @@
 """The rules of the house that a parser can check, as functions from a root folder to a list of violations."""
 
 import ast
+import re
 from pathlib import Path
 
 FLOORS = {
@@ -72,9 +73,55 @@ def compiled_elsewhere(root):
     for path in sources(root, "jaxgen"):
         name = path.relative_to(root).as_posix()
         if not name.startswith(JIT) and name not in JIT_TOO:
+            yield from (f"{path}: imports {name}" for name in imports(path) if name.endswith(".jit"))
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Attribute) and node.attr == "jit":
                     yield f"{path}:{node.lineno}: jit"
+
+
+def dotted(node, known):
+    """The full name of a.b.c where `known` (name -> full name) has a; "" of what is no such name."""
+    if isinstance(node, ast.Attribute):
+        stem = dotted(node.value, known)
+        return f"{stem}.{node.attr}" if stem else ""
+    return known.get(node.id, "") if isinstance(node, ast.Name) else ""
+
+
+def bindings(tree):
+    """What each imported name stands for, in full."""
+    known = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            stem = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            for alias in node.names:
+                here = alias.asname or (alias.name if stem else alias.name.split(".")[0])
+                known[here] = stem + alias.name if stem or alias.asname else here
+    return known
+
+
+def beyond_init_and_apply(root):
+    """Of a module only `init` and `apply` are called: no bound modules, lifted transformations or sown values."""
+    hidden = ("bind", "lazy_init", "init_with_output", "sow")
+    lifted = re.compile(r"flax\.training\b|flax\.linen\.(\w+\.)*(jit|vmap|scan|remat|checkpoint)$")
+    for path in sources(root, "jaxgen", "experiments"):
+        yield from (f"{path}: imports {name}" for name in imports(path) if lifted.match(name))
+        tree = ast.parse(path.read_text())
+        known = bindings(tree)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute):
+                name = dotted(node, known)
+                if node.attr in hidden or name == "flax.training" or (lifted.match(name) and "linen" in name):
+                    yield f"{path}:{node.lineno}: {name or node.attr}"
+
+
+def long_functions(root):
+    """Functions over 60 lines; of a technique's `make`, a closure, only the functions inside count."""
+    for path in sources(root, "jaxgen", "experiments", "benchmarks"):
+        technique = "jaxgen/techniques/" in path.relative_to(root).as_posix()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not (technique and node.name == "make"):
+                lines = node.end_lineno - node.lineno + 1
+                yield from [f"{path}:{node.lineno}: {node.name} has {lines} lines"] * (lines > 60)
 
 
 def too_long(root):
@@ -95,7 +142,10 @@ def without_purpose(root):
             yield from (f"{path}: no {name}" for name in sorted({"make", "tiny", "Config"} - names))
 
 
-RULES = [upward_imports, strangers_families, layers_elsewhere, compiled_elsewhere, too_long, without_purpose]
+RULES = [
+    *[upward_imports, strangers_families, layers_elsewhere, compiled_elsewhere, beyond_init_and_apply],
+    *[long_functions, too_long, without_purpose],
+]
 
 
 def root():

@@ -54,15 +54,16 @@ def archives(tmp_path):
     """Bad .npz files: path -> a fragment of what is said."""
     images = np.zeros((30, 8, 8), np.uint8)
     named = {
-        "empty": (b"", ""),
-        "text": (b"not an archive at all", ""),
-        "no_images": (dict(images=images[:0]), ""),
-        "pickles": (dict(images=np.array([Bomb(tmp_path / "exploded")], object)), ""),
-        "flat": (dict(images=np.zeros((30, 64), np.uint8)), "[N, H, W"),
-        "complex": (dict(images=images.astype(complex)), "complex"),
-        "too_bright": (dict(images=images + 2.0), ""),
-        "counts": (dict(images=images, labels=np.zeros(29, int)), "29"),
-        "nothing_known": (dict(pictures=images), "pictures"),
+        "empty": (b"", "is empty (0 bytes)"),
+        "text": (b"not an archive at all", "is not an .npz archive"),
+        "no_images": (dict(images=images[:0]), "expected at least one image in 'images'"),
+        "pickles": (dict(images=np.array([Bomb(tmp_path / "exploded")], object)), "it holds pickled objects"),
+        "flat": (dict(images=np.zeros((30, 64), np.uint8)), "found the shape (30, 64)"),
+        "see_through": (dict(images=np.zeros((30, 8, 8, 4), np.uint8)), "expected 1 or 3 channels last"),
+        "complex": (dict(images=images.astype(complex)), "found complex128"),
+        "too_bright": (dict(images=images + 2.0), "expected floats in [0, 1] in 'images', found 2 to 2"),
+        "counts": (dict(images=images, labels=np.zeros(29, int)), "found (29,)"),
+        "nothing_known": (dict(pictures=images), "found pictures"),
     }
     for name, (content, fragment) in named.items():
         path = tmp_path / f"{name}.npz"
@@ -74,19 +75,32 @@ def archives(tmp_path):
     whole = tmp_path / "truncated.npz"
     np.savez(whole, images=images)
     whole.write_bytes(whole.read_bytes()[:-40])
-    yield whole, ""
+    yield whole, "cannot be read: File is not a zip file"
+    folder = tmp_path / "folder.npz"
+    folder.mkdir()
+    yield folder, "cannot be read: Is a directory"
 
 
 def test_bad_archives_are_refused_by_name(tmp_path, capsys):
     for path, fragment in archives(tmp_path):
-        code = go(tmp_path, f"--dataset={path}")
-        refused(capsys, code, fragment)
+        for expected in (str(path), fragment):
+            refused(capsys, go(tmp_path, f"--dataset={path}"), expected)
         assert not (tmp_path / "run").exists(), path
-    code = go(tmp_path, f"--dataset={tmp_path / 'pickles.npz'}")
-    refused(capsys, code, "pickles.npz")
     assert not (tmp_path / "exploded").exists(), "a pickle was executed"
-    with pytest.raises(pickle.UnpicklingError):  # the bomb is one
-        pickle.loads(pickle.dumps(Bomb(tmp_path / "exploded"))[:-5] + b"!")
+    pickle.loads(pickle.dumps(Bomb(tmp_path / "proof"))).close()
+    assert (tmp_path / "proof").exists(), "the bomb is none"
+
+
+def test_a_flagfile_that_is_no_text(tmp_path, capsys):
+    path = tmp_path / "settings"
+    path.write_bytes(bytes(range(256)) * 4)
+    code = go(tmp_path, f"--flagfile={path}")
+    out, err = capsys.readouterr()
+    assert code == 2, err
+    assert len(err.strip().splitlines()) == 1, err
+    assert "flagfile" in err or "settings" in err
+    assert "Traceback" not in out + err
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path, capsys):
@@ -94,6 +108,23 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path, capsys):
     (tmp_path / "run/thesis.tex").write_text("42")
     before = everything(tmp_path)
     refused(capsys, go(tmp_path), "holds other files and no run")
+    assert everything(tmp_path) == before
+
+
+def test_a_workdir_that_is_a_link(tmp_path, capsys):
+    """To nowhere, or to a folder of something else: nothing is made or changed there."""
+    link = tmp_path / "run"
+    link.symlink_to(tmp_path / "nowhere")
+    refused(capsys, go(tmp_path), "cannot write in")
+    assert link.is_symlink()
+    assert not link.exists()
+    link.unlink()
+    (tmp_path / "papers").mkdir()
+    (tmp_path / "papers/thesis.tex").write_text("42")
+    link.symlink_to(tmp_path / "papers")
+    before = everything(tmp_path)
+    refused(capsys, go(tmp_path), "holds other files and no run")
+    assert link.is_symlink()
     assert everything(tmp_path) == before
 
 
@@ -133,4 +164,5 @@ def test_a_log_that_cannot_grow(tmp_path):
     done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
-    assert "cannot write in" in done.stderr.splitlines()[-1]
+    assert "cannot write" in done.stderr.splitlines()[-1]
+    assert "File too large" in done.stderr.splitlines()[-1]

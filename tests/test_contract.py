@@ -1,5 +1,8 @@
 """Every technique keeps the same promises, and each promise notices when it is broken."""
 
+import dataclasses
+import importlib
+import pkgutil
 import sys
 import types
 
@@ -9,7 +12,10 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-FOUND = contract.found()
+from jaxgen import cli, techniques
+from jaxgen.core.config import knob
+
+FOUND = techniques.found()
 
 
 def names(checks):
@@ -85,6 +91,25 @@ def ignores_key(key):
     return GOOD.init(jax.random.key(0))
 
 
+def inferring(function):
+    """GOOD with one `infer` function."""
+    return GOOD._replace(infer={"f": function}, inputs=lambda key: {"f": jnp.ones(3)})
+
+
+def undocumented(state, key, x):
+    return x
+
+
+def not_finite(state, key, x):
+    """x [3] -> [3]."""
+    return x / 0.0
+
+
+def looks_at_neighbours(state, key, x):
+    """x [3] -> [3]."""
+    return alone_or_not(x)
+
+
 PLANTED = [
     (contract.chunked_equals_unchunked, stepped(loses_count)),
     (contract.chunked_equals_unchunked, stepped(counts_outside)),
@@ -96,7 +121,10 @@ PLANTED = [
     (contract.objective_improves, stepped(stands_still)),
     (contract.learning_rates_are_state, stepped(forgets_rate)),
     (contract.learning_rates_are_state, GOOD._replace(init=lambda key: GOOD.init(key)._replace(opt=()))),
-    (contract.inference_takes_one_example, GOOD._replace(infer={"sample": "not a function"})),
+    (contract.inference_takes_one_example, GOOD._replace(inputs=lambda key: {})),
+    (contract.inference_takes_one_example, inferring(undocumented)),
+    (contract.inference_takes_one_example, inferring(not_finite)),
+    (contract.inference_takes_one_example, inferring(looks_at_neighbours)),
 ]
 
 
@@ -104,6 +132,33 @@ PLANTED = [
 def test_planted_violations_are_caught(check, technique):
     with pytest.raises(AssertionError):
         check(technique)
+
+
+def configs():
+    for module in pkgutil.walk_packages(techniques.__path__, "jaxgen.techniques."):
+        if not module.ispkg:
+            yield pytest.param(importlib.import_module(module.name).Config, id=module.name)
+
+
+@pytest.mark.parametrize("config", list(configs()))
+def test_flags(config):
+    contract.flags_fit_every_experiment(config, cli.RunFlags)
+
+
+@dataclasses.dataclass(frozen=True)
+class Clash:
+    seed: int = knob(0, "twice")
+
+
+@dataclasses.dataclass(frozen=True)
+class NoFlag:
+    widths: tuple[int, ...] = knob((1,), "of the layers")
+
+
+@pytest.mark.parametrize("config", [Clash, NoFlag])
+def test_flags_that_do_not_fit_are_caught(config):
+    with pytest.raises(AssertionError):
+        contract.flags_fit_every_experiment(config, cli.RunFlags)
 
 
 def test_a_state_that_is_not_all_is_caught(tmp_path):

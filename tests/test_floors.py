@@ -4,6 +4,7 @@ import os
 import pkgutil
 import subprocess
 import sys
+import textwrap
 
 import floors
 import pytest
@@ -16,8 +17,22 @@ def test_house_rules(rule):
     assert list(rule(floors.root())) == []
 
 
+def lasting(name, lines):
+    """The source of a function of so many lines."""
+    return f"def {name}():\n" + "    x = 1\n" * (lines - 1)
+
+
+def indented(text):
+    return textwrap.indent(text, "    ")
+
+
 DOC = '"""A paper, https://arxiv.org/abs/1."""\n'
 WHOLE = DOC + "class Config: pass\ndef make(): pass\ndef tiny(): pass\n"
+GOOD = (
+    WHOLE.replace("def make(): pass", "def make():\n" + indented(lasting("loss", 60) + lasting("add", 60)))
+    + "from jaxgen.techniques.a import other\nfrom jaxgen.core import loop\nimport flax.linen as nn\nimport jax\n"
+    + "f = jax.vmap(jax.lax.scan), nn.Module().init, nn.Module().apply\n"
+)
 PLANTED = [
     (floors.upward_imports, "jaxgen/core/new.py", "import jaxgen.techniques.vae"),
     (floors.upward_imports, "jaxgen/nets/new.py", "def f():\n    from jaxgen import cli"),
@@ -28,6 +43,30 @@ PLANTED = [
     (floors.layers_elsewhere, "jaxgen/core/new.py", "def f():\n    import flax.linen as nn"),
     (floors.layers_elsewhere, "experiments/new.py", "from flax import linen"),
     (floors.compiled_elsewhere, "jaxgen/techniques/a/new.py", WHOLE + "import jax\nf = jax.jit(abs)"),
+    (floors.compiled_elsewhere, "jaxgen/nets/new.py", "from jax import jit\nf = jit(abs)"),
+    (floors.compiled_elsewhere, "jaxgen/nets/new.py", "import jax as j\nf = j.jit(abs)"),
+    *[
+        (floors.beyond_init_and_apply, f"{folder}/new.py", text)
+        for folder in ("jaxgen/techniques/a", "jaxgen/nets", "experiments")
+        for text in (
+            "def f(net, params):\n    return net.bind(params)",
+            "def f(net):\n    g = net.lazy_init",
+            "def f(net, key):\n    return net.init_with_output(key)",
+            "def f(self, x):\n    self.sow('seen', 'x', x)",
+            "import flax.linen as nn\nf = nn.jit(abs)",
+            "from flax import linen as layers\nf = layers.vmap(abs)",
+            "import flax.linen\nf = flax.linen.transforms.scan(abs)",
+            "import flax\nf = flax.linen.remat(abs)",
+            "from flax.linen import scan\nf = scan(abs)",
+            "import flax.training.train_state",
+            "from flax.training import train_state\nf = train_state.TrainState",
+            "from flax import training",
+            "import flax\nf = flax.training.train_state.TrainState",
+        )
+    ],
+    (floors.long_functions, "jaxgen/core/new.py", lasting("f", 61)),
+    (floors.long_functions, "benchmarks/new.py", "class A:\n" + indented(lasting("make", 61))),
+    (floors.long_functions, "jaxgen/techniques/a/new.py", "def make():\n" + indented(lasting("loss", 61))),
     (floors.too_long, "jaxgen/nets/new.py", "x = 1\n" * 201),
     (floors.too_long, "tests/test_new.py", "x = 1\n" * 301),
     (floors.without_purpose, "jaxgen/techniques/a/new.py", WHOLE.replace("https", "ftp")),
@@ -39,7 +78,7 @@ PLANTED = [
 def test_planted_violations_are_caught(rule, path, text, tmp_path):
     good = tmp_path / "jaxgen/techniques/a/good.py"
     good.parent.mkdir(parents=True)
-    good.write_text(WHOLE + "from jaxgen.techniques.a import other\nfrom jaxgen.core import loop\n")
+    good.write_text(GOOD)
     assert list(rule(tmp_path)) == []
     (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / path).write_text(text)

@@ -35,7 +35,9 @@ def mean_of(size, rate=0.05, noise=0.0):
         return tally + jnp.stack([jnp.sum(error * mask), jnp.sum(mask)])
 
     fold = Fold(lambda: jnp.zeros(2), add, lambda t: {"error": t[0] / t[1]}, {"error": "mean squared distance"})
-    return Technique(init, gradient_step(loss, optimizer), fold, {}, lambda key: {"x": jnp.ones((4, 6))})
+    return Technique(
+        init, gradient_step(loss, optimizer), fold, {}, lambda key: {"x": jnp.ones((4, 6))}, lambda key: {}
+    )
 
 
 def data():
@@ -46,7 +48,7 @@ def two_stages(steps=(7, 8), rate=0.05, noise=0.3):
     """The second stage has another shape, and starts from the first one's parameters."""
     small, large = mean_of(3, rate, noise), mean_of(6, rate, noise)
 
-    def widen(previous, key):
+    def widen(previous, key, arrays):
         state = large.init(key)
         return state._replace(params=state.params.at[:3].set(previous.params))
 

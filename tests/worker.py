@@ -14,7 +14,7 @@ def experiment(flags, config):
     dataset = images.load(flags.dataset)
     config = dataclasses.replace(config, shape=dataset.shape)
     stage = image_stage(vae.make(config, OPTIMIZERS[flags.optimizer]), dataset, flags)
-    with workdir.open_workdir(flags.workdir, workdir.identity(flags, [(vae, config)], {})) as place:
+    with workdir.open_workdir(flags.workdir, workdir.identity(flags, [(vae, config)])) as place:
         run.train(place, flags, [stage])
 
 

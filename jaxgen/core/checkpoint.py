@@ -9,8 +9,10 @@ Writing is synchronous: a donated State must be copied off the device before the
 
 import errno
 import hashlib
+import itertools
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -43,14 +45,16 @@ def save(directory: Path, stage: int, step: int, tree: Any, meta: dict[str, Any]
     directory = Path(directory).absolute()
     target = directory / f"{stage:02d}-{step:08d}"
     part = directory / f".part-{target.name}"
+    needed = sum(leaf.nbytes for leaf in jax.tree.leaves(tree)) + 2**16
     try:
-        shutil.rmtree(part, ignore_errors=True)
+        for old in directory.glob(".part-*"):  # of a writer that was killed
+            shutil.rmtree(old)
         part.mkdir(parents=True)
         # Asked before, because Orbax's writing threads complain on their own when the disk fills under them.
-        needed = sum(leaf.nbytes for leaf in jax.tree.leaves(tree)) + 2**16
         if shutil.disk_usage(part).free < needed:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        (part / "meta.json").write_text(json.dumps({**meta, "stage": stage, "step": step}, sort_keys=True))
+        described = {**meta, "stage": stage, "step": step, "arrays": arrays(tree)}
+        (part / "meta.json").write_text(json.dumps(described, sort_keys=True))
         with ocp.StandardCheckpointer() as checkpointer:
             checkpointer.save(part / "tree", tree)
         lines = "".join(f"{_digest(part / name)}  {name}\n" for name in _files(part))
@@ -60,9 +64,9 @@ def save(directory: Path, stage: int, step: int, tree: Any, meta: dict[str, Any]
             shutil.rmtree(target)
         part.rename(target)
         _sync(directory)
-    except Exception as error:  # tensorstore raises its own kinds for a full disk
+    except (OSError, RuntimeError, ValueError) as error:  # tensorstore says the last two of a disk that is full
         shutil.rmtree(part, ignore_errors=True)
-        reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
+        reason = getattr(error, "strerror", None) or (str(error).splitlines() or [repr(error)])[0]
         raise Refused(f"cannot write the checkpoint {target}: {reason}") from error
     for old in candidates(directory)[keep:]:
         shutil.rmtree(old, ignore_errors=True)
@@ -71,7 +75,15 @@ def save(directory: Path, stage: int, step: int, tree: Any, meta: dict[str, Any]
 
 def candidates(directory: Path) -> list[Path]:
     """The checkpoints that stand in a directory, newest first, whether intact or not."""
-    return sorted((p for p in Path(directory).glob("[0-9][0-9]-*") if p.is_dir()), reverse=True)
+    found = [(re.fullmatch(r"(\d+)-(\d+)", path.name), path) for path in Path(directory).glob("*-*")]
+    named = [((int(match[1]), int(match[2])), path) for match, path in found if match and path.is_dir()]
+    return [path for _, path in sorted(named, reverse=True)]
+
+
+def arrays(tree: Any) -> list[str]:
+    """Path, type and shape of every leaf of a pytree of arrays or of their shapes."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return [f"{jax.tree_util.keystr(path)} {leaf.dtype}{list(leaf.shape)}" for path, leaf in leaves]
 
 
 def damage(path: Path) -> str:
@@ -99,7 +111,8 @@ def restore(
     """The newest intact checkpoint, or None where there is none at all.
 
     `template(stage)` gives the shapes of what was saved in that stage, as `jax.eval_shape` does. Damaged checkpoints
-    are passed over and named to `warn`. Raises Refused where checkpoints exist and none is intact.
+    are passed over and named to `warn`. Raises Refused where checkpoints exist and none is intact, or the newest holds
+    other arrays.
     """
     found = candidates(directory)
     for path in found:
@@ -107,7 +120,11 @@ def restore(
             warn(f"checkpoint {path} is not used: {reason}")
             continue
         meta = json.loads((path / "meta.json").read_text())
-        return Saved(path, meta["stage"], meta["step"], _read(path, template(meta["stage"])), meta)
+        wanted = template(meta["stage"])
+        for there, here in itertools.zip_longest(meta["arrays"], arrays(wanted), fillvalue="nothing"):
+            if there != here:
+                raise Refused(f"the checkpoint {path} holds other arrays: {there} there, {here} wanted")
+        return Saved(path, meta["stage"], meta["step"], _read(path, wanted), meta)
     if found:
         raise Refused(f"none of the {len(found)} checkpoints in {directory} is intact; delete it to start afresh")
     return None

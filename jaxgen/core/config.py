@@ -80,4 +80,4 @@ def check(config: Any) -> None:
         for rule, words, holds in rules:
             bound = field.metadata[rule]
             if bound is not None and not holds(value, bound):
-                raise Refused(f"--{field.name} must be {words} {bound:g}, not {value:g}")
+                raise Refused(f"--{field.name} must be {words} {bound}, not {value}")

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.core.progress import Policy, Progress, adapt, begin_progress, best_state
-from jaxgen.core.types import Fold, Metrics, Source, Stage, State, Sweep
+from jaxgen.core.types import Fold, Metrics, Stage, State, Sweep
 
 
 class Event(NamedTuple):
@@ -24,7 +24,7 @@ class Event(NamedTuple):
     progress: Progress
     train: dict[str, float]  # means over the chunk
     valid: dict[str, float]  # empty where this chunk was not followed by an evaluation
-    finite: bool  # whether parameters and metrics are
+    finite: bool  # whether parameters, carry and metrics are
     done: bool  # whether the stage is over
 
 
@@ -35,7 +35,7 @@ def chunk(
     """`length` updates from wherever `state` stands.
 
     Batches are `take(arrays, key, n)`, or `take(row n, key, n)` where `rows` [length, ...] were read on the host.
-    Returns the State, the metrics' means, and whether parameters and metrics are all finite.
+    Returns the State, the metrics' means, and whether parameters, carry and metrics are all finite.
     """
 
     def body(state, row):
@@ -43,7 +43,7 @@ def chunk(
 
     state, metrics = jax.lax.scan(body, state, rows, length=length)
     metrics = jax.tree.map(lambda m: jnp.mean(m.astype(jnp.float32), axis=0), metrics)
-    return state, metrics, all_finite((state.params, metrics))
+    return state, metrics, all_finite((state.params, state.carry, metrics))
 
 
 def all_finite(tree: Any) -> jax.Array:
@@ -90,52 +90,67 @@ def train(
     `resume` is (stage, State, Progress) of a checkpoint, `sharding` where State and arrays live.
     """
     policy = policy or Policy()
-    first: int
-    state: Any
-    progress: Any
     first, state, progress = resume if resume else (0, None, None)
-    adapted = jax.jit(adapt, static_argnums=0, donate_argnums=(1, 3))
     for number in range(first, len(stages)):
         stage = stages[number]
         init_key, data_key, eval_key = jax.random.split(jax.random.fold_in(key, number), 3)
-        if resume is None or number > first:
-            state = _begin(stage, None if state is None else best_state(progress, state), init_key)
+        if state is None or progress is None or number > first:
+            previous = None if state is None or progress is None else best_state(progress, state)
+            # Compiled, because op by op every initialiser is compiled on its own.
+            state = jax.jit(_begin, static_argnums=(0, 1))(
+                stage.technique.init, stage.adopt, previous, init_key, stage.source.arrays
+            )
             progress = begin_progress(policy, state)
         state, progress, arrays = place((state, progress, stage.source.arrays), sharding)
-        done = int(state.step)
-        rows = _read(stage.source, data_key, done, _length(done, every, stage.steps))
-        while done < stage.steps and not bool(progress.stop):
-            length = _length(done, every, stage.steps)
-            state, metrics, finite = chunk(
-                stage.technique.step, stage.source.take, state, arrays, rows, length, data_key
-            )
-            done += length
-            # The device works on this chunk while the host reads the next one.
-            rows = _read(stage.source, data_key, done, _length(done, every, stage.steps))
-            valid: dict[str, float] = {}
-            crossed = eval_every and done // eval_every > (done - length) // eval_every
-            if stage.valid is not None and (crossed or done == stage.steps):
-                valid = evaluate(stage.technique.evaluate, state, stage.valid, eval_key)
-                value = jnp.float32(objective(stage.technique.evaluate, valid))
-                progress, state = adapted(policy, progress, value, state)
-            over = done == stage.steps or bool(progress.stop)
-            means = {name: float(value) for name, value in metrics.items()}
-            yield Event(number, done, state, progress, means, valid, bool(finite), over)
+        stage = stage._replace(source=stage.source._replace(arrays=arrays))
+        for event in _run(stage, state, progress, data_key, eval_key, every, eval_every, policy):
+            state, progress = event.state, event.progress
+            yield event._replace(stage=number)
 
 
-def _begin(stage: Stage, previous: State | None, key: jax.Array) -> State:
-    """The stage's first State. Compiled, because op by op every initialiser is compiled on its own."""
-    return jax.jit(stage.technique.init)(key) if stage.adopt is None else jax.jit(stage.adopt)(previous, key)
+def _run(stage, state, progress, data_key, eval_key, every, eval_every, policy) -> Iterator[Event]:
+    """The chunks that a stage still has to do."""
+    technique, source, fold = stage.technique, stage.source, stage.technique.evaluate
+    adapted = jax.jit(adapt, static_argnums=0, donate_argnums=(1, 3))
+    done = int(state.step)
+
+    def choose(first):
+        length = min(every - first % every, stage.steps - first)
+        return source.fetch(data_key, first, length) if source.fetch and length > 0 else lambda: None
+
+    rows = choose(done)()
+    while done < stage.steps and not bool(progress.stop):
+        length = min(every - done % every, stage.steps - done)
+        read = choose(done + length)  # before the chunk: the device takes its orders in turn
+        state, metrics, finite = chunk(technique.step, source.take, state, source.arrays, rows, length, data_key)
+        rows = read()  # the host reads while the device works
+        done += length
+        valid: dict[str, float] = {}
+        crossed = eval_every and done // eval_every > (done - length) // eval_every
+        if stage.valid is not None and fold.definitions and (crossed or done == stage.steps):
+            valid = evaluate(fold, state, stage.valid, eval_key)
+            progress, state = adapted(policy, progress, jnp.float32(objective(fold, valid)), state)
+        over = done == stage.steps or bool(progress.stop)
+        means = {name: float(value) for name, value in metrics.items()}
+        yield Event(0, done, state, progress, means, valid, bool(finite), over)
 
 
-def _length(done: int, every: int, steps: int) -> int:
-    """Updates to the next multiple of `every` or to the stage's end."""
-    return min(every - done % every, steps - done)
+def _begin(init, adopt, previous, key, arrays) -> State:
+    """A stage's first State. Whatever is adopted, the stage counts its own updates and draws its own randomness."""
+    if adopt is None:
+        return init(key)
+    adopt_key, state_key = jax.random.split(key)
+    return adopt(previous, adopt_key, arrays)._replace(step=jnp.zeros((), jnp.int32), key=state_key)
 
 
-def _read(source: Source, key: jax.Array, first: int, length: int) -> Any:
-    """The batches of one chunk, where they are read on the host; None where they are taken on the device."""
-    return source.fetch(key, first, length) if source.fetch and length > 0 else None
+def shapes(stages: Sequence[Stage], number: int, policy: Policy) -> tuple[State, Progress]:
+    """What (State, Progress) look like in a stage, as `jax.eval_shape` gives it: the template of a checkpoint."""
+    state = None
+    for stage in stages[: number + 1]:
+        begin = functools.partial(_begin, stage.technique.init, stage.adopt)
+        state = jax.eval_shape(begin, state, jax.random.key(0), stage.source.arrays)
+    assert state is not None
+    return state, jax.eval_shape(functools.partial(begin_progress, policy), state)
 
 
 def place(tree: Any, sharding: jax.sharding.Sharding | None) -> Any:

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from jaxgen.core.types import State
 
@@ -80,18 +79,28 @@ def pick(condition: jax.Array, new: jax.Array, old: jax.Array) -> jax.Array:
     return jax.lax.select(jnp.broadcast_to(condition, jnp.shape(new)), jnp.asarray(new), jnp.asarray(old))
 
 
+def is_rate(path: tuple) -> bool:
+    """Whether a leaf of an optimiser's state, by its path, is a learning rate: its last name is `rate`."""
+    last = path[-1] if path else None
+    return getattr(last, "name", getattr(last, "key", None)) == "rate"
+
+
 def scale_rates(state: State, factor: jax.Array) -> State:
-    """The State with every learning rate (each leaf named `rate` in the optimiser's state) multiplied by `factor`."""
+    """The State with every learning rate in the optimiser's state multiplied by `factor`."""
 
     def scaled(path, leaf):
-        return leaf * factor if path and getattr(path[-1], "name", None) == "rate" else leaf
+        return leaf * factor if is_rate(path) else leaf
 
     return state._replace(opt=jax.tree_util.tree_map_with_path(scaled, state.opt))
 
 
-def rates(opt: Any) -> list[jax.Array]:
-    """The learning rates that stand in an optimiser's state."""
-    return [rate for _, rate in optax.tree_utils.tree_get_all_with_path(opt, "rate")]
+def rates(opt: Any) -> dict[str, jax.Array]:
+    """The learning rates in an optimiser's state: `rate` where there is one, else `rate PLACE` for each."""
+    found = [(path, leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(opt) if is_rate(path)]
+    if len(found) == 1:
+        return {"rate": found[0][1]}
+    # The first two steps of the path: a player and the link of its chain.
+    return {f"rate {jax.tree_util.keystr(path[:2], simple=True, separator='.')}": leaf for path, leaf in found}
 
 
 def best_state(progress: Progress, state: State) -> State:

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxgen.core.files import write_whole
+from jaxgen.core.files import write_whole, writing
 from jaxgen.core.types import Refused
 
 Row = Mapping[str, Any]  # one line of metrics.jsonl
@@ -59,7 +59,7 @@ def to_row(line: bytes) -> dict | None:
     """The row of one line, or None for a torn one."""
     try:
         row = json.loads(line)
-        row["stage"], row["step"]
+        row["stage"], row["step"], row["timing"]["seconds"]
     except (ValueError, KeyError, TypeError):
         return None
     for group in row.keys() & {"train", "valid", "timing"}:
@@ -70,12 +70,13 @@ def to_row(line: bytes) -> dict | None:
 def append(path: str | os.PathLike, row: Row) -> None:
     """Adds one whole line and hands it to the system at once: SIGKILL cannot lose or tear it."""
     line = to_line(row)
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-    try:
-        while line:  # one write; a second only where the disk is full, to raise OSError
-            line = line[os.write(file, line) :]
-    finally:
-        os.close(file)
+    with writing(path):
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            while line:  # one write; a second only where the disk is full, to raise OSError
+                line = line[os.write(file, line) :]
+        finally:
+            os.close(file)
 
 
 def read(path: str | os.PathLike) -> list[dict]:
@@ -90,16 +91,18 @@ def read(path: str | os.PathLike) -> list[dict]:
     return whole
 
 
-def rewind(path: str | os.PathLike, stage: int, step: int) -> None:
-    """Drops, all at once, torn lines and every line after (stage, step); no file is no error."""
+def rewind(path: str | os.PathLike, stage: int, step: int) -> list[dict]:
+    """Drops, all at once, a torn last line and every line after (stage, step); returns the rows that stay.
+
+    No file, no rows. Raises Refused where a line in between is damaged, and then the file is as it was.
+    """
     if not os.path.exists(path):
-        return
-    before = Path(path).read_bytes()
-    rows = [(line, to_row(line)) for line in before.splitlines()]
-    kept = [line for line, row in rows if row and (row["stage"], row["step"]) <= (stage, step)]
-    after = b"".join(line + b"\n" for line in kept)
-    if after != before:
-        write_whole(path, after)
+        return []
+    rows = [row for row in read(path) if (row["stage"], row["step"]) <= (stage, step)]
+    lines = Path(path).read_bytes().splitlines(keepends=True)
+    if len(rows) < len(lines):
+        write_whole(path, b"".join(lines[: len(rows)]))
+    return rows
 
 
 def events(workdir: str | os.PathLike, purge_step: int | None = None) -> Events:
@@ -116,19 +119,25 @@ def events(workdir: str | os.PathLike, purge_step: int | None = None) -> Events:
     # EventsWriter and not SummaryWriter: that one's thread keeps a full disk to itself and loses a killed run's last
     # second. The name has only seconds in it, and a second file of that name would replace the first.
     folder = Path(workdir) / "tensorboard"
-    folder.mkdir(parents=True, exist_ok=True)
-    writer = EventsWriter(str(folder / "events"), f".{time.time_ns()}")
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        writer = EventsWriter(str(folder / "events"), f".{time.time_ns()}")
     if purge_step is not None:
         start = SessionLog(status=SessionLog.START)
         writer.write_event(Event(wall_time=time.time(), step=purge_step, session_log=start))
 
     def write(step: int, values: Mapping[str, Any]) -> None:
-        for name, value in values.items():
-            summary = scalar(name, float(value))
-            writer.write_event(Event(wall_time=time.time(), step=int(step), summary=summary))
-        writer.flush()
+        with writing(folder):
+            for name, value in values.items():
+                summary = scalar(name, float(value))
+                writer.write_event(Event(wall_time=time.time(), step=int(step), summary=summary))
+            writer.flush()
 
-    return Events(write, writer.close)
+    def close() -> None:
+        with contextlib.suppress(OSError):  # of a full disk, which `write` has complained of
+            writer.close()
+
+    return Events(write, close)
 
 
 def environment() -> dict:

@@ -28,13 +28,14 @@ class Source(NamedTuple):
     """What training steps read and never write: examples, targets, frozen networks.
 
     Batch n is a function of (arrays, key, n) alone, so that a run can stop anywhere and go on.
-    A set that does not fit on the device brings `fetch`: it reads the batches of one chunk on the host, and
-    `take` then receives the n-th of them instead of all `arrays`.
+    A set that does not fit on the device brings `fetch`: it chooses the batches of one chunk and gives a function that
+    reads them on the host, which the loop calls while the device is busy; `take` then receives the n-th of them instead
+    of all `arrays`.
     """
 
     arrays: Any  # arguments of the compiled loop: never closed over, never donated
     take: Callable[[Any, jax.Array, jax.Array], Batch]  # arrays, key of the run, n -> batch n
-    fetch: Callable[[jax.Array, int, int], Any] | None = None  # key, first n, count -> arrays [count, ...]
+    fetch: Callable[[jax.Array, int, int], Callable[[], Any]] | None = None  # key, first n, count -> () -> [count, ...]
 
 
 class Sweep(NamedTuple):
@@ -51,8 +52,9 @@ class Fold(NamedTuple):
     start: Callable[[], Any]  # () -> tally
     add: Callable[[State, jax.Array, Any, Batch, jax.Array], Any]  # State, key, tally, batch, mask [B] -> tally
     finish: Callable[[Any], Metrics]  # tally -> metrics
-    definitions: Mapping[str, str]  # metric -> what exactly it measures; the first is the objective
+    definitions: Mapping[str, str]  # metric -> what exactly it measures; the first is the objective; {}: no evaluation
     better: Literal["lower", "higher"] = "lower"  # the objective's direction
+    improves: bool = True  # whether training on one batch must improve it; a player's loss in a game need not
 
 
 class Technique(NamedTuple):
@@ -63,6 +65,7 @@ class Technique(NamedTuple):
     evaluate: Fold
     infer: Mapping[str, Callable]  # name -> (State, key, x) -> y, for ONE example; callers vmap
     example: Callable[[jax.Array], Batch]  # key -> a batch of the right shapes, for tests and benchmarks
+    inputs: Callable[[jax.Array], Mapping[str, Any]]  # key -> an x for each `infer`, likewise
 
 
 class Stage(NamedTuple):
@@ -72,4 +75,5 @@ class Stage(NamedTuple):
     source: Source
     steps: int
     valid: Sweep | None = None  # what the technique is evaluated on between chunks
-    adopt: Callable[[State | None, jax.Array], State] | None = None  # the previous stage's last State, key -> State
+    # previous stage's last State (None in the first), key, the source's arrays -> State; without it, `init`
+    adopt: Callable[[State | None, jax.Array, Any], State] | None = None

@@ -13,7 +13,7 @@ from jaxgen.core.types import Refused
 
 
 class Examples(NamedTuple):
-    """A split. Images are flat: on a device their gather is 4-5 times faster than from [N, H, W, C]."""
+    """A split. Images are flat: their gather is faster than from [N, H, W, C]."""
 
     image: np.ndarray  # [N, D] uint8 in 0..255, or float32 in 0..1
     label: np.ndarray  # [N] int32 class numbers; zeros where the set has none

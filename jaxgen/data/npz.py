@@ -22,11 +22,12 @@ MOST_CLASSES = 2**16  # a larger class number is a mistake in the file, and woul
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     """Every array of the archive by name, after its checksums."""
-    if path.stat().st_size == 0:
-        raise Refused(f"{path} is empty (0 bytes)")
     with path.open("rb") as file:
-        if file.read(2) != b"PK":
-            raise Refused(f"{path} is not an .npz archive, which is a zip file; numpy.savez writes one")
+        start = file.read(2)
+    if not start:
+        raise Refused(f"{path} is empty (0 bytes)")
+    if start != b"PK":
+        raise Refused(f"{path} is not an .npz archive, which is a zip file; numpy.savez writes one")
     with zipfile.ZipFile(path) as archive, path.open("rb") as file:
         # One wrong length in the directory hides the next entry, and zipfile does not count them.
         file.seek(-22 - len(archive.comment), os.SEEK_END)
@@ -51,8 +52,8 @@ def _images(path: Path, name: str, array: np.ndarray) -> np.ndarray:
     if array.ndim not in (3, 4):
         raise Refused(f"{path}: expected {name!r} as [N, H, W] or [N, H, W, C], found the shape {array.shape}")
     array = array[..., None] if array.ndim == 3 else array
-    if not 1 <= array.shape[3] <= 4:
-        raise Refused(f"{path}: expected 1 to 4 channels last in {name!r}, found the shape {array.shape}")
+    if array.shape[3] not in (1, 3):  # nothing else can be shown
+        raise Refused(f"{path}: expected 1 or 3 channels last in {name!r}, found the shape {array.shape}")
     if array.size == 0:
         raise Refused(f"{path}: expected at least one image in {name!r}, found the shape {array.shape}")
     if array.dtype == np.uint8:
@@ -123,7 +124,7 @@ def _dataset(path: Path, arrays: dict[str, np.ndarray]) -> Dataset:
 def load(path: Path) -> Dataset:
     """The images of an .npz archive, as a Dataset named after the file.
 
-    Images are [N, H, W] or [N, H, W, C] with 1 to 4 channels, uint8 or any floats in [0, 1] (read as
+    Images are [N, H, W] or [N, H, W, C] with 1 or 3 channels, uint8 or any floats in [0, 1] (read as
     float32); labels are integers from 0, [N] or [N, 1].
 
     Raises:

@@ -64,7 +64,7 @@ def resident(examples: Examples, batch_size: int) -> Source:
 def streamed(examples: Examples, batch_size: int) -> Source:
     """A source whose images stay with the host, in memory or mapped from a file; batches as `resident`.
 
-    `fetch(key, first, count)` gathers one chunk, {"image": [count, B, D], "label": [count, B]} in numpy.
+    `fetch(key, first, count)()` gathers one chunk, {"image": [count, B, D], "label": [count, B]} in numpy.
 
     Raises:
         Refused: `batch_size` is larger than the split or less than 1.
@@ -73,8 +73,13 @@ def streamed(examples: Examples, batch_size: int) -> Source:
     batches_per_epoch(batch_size, size)
 
     def fetch(key, first, count):
-        indices = np.asarray(_chunk_indices(key, first, count, batch_size, size))
-        return {name: np.asarray(array[indices]) for name, array in examples._asdict().items()}
+        indices = _chunk_indices(key, first, count, batch_size, size)  # on its way; waited for in `read`
+
+        def read():
+            chosen = np.asarray(indices)
+            return {name: np.asarray(array[chosen]) for name, array in examples._asdict().items()}
+
+        return read
 
     return Source((), _take_fetched, fetch)
 

@@ -44,13 +44,54 @@ def test_the_second_stage_adopts_the_first_ones_parameters():
     seen = []
     adopt = stages[1].adopt
 
-    def spy(previous, key):
+    def spy(previous, key, arrays):
         jax.debug.callback(lambda p: seen.append(np.asarray(p)), previous.params)
-        return adopt(previous, key)
+        return adopt(previous, key, arrays)
 
     events = history([stages[0], stages[1]._replace(adopt=spy)], every=4)
     assert events[-1].state.params.shape == (6,)
     np.testing.assert_array_equal(seen[0], events[1].state.params)
+
+
+def test_a_stage_counts_its_own_updates_and_draws_its_own_randomness():
+    """Also where all of the previous State is adopted, as fine-tuning and octaves do."""
+    first, _ = toys.two_stages((7, 8))
+    events = history([first, first._replace(adopt=lambda previous, key, arrays: previous)], every=4)
+    assert [(e.stage, e.step) for e in events] == [(0, 4), (0, 7), (1, 4), (1, 7)]
+    keys = [jax.random.key_data(e.state.key) for e in (events[0], events[2])]
+    assert not np.array_equal(*keys)
+
+
+def test_the_first_stage_can_start_from_its_data():
+    """As an image does that is dreamt on: the arrays are arguments of what adopts, and shape the State."""
+    technique = toys.mean_of(6, rate=0.0)
+
+    def start(previous, key, arrays):
+        assert previous is None
+        return technique.init(key)._replace(params=jnp.concatenate([arrays[3], arrays[3]])[:6])
+
+    stage = Stage(technique, Source(toys.data(), toys.take), 2, adopt=start)
+    state, _ = loop.shapes([stage], 0, Policy())
+    assert state.params.shape == (6,)
+    np.testing.assert_array_equal(history([stage], every=2)[-1].state.params, toys.data()[3])
+
+
+def test_a_technique_without_an_objective_is_not_evaluated():
+    technique = toys.mean_of(6)
+    technique = technique._replace(evaluate=technique.evaluate._replace(definitions={}))
+    stage = Stage(technique, Source(toys.data(), toys.take), 4, Sweep(toys.data(), toys.once, 1))
+    assert [e.valid for e in history([stage], every=2, eval_every=2)] == [{}, {}]
+
+
+def test_numbers_in_the_carry_count_as_well():
+    technique = toys.mean_of(6)
+
+    def step(state, batch):
+        after, metrics = technique.step(state, batch)
+        return after._replace(carry=jnp.float32(jnp.nan)), metrics
+
+    stage = Stage(technique._replace(step=step), Source(toys.data(), toys.take), 2)
+    assert [e.finite for e in history([stage], every=2)] == [False]
 
 
 @pytest.mark.parametrize("cut", range(5))
@@ -62,11 +103,9 @@ def test_resume_after_any_chunk_is_exact(cut, tmp_path):
     assert float(whole[-1].progress.scale) < 1, "the plateau never cut: the test would show nothing"
     for number, event in enumerate(loop.train(stages, KEY, **options)):
         if number == cut:
-            tree = (event.state, event.progress)
-            shapes = jax.eval_shape(lambda tree: tree, tree)
-            checkpoint.save(tmp_path, event.stage, event.step, tree, {})
+            checkpoint.save(tmp_path, event.stage, event.step, (event.state, event.progress), {})
             break
-    saved = checkpoint.restore(tmp_path, lambda stage: shapes)
+    saved = checkpoint.restore(tmp_path, lambda stage: loop.shapes(stages, stage, options["policy"]))
     rest = history(stages, resume=(saved.stage, *saved.tree), **options)
     assert_same(whole[cut + 1 :], rest)
 
@@ -112,7 +151,7 @@ def test_rows_read_on_the_host_equal_rows_taken_on_the_device():
 
     def fetch(key, first, count):
         reads.append((first, count))
-        return jax.vmap(lambda n: toys.take(toys.data(), key, n))(first + jnp.arange(count))
+        return lambda: jax.vmap(lambda n: toys.take(toys.data(), key, n))(first + jnp.arange(count))
 
     streamed = [s._replace(source=Source((), lambda row, key, n: row, fetch)) for s in stages]
     assert_same(history(stages, every=3), history(streamed, every=3))

@@ -26,7 +26,7 @@ def test_streamed_batches_equal_resident_ones(examples, batch_size):
     resident, streamed = (make(examples, batch_size) for make in (sources.resident, sources.streamed))
     take = jax.jit(resident.take)
     for first, count in ((0, 5), (5, 5), (1000, 3)):
-        fetched = streamed.fetch(KEY, first, count)
+        fetched = streamed.fetch(KEY, first, count)()
         assert all(isinstance(array, np.ndarray) for array in fetched.values())
         for n in range(first, first + count):
             row = {name: array[n - first] for name, array in fetched.items()}
@@ -45,9 +45,9 @@ def test_batches_are_the_examples_at_batch_indices():
 def test_a_mapped_file_is_streamed_without_being_read_whole(tmp_path):
     np.save(tmp_path / "image.npy", EXAMPLES.image)
     mapped = EXAMPLES._replace(image=np.load(tmp_path / "image.npy", mmap_mode="r"))
-    fetched = sources.streamed(mapped, 8).fetch(KEY, 2, 3)
+    fetched = sources.streamed(mapped, 8).fetch(KEY, 2, 3)()
     assert type(fetched["image"]) is np.ndarray
-    assert same(fetched, sources.streamed(EXAMPLES, 8).fetch(KEY, 2, 3))
+    assert same(fetched, sources.streamed(EXAMPLES, 8).fetch(KEY, 2, 3)())
 
 
 def test_the_next_chunk_does_not_recompile():

@@ -2,8 +2,11 @@
 
 An encoder gives each image x a normal posterior q(z | x), a decoder gives each code z a distribution over images
 p(x | z); both climb the evidence lower bound E_q log p(x | z) - KL(q(z | x) || N(0, I)). beta weighs the KL term
-(Higgins et al. 2017, https://openreview.net/forum?id=Sy2fzU9gl). Glossary: B batch, D = height * width * channels,
-Z latent dimensions.
+(Higgins et al. 2017, https://openreview.net/forum?id=Sy2fzU9gl). Glossary: B batch, D values of an image, Z of a code.
+
+The preset `chollet` keeps the network, optimiser, batch and epochs of Chollet & Allaire, Deep Learning with R, section
+8.4. The book's code weighs the KL by 0.39 per image and samples with exp(log-variance) as the standard deviation; here
+sampling is right and beta is 1. The preset `mlp` is 784-512-2, the Keras blog's autoencoder.
 """
 
 import dataclasses
@@ -18,10 +21,7 @@ from jaxgen.core.config import knob
 from jaxgen.core.steps import begin, gradient_step
 from jaxgen.core.types import Fold, Technique
 from jaxgen.nets.layers import Conv, ConvTranspose
-from jaxgen.ops.distributions import (
-    kl_standard_normal,
-    reparameterise,
-)
+from jaxgen.ops.distributions import kl_standard_normal, reparameterise
 from jaxgen.ops.images import to_unit
 from jaxgen.ops.likelihoods import LIKELIHOODS
 from jaxgen.optim.textbook import adam
@@ -45,9 +45,6 @@ class Config:
     precision: Literal["float32", "bf16"] = knob("float32", "of the network's products; parameters stay float32")
 
 
-# chollet: the network, optimiser, batch and epochs of Chollet & Allaire, Deep Learning with R, section 8.4. The book's
-# code weighs the KL by 0.39 per image and samples with exp(log-variance) as the standard deviation; here sampling is
-# right and beta is 1. mlp: 784-512-2, the Keras blog's autoencoder.
 PRESETS = {
     "chollet": {
         "network": "conv",
@@ -71,16 +68,9 @@ def conv(config: Config, dtype: Any) -> tuple[list[Any], list[Any]]:
     """Layers of encoder and decoder of Chollet & Allaire, section 8.4: halves the image once on the way down."""
     height, width, channels = config.shape
     half = (-(-height // 2), -(-width // 2), 64)
-
-    def shaped(*shape):
-        return lambda x: x.reshape(*x.shape[:-1], *shape)
-
-    def flat(x):
-        return x.reshape(*x.shape[:-3], -1)
-
-    def crop(x):  # an odd size was rounded up on the way down
-        return x[..., :height, :width, :]
-
+    shaped = lambda *shape: lambda x: x.reshape(*x.shape[:-1], *shape)
+    flat = lambda x: x.reshape(*x.shape[:-3], -1)
+    crop = lambda x: x[..., :height, :width, :]  # an odd size was rounded up on the way down
     down = [shaped(*config.shape), Conv(32, dtype=dtype), nn.relu, Conv(64, strides=(2, 2), dtype=dtype), nn.relu]
     down += [Conv(64, dtype=dtype), nn.relu, Conv(64, dtype=dtype), nn.relu]
     down += [flat, nn.Dense(32, dtype=dtype), nn.relu, nn.Dense(2 * config.latent, dtype=dtype)]
@@ -105,8 +95,7 @@ class VAE(nn.Module):
 
     def encode(self, x):
         """Images [..., D] to posterior mean and log-variance [..., Z], float32."""
-        mean, log_var = jnp.split(self.encoder(x).astype(jnp.float32), 2, axis=-1)
-        return mean, log_var
+        return tuple(jnp.split(self.encoder(x).astype(jnp.float32), 2, axis=-1))
 
     def decode(self, z):
         """Codes [..., Z] to Bernoulli logits or normal means [..., D], float32."""
@@ -122,11 +111,35 @@ def negative_elbo(log_likelihood, mean, log_var, beta=1.0):
     return beta * kl_standard_normal(mean, log_var) - log_likelihood
 
 
+def inference(apply, likelihood, latent):
+    """`infer`, from apply(params, *inputs, method=...), one of LIKELIHOODS and the dimensions of a code."""
+
+    def encode(state, key, image):
+        """One image [D] to its posterior's mean [Z]."""
+        del key
+        return apply(state.params, to_unit(image), method="encode")[0]
+
+    def decode(state, key, z):
+        """One code [Z] to pixel means [D] between 0 and 1."""
+        del key
+        return likelihood.mean(apply(state.params, z, method="decode"))
+
+    def sample(state, key, given=()):
+        """Pixel means [D] of a code drawn from the prior."""
+        del given
+        return decode(state, key, jax.random.normal(key, (latent,)))
+
+    def reconstruct(state, key, image):
+        """Pixel means [D] of an image's [D] posterior mean."""
+        return decode(state, key, encode(state, key, image))
+
+    return {"sample": sample, "encode": encode, "decode": decode, "reconstruct": reconstruct}
+
+
 def make(config=Config(), optimizer=adam):
     """A batch is {"image": [B, D] uint8, or float32 in [0, 1]}, and whatever else; labels are not looked at."""
-    c = config
-    net, likelihood, pixels = VAE(c), LIKELIHOODS[c.likelihood], math.prod(c.shape)
-    optimizer = optimizer(c.learning_rate)
+    net, likelihood, pixels = VAE(config), LIKELIHOODS[config.likelihood], math.prod(config.shape)
+    optimizer = optimizer(config.learning_rate)
 
     def apply(params, *inputs, method=None) -> Any:
         return net.apply({"params": params}, *inputs, method=method)
@@ -144,7 +157,7 @@ def make(config=Config(), optimizer=adam):
 
     def loss(params, carry, key, batch):
         log_likelihood, mean, log_var = terms(params, key, batch["image"])
-        value = negative_elbo(log_likelihood, mean, log_var, c.beta).mean()
+        value = negative_elbo(log_likelihood, mean, log_var, config.beta).mean()
         kl = kl_standard_normal(mean, log_var).mean()
         return value, (carry, {"loss": value, "kl": kl, "reconstruction": -log_likelihood.mean()})
 
@@ -163,31 +176,17 @@ def make(config=Config(), optimizer=adam):
         "kl": "KL(q(z | x) || N(0, I)), nats per image, in closed form",
     }
 
-    def encode(state, key, image):
-        """One image [D] to its posterior's mean [Z]."""
-        del key
-        return apply(state.params, to_unit(image), method="encode")[0]
-
-    def decode(state, key, z):
-        """One code [Z] to pixel means [D] between 0 and 1."""
-        del key
-        return likelihood.mean(apply(state.params, z, method="decode"))
-
-    def sample(state, key, given=()):
-        """Pixel means [D] of a code drawn from the prior."""
-        del given
-        return decode(state, key, jax.random.normal(key, (c.latent,)))
-
-    def reconstruct(state, key, image):
-        """Pixel means [D] of an image's [D] posterior mean."""
-        return decode(state, key, encode(state, key, image))
-
     def example(key):
         return {"image": 255 * jax.random.bernoulli(key, 0.3, (8, pixels)).astype(jnp.uint8)}
 
-    infer = {"sample": sample, "encode": encode, "decode": decode, "reconstruct": reconstruct}
+    def inputs(key):
+        image_key, code_key = jax.random.split(key)
+        image, z = example(image_key)["image"][0], jax.random.normal(code_key, (config.latent,))
+        return {"sample": (), "encode": image, "decode": z, "reconstruct": image}
+
     evaluate = Fold(lambda: jnp.zeros(3), add, finish, definitions)
-    return Technique(init, gradient_step(loss, optimizer), evaluate, infer, example)
+    infer = inference(apply, likelihood, config.latent)
+    return Technique(init, gradient_step(loss, optimizer), evaluate, infer, example, inputs)
 
 
 def tiny():

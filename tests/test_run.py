@@ -1,0 +1,206 @@
+"""Runs of several stages, over several devices, killed and damaged: in-process, with toy techniques."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import types
+
+import floors
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import toys
+
+from jaxgen import run
+from jaxgen.core import checkpoint, loop, record
+from jaxgen.core.types import Refused, Source, Stage
+from jaxgen.workdir import open_workdir, read_config
+
+FLAGS = types.SimpleNamespace(seed=0, log_every=2, eval_every=2, checkpoint_every=2, patience=0, plateau=1)
+WHO = {"flags": {"patience": 0}, "stages": [], "data": "", "free": {}}
+
+
+class Enough(Exception):
+    """Leaves a run as SIGKILL does: without a word."""
+
+
+def stages(steps=(7, 8)):
+    return toys.two_stages(steps, rate=0.8)
+
+
+def history(place):
+    rows = record.read(place / "metrics.jsonl")
+    return [{k: v for k, v in row.items() if k != "timing"} for row in rows]
+
+
+def go(place, flags=FLAGS, plan=None, leave_after=10**9):
+    """The Outcome; left after so many evaluations."""
+    seen = []
+
+    def snapshot(stage, step, state):
+        seen.append(step)
+        if len(seen) > leave_after:
+            raise Enough
+
+    with open_workdir(place, WHO) as opened:
+        return run.train(opened, flags, plan or stages(), snapshot)
+
+
+@pytest.mark.parametrize("patience", [0, 2])
+def test_two_stages_resume_exactly_wherever_they_are_left(patience, tmp_path):
+    """Before the first checkpoint, within stage one, at its end, within stage two."""
+    flags, plan = types.SimpleNamespace(**{**vars(FLAGS), "patience": patience}), stages()
+    whole = go(tmp_path / "whole", flags, plan)
+    for leave_after in (0, 2, 3, 4, 5):
+        place = tmp_path / f"left after {leave_after}"
+        with pytest.raises(Enough):
+            go(place, flags, plan, leave_after)
+        again = go(place, flags, plan)
+        assert again.steps == whole.steps
+        np.testing.assert_array_equal(again.state.params, whole.state.params)
+        assert history(place) == history(tmp_path / "whole")
+
+
+def test_steps_are_counted_over_stages_that_stop_early(tmp_path):
+    flags = types.SimpleNamespace(**{**vars(FLAGS), "patience": 2, "plateau": 0})
+    outcome = go(tmp_path / "run", flags, stages((400, 6)))
+    rows = history(tmp_path / "run")
+    first = max(row["step"] for row in rows if row["stage"] == 0)
+    last = max(row["step"] for row in rows if row["stage"] == 1)
+    assert first < 400
+    assert outcome.steps == first + last
+
+
+def test_a_signal_checkpoints_and_leaves_even_in_the_last_chunk(tmp_path, capsys):
+    def last(stage, step, state):
+        if (stage, step) == (1, 8):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with open_workdir(tmp_path / "run", WHO) as place, pytest.raises(SystemExit) as left:
+        run.train(place, FLAGS, stages(), last)
+    assert left.value.code == 128 + signal.SIGTERM
+    assert checkpoint.candidates(tmp_path / "run/checkpoints")[0].name == "01-00000008"
+    assert "stopping after this chunk" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_divergence_names_the_last_good_checkpoint(tmp_path):
+    technique = toys.mean_of(6)
+
+    def step(state, batch):
+        after, metrics = technique.step(state, batch)
+        return after._replace(params=jnp.where(state.step == 6, jnp.nan, after.params)), metrics
+
+    plan = [Stage(technique._replace(step=step), Source(toys.data(), toys.take), 20)]
+    with pytest.raises(FloatingPointError, match=r"by step 8; the last good checkpoint is .*00-00000006"):
+        go(tmp_path / "run", plan=plan)
+    assert checkpoint.candidates(tmp_path / "run/checkpoints")[0].name == "00-00000006"
+
+
+def test_fewer_steps_or_stages_than_a_run_has_had_are_refused(tmp_path):
+    go(tmp_path / "run")
+    before = history(tmp_path / "run")
+    with pytest.raises(Refused, match="has had 8 steps already, more than the 5 asked"):
+        go(tmp_path / "run", plan=stages((7, 5)))
+    with pytest.raises(Refused, match="gone on to stage 1"):
+        go(tmp_path / "run", plan=stages()[:1])
+    assert history(tmp_path / "run") == before
+
+
+def test_a_start_that_was_killed_early_is_not_somebody_elses_folder(tmp_path):
+    (tmp_path / ".lock").write_text("")
+    (tmp_path / ".config.json.123.part").write_text("{")
+    with open_workdir(tmp_path, WHO) as place:
+        assert read_config(place) == WHO
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"flags": [], "stages": {}, "data": ""}', "\x00"])
+def test_a_damaged_config_is_named(text, tmp_path):
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(Refused, match=r"config\.json is damaged"), open_workdir(tmp_path, WHO):
+        pass
+    assert (tmp_path / "config.json").read_text() == text
+
+
+def test_what_the_experiment_raises_is_not_taken_for_a_workdir_that_cannot_be_written(tmp_path):
+    with pytest.raises(FileNotFoundError), open_workdir(tmp_path / "run", WHO):
+        raise FileNotFoundError("of the experiment's own")
+
+
+def test_checkpoints_sort_by_number(tmp_path):
+    for name in ("00-99999999", "00-100000000", "100-00000001", "99-00000001", "other-1"):
+        (tmp_path / name).mkdir()
+    names = [p.name for p in checkpoint.candidates(tmp_path)]
+    assert names == ["100-00000001", "99-00000001", "00-100000000", "00-99999999"]
+
+
+def test_arrays_of_other_shapes_are_refused(tmp_path):
+    go(tmp_path / "run")
+    wider = [s._replace(technique=toys.mean_of(5), adopt=None) for s in stages()]
+    with pytest.raises(Refused, match="holds other arrays"):
+        go(tmp_path / "run", plan=wider)
+
+
+@pytest.mark.parametrize("network", ["mlp", pytest.param("conv", marks=pytest.mark.slow)])
+def test_two_host_devices_agree_with_one_and_resume(network, tmp_path):
+    def start(name, steps, devices):
+        flags = "--dataset=digits --hidden=8 --latent=2 --batch_size=64 --log_every=5 --eval_every=5"
+        command = [
+            sys.executable,
+            "tests/worker.py",
+            *flags.split(),
+            f"--network={network}",
+            f"--steps={steps}",
+            f"--host_devices={devices}",
+        ]
+        env = {**os.environ, "PYTHONPATH": "."}
+        done = subprocess.run(
+            [*command, f"--workdir={tmp_path / name}"], cwd=floors.root(), env=env, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+
+    start("two", 5, 2)
+    start("two", 10, 2)
+    start("two_whole", 10, 2)
+    start("one", 10, 1)
+    two, whole, one = (history(tmp_path / name) for name in ("two", "two_whole", "one"))
+    assert two == whole
+    for ours, theirs in zip(two, one, strict=True):
+        for group in ("train", "valid"):
+            assert ours[group] == pytest.approx(theirs[group], rel=1e-4)
+    flags = json.loads((tmp_path / "two/config.json").read_text())["flags"]
+    assert flags["host_devices"] == 2
+
+
+def test_a_batch_that_cannot_be_divided_is_refused(tmp_path):
+    command = [sys.executable, "tests/worker.py", "--dataset=digits", "--batch_size=33", "--host_devices=2"]
+    env = {**os.environ, "PYTHONPATH": "."}
+    done = subprocess.run(
+        [*command, f"--workdir={tmp_path / 'x'}"], cwd=floors.root(), env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "--batch_size=33 cannot be divided among 2 devices" in done.stderr
+
+
+def test_rates_have_names_and_are_all_cut():
+    from jaxgen.core.progress import rates, scale_rates
+
+    one = toys.mean_of(3, rate=0.5)
+    key = jax.random.key(0)
+    assert {k: float(v) for k, v in rates(one.init(key).opt).items()} == {"rate": 0.5}
+    state = one.init(key)._replace(opt={"generator": one.init(key).opt, "critic": {"rate": jnp.float32(0.25)}})
+    names = rates(state.opt)
+    assert sorted(float(v) for v in names.values()) == [0.25, 0.5]
+    assert {name.split(".")[0] for name in names} == {"rate generator", "rate critic"}
+    halved = rates(scale_rates(state, jnp.float32(0.5)).opt)
+    assert {k: float(v) for k, v in halved.items()} == {k: float(v) / 2 for k, v in names.items()}
+
+
+def test_shapes_are_those_of_the_states(tmp_path):
+    plan = stages()
+    for number in (0, 1):
+        (state, _) = loop.shapes(plan, number, run.policy_of(FLAGS))
+        assert state.params.shape == ((3,), (6,))[number]
