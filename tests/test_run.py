@@ -8,7 +8,6 @@ import sys
 import types
 
 import floors
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ import toys
 from jaxgen import run
 from jaxgen.core import checkpoint, loop, record
 from jaxgen.core.types import Refused, Source, Stage
-from jaxgen.workdir import open_workdir, read_config
+from jaxgen.workdir import open_workdir
 
 FLAGS = types.SimpleNamespace(seed=0, log_every=2, eval_every=2, checkpoint_every=2, patience=0, plateau=1)
 WHO = {"flags": {"patience": 0}, "stages": [], "data": "", "free": {}}
@@ -110,33 +109,6 @@ def test_fewer_steps_or_stages_than_a_run_has_had_are_refused(tmp_path):
     assert history(tmp_path / "run") == before
 
 
-def test_a_start_that_was_killed_early_is_not_somebody_elses_folder(tmp_path):
-    (tmp_path / ".lock").write_text("")
-    (tmp_path / ".config.json.123.part").write_text("{")
-    with open_workdir(tmp_path, WHO) as place:
-        assert read_config(place) == WHO
-
-
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"flags": [], "stages": {}, "data": ""}', "\x00"])
-def test_a_damaged_config_is_named(text, tmp_path):
-    (tmp_path / "config.json").write_text(text)
-    with pytest.raises(Refused, match=r"config\.json is damaged"), open_workdir(tmp_path, WHO):
-        pass
-    assert (tmp_path / "config.json").read_text() == text
-
-
-def test_what_the_experiment_raises_is_not_taken_for_a_workdir_that_cannot_be_written(tmp_path):
-    with pytest.raises(FileNotFoundError), open_workdir(tmp_path / "run", WHO):
-        raise FileNotFoundError("of the experiment's own")
-
-
-def test_checkpoints_sort_by_number(tmp_path):
-    for name in ("00-99999999", "00-100000000", "100-00000001", "99-00000001", "other-1"):
-        (tmp_path / name).mkdir()
-    names = [p.name for p in checkpoint.candidates(tmp_path)]
-    assert names == ["100-00000001", "99-00000001", "00-100000000", "00-99999999"]
-
-
 def test_arrays_of_other_shapes_are_refused(tmp_path):
     go(tmp_path / "run")
     wider = [s._replace(technique=toys.mean_of(5), adopt=None) for s in stages()]
@@ -183,20 +155,6 @@ def test_a_batch_that_cannot_be_divided_is_refused(tmp_path):
     )
     assert done.returncode == 2
     assert "--batch_size=33 cannot be divided among 2 devices" in done.stderr
-
-
-def test_rates_have_names_and_are_all_cut():
-    from jaxgen.core.progress import rates, scale_rates
-
-    one = toys.mean_of(3, rate=0.5)
-    key = jax.random.key(0)
-    assert {k: float(v) for k, v in rates(one.init(key).opt).items()} == {"rate": 0.5}
-    state = one.init(key)._replace(opt={"generator": one.init(key).opt, "critic": {"rate": jnp.float32(0.25)}})
-    names = rates(state.opt)
-    assert sorted(float(v) for v in names.values()) == [0.25, 0.5]
-    assert {name.split(".")[0] for name in names} == {"rate generator", "rate critic"}
-    halved = rates(scale_rates(state, jnp.float32(0.5)).opt)
-    assert {k: float(v) for k, v in halved.items()} == {k: float(v) / 2 for k, v in names.items()}
 
 
 def test_shapes_are_those_of_the_states(tmp_path):

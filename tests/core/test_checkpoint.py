@@ -131,3 +131,10 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(Refused, match="cannot write the checkpoint"):
         checkpoint.save(tmp_path / "file" / "checkpoints", 0, 1, tree(1), {})
+
+
+def test_checkpoints_sort_by_number(tmp_path):
+    for name in ("00-99999999", "00-100000000", "100-00000001", "99-00000001", "other-1"):
+        (tmp_path / name).mkdir()
+    names = [p.name for p in checkpoint.candidates(tmp_path)]
+    assert names == ["100-00000001", "99-00000001", "00-100000000", "00-99999999"]
