@@ -16,8 +16,9 @@ import jax
 import numpy as np
 import pytest
 
-from jaxgen import run
-from jaxgen.core import checkpoint, record
+from jaxgen.core import checkpoint, loop, record
+from jaxgen.core.progress import Policy
+from jaxgen.core.types import Source, Stage
 from jaxgen.techniques.autoencoders import vae
 from jaxgen.workdir import read_config
 
@@ -87,8 +88,8 @@ def final_arrays(workdir):
     """Parameters, optimiser state and progress of the last checkpoint."""
     config = read_config(workdir)["stages"][0]["config"]
     technique = vae.make(vae.Config(**{**config, "shape": tuple(config["shape"])}))
-    policy = run.Policy(plateau=1)
-    saved = checkpoint.restore(workdir / "checkpoints", lambda n: run.template(technique, policy))
+    stage = Stage(technique, Source((), lambda arrays, key, n: ()), 0)
+    saved = checkpoint.restore(workdir / "checkpoints", lambda n: loop.shapes([stage], 0, Policy(plateau=1)))
     state, progress = saved.tree
     return saved.step, jax.tree.leaves((state._replace(key=jax.random.key_data(state.key)), progress))
 
