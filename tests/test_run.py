@@ -130,7 +130,11 @@ def test_two_host_devices_agree_with_one_and_resume(network, tmp_path):
         ]
         env = {**os.environ, "PYTHONPATH": "."}
         done = subprocess.run(
-            [*command, f"--workdir={tmp_path / name}"], cwd=floors.root(), env=env, capture_output=True, text=True
+            [*command, f"--workdir={tmp_path / name}", f"--compilation_cache={tmp_path}"],
+            cwd=floors.root(),
+            env=env,
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == 0, done.stderr
 
