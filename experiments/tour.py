@@ -47,7 +47,7 @@ def tour(argv: list[str]) -> None:
     if unknown := [name for name in wanted if name not in CHAPTERS]:
         raise Refused(f"unknown chapter {unknown[0]!r}; known: {', '.join(CHAPTERS)}")
     chosen = wanted or [name for name, chapter in CHAPTERS.items() if ours.all or not chapter.long]
-    place, told = Path(ours.workdir), []
+    place, told = Path(ours.workdir).expanduser(), []
     for number, name in enumerate(chosen, 1):
         chapter = CHAPTERS[name]
         print(

@@ -33,7 +33,7 @@ def finish(
         steps=outcome.steps,
         seconds=outcome.seconds,
         params_sha256=record.fingerprint(outcome.state.params),
-        metrics={name: {"value": value, "definition": text} for name, (value, text) in metrics.items()},
+        metrics={name: {"value": value, "definition": meant} for name, (value, meant) in metrics.items()},
     )
     for name, (value, definition) in metrics.items():
         print(f"{name} {value:.4g}  ({definition})")

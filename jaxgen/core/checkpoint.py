@@ -3,8 +3,9 @@
 Orbax is atomic but restores flipped bytes without noticing, so nothing is restored before every file's hash was
 compared. A checkpoint is written beside the others under a temporary name and renamed when it is complete.
 
-Writing is synchronous: a donated State must be copied off the device before the next chunk anyway, and the rest takes
-0.02 s for 10 MB.
+Writing is synchronous: a donated State must be copied off the device before the next chunk anyway, and hashing and
+syncing to disk take little beside the steps between two checkpoints: 0.12 s for 10 MB of random numbers, 0.31 s for
+40 MB (medians of five `save`s, two cores of an AMD EPYC, orbax 0.12, jax 0.10.2, 2026-11-20).
 """
 
 import errno
