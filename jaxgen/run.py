@@ -106,7 +106,7 @@ def train(
                 snapshot(event.stage, event.step, state)
             if event.finite and (event.done or stops or _due(event.step, flags)):
                 good = checkpoint.save(directory, event.stage, event.step, (state, progress), {"earlier": earlier})
-            advance(total, {**event.train, **{f"valid {k}": v for k, v in list(event.valid.items())[:1]}})
+            advance(total, {**{f"valid {k}": v for k, v in list(event.valid.items())[:1]}, **event.train})
             if not event.finite:
                 raise FloatingPointError(_diverged(row, good))
             if stops:

@@ -95,21 +95,20 @@ def _live(total, description, start, stream, pause, now):
     from rich.table import Column
 
     rate = rater(start, now)
-    clipped = Column(no_wrap=True, overflow="ellipsis")
+    whole = Column(no_wrap=True)
     columns = (  # without markup: a name such as [B] is only a name
-        progress.TextColumn("{task.description}", markup=False),
-        progress.BarColumn(bar_width=24),
-        progress.TaskProgressColumn(),
-        progress.TextColumn("{task.completed}/{task.total}", markup=False),
-        progress.TextColumn("{task.fields[left]}", markup=False),
-        progress.TextColumn("{task.fields[metrics]}", markup=False, table_column=clipped),
+        progress.TextColumn("{task.description}", markup=False, table_column=whole),
+        progress.BarColumn(bar_width=16),
+        progress.TextColumn("{task.fields[left]}", markup=False, table_column=whole),
     )
-    with progress.Progress(*columns, console=Console(file=stream)) as live:
-        task = live.add_task(description, total=total, completed=start, left="", metrics="")
+    console = Console(file=stream)
+    with progress.Progress(*columns, console=console) as live:
+        task = live.add_task(description, total=total, completed=start, left=f"{start}/{total}")
 
         def advance(step, metrics):
-            speed = rate(step)
-            left = f"{speed:,.1f} steps/s  eta {clock((total - step) / speed)}" if speed > 0 else ""
-            live.update(task, completed=step, left=left, metrics=readings(metrics))
+            # What is too much for the terminal is left out at the end, not squeezed out of every column.
+            left = plain_line("", step, total, rate(step), metrics).strip()
+            room = max(console.width - len(description) - 16 - 3, 10)
+            live.update(task, completed=step, left=left if len(left) <= room else left[: room - 1] + "…")
 
         yield advance
