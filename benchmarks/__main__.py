@@ -17,7 +17,7 @@ from benchmarks import start, steps, vae
 from jaxgen import cli, flags, techniques
 from jaxgen.core.config import knob
 from jaxgen.core.files import write_whole
-from jaxgen.core.record import environment
+from jaxgen.core.provenance import environment
 from jaxgen.core.types import Refused
 from jaxgen.machine import cores
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxgen.core import record, report
+from jaxgen.core import provenance, record, report
 from jaxgen.core.types import Refused
 from jaxgen.run import Outcome, warn
 from jaxgen.workdir import read_config
@@ -32,7 +32,7 @@ def finish(
         seed=seed,
         steps=outcome.steps,
         seconds=outcome.seconds,
-        params_sha256=record.fingerprint(outcome.state.params),
+        params_sha256=provenance.fingerprint(outcome.state.params),
         metrics={name: {"value": value, "definition": meant} for name, (value, meant) in metrics.items()},
     )
     for name, (value, definition) in metrics.items():

@@ -8,26 +8,20 @@ JSON knows no NaN and no infinity: both are written as null and read back as NaN
 """
 
 import contextlib
-import hashlib
-import importlib.metadata
 import json
 import math
 import os
-import platform
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
-import numpy as np
-
 from jaxgen.core.files import write_whole, writing
+from jaxgen.core.provenance import environment
 from jaxgen.core.types import Refused
 
 Row = Mapping[str, Any]  # one line of metrics.jsonl
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
 
 
 class Events(NamedTuple):
@@ -138,30 +132,6 @@ def events(workdir: str | os.PathLike, purge_step: int | None = None) -> Events:
             writer.close()
 
     return Events(write, close)
-
-
-def environment() -> dict:
-    """What the numbers depend on: `versions`, name -> text, and `device` with platform, kind and count."""
-    versions = {"python": platform.python_version()}
-    for package in PACKAGES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions[package] = importlib.metadata.version(package)
-    device = jax.devices()[0]
-    found = {"platform": device.platform, "kind": device.device_kind, "count": jax.device_count()}
-    return {"versions": versions, "device": found}
-
-
-def fingerprint(params) -> str:
-    """sha256 (hex) of a pytree: each leaf's path, dtype, shape and bytes, in the tree's order."""
-    digest = hashlib.sha256()
-    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
-        dtype = str(getattr(leaf, "dtype", ""))  # a typed key's data would hide which generator it is for
-        if hasattr(leaf, "dtype") and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-            leaf = jax.random.key_data(leaf)
-        array = np.asarray(leaf)
-        digest.update(repr((jax.tree_util.keystr(path), dtype or str(array.dtype), array.shape)).encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
 
 
 def write_summary(

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.core import record
+from jaxgen.core import provenance, record
 from jaxgen.core.types import Refused
 
 TIMING = {"seconds": 1.5, "steps_per_second": 60.0}
@@ -118,9 +118,9 @@ def test_fingerprint_sees_every_change():
         "raw key": {"dense": {"kernel": kernel, "bias": bias, "key": jax.random.PRNGKey(0)}},
         "empty": {},
     }
-    prints = {name: record.fingerprint(tree) for name, tree in trees.items()}
+    prints = {name: provenance.fingerprint(tree) for name, tree in trees.items()}
     assert len(set(prints.values())) == len(trees), prints
-    assert prints["as it is"] == record.fingerprint(jax.tree.map(jnp.asarray, params()))  # wherever it lives
+    assert prints["as it is"] == provenance.fingerprint(jax.tree.map(jnp.asarray, params()))  # wherever it lives
     assert all(len(value) == 64 for value in prints.values())
 
 
@@ -166,5 +166,6 @@ def test_summary_has_what_the_design_promises(tmp_path):
         "nested": {"rate": 0.1},
     }
     assert set(summary["versions"]) == {"python", "jax", "jaxlib", "flax", "optax", "numpy"}
-    assert summary["device"] == {"platform": "cpu", "kind": "cpu", "count": jax.device_count()}
+    device = {"platform": "cpu", "kind": provenance.cpu_name(), "count": jax.device_count()}
+    assert summary["device"] == device
     assert list(tmp_path.iterdir()) == [path]

@@ -33,8 +33,8 @@ class Config:
 
     shape: tuple[int, int, int] = (28, 28, 1)
     network: Literal["mlp", "conv"] = knob("mlp", "encoder and decoder")
-    latent: int = knob(16, "dimensions of the code", lower=1)
-    hidden: int = knob(512, "units of the MLP's hidden layer", lower=1)
+    latent: int = knob(16, "dimensions of the code", lower=1, upper=2**20)
+    hidden: int = knob(512, "units of the MLP's hidden layer", lower=1, upper=2**20)
     likelihood: Literal["bernoulli", "binarized", "gaussian"] = knob(
         "bernoulli",
         "of a pixel: bernoulli is the cross-entropy of grey values, binarized draws black or white anew each time, "
