@@ -93,9 +93,10 @@ def rewind(path: str | os.PathLike, stage: int, step: int) -> list[dict]:
     if not os.path.exists(path):
         return []
     rows = [row for row in read(path) if (row["stage"], row["step"]) <= (stage, step)]
-    lines = Path(path).read_bytes().splitlines(keepends=True)
-    if len(rows) < len(lines):
-        write_whole(path, b"".join(lines[: len(rows)]))
+    before = Path(path).read_bytes()
+    after = b"".join(line + b"\n" for line in before.splitlines()[: len(rows)])
+    if after != before:  # a last line without its end would swallow the next one
+        write_whole(path, after)
     return rows
 
 

@@ -30,8 +30,8 @@ def _pad(x, pads, dilation=(1, 1)):
 def correlate(large, small, size, strides, starts):
     """c[t] = sum_i small[i] large[i s + t - start], [kh, kw, channels of large, channels of small].
 
-    A batch is summed in chunks: sums over fewer images at once are faster (medians on the second layer of the
-    module's docstring, same machine and date: 13.2 ms instead of 15.5, over two host devices 7.8 instead of 9.9).
+    A batch is summed in chunks: sums over fewer images at once are faster (medians on the 64-channel layer in the
+    docstring of `ops.conv`, same machine and date: 13.2 ms instead of 15.5, over two host devices 7.8, not 9.9).
     Chunks are strided slices: a batch sharded over devices stays where it is.
     """
     pads = tuple(

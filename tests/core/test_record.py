@@ -169,3 +169,15 @@ def test_summary_has_what_the_design_promises(tmp_path):
     device = {"platform": "cpu", "kind": provenance.cpu_name(), "count": jax.device_count()}
     assert summary["device"] == device
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_last_line_without_its_end_does_not_swallow_the_next(tmp_path):
+    path, row = (
+        tmp_path / "metrics.jsonl",
+        {"stage": 0, "train": {"loss": 1.0}, "timing": {"seconds": 1, "steps_per_second": 1}},
+    )
+    record.append(path, {**row, "step": 1})
+    path.write_bytes(path.read_bytes()[:-1])
+    assert [r["step"] for r in record.rewind(path, 0, 5)] == [1]
+    record.append(path, {**row, "step": 2})
+    assert [r["step"] for r in record.read(path)] == [1, 2]
