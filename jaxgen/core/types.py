@@ -39,11 +39,16 @@ class Source(NamedTuple):
 
 
 class Sweep(NamedTuple):
-    """A split read once, in order, by an evaluation."""
+    """A split read once, in order, by an evaluation.
+
+    One that does not fit on the device brings `fetch`, as a Source does.
+    """
 
     arrays: Any
     take: Callable[[Any, jax.Array], tuple[Batch, jax.Array]]  # arrays, n -> batch n, mask [B] of real examples
     batches: int
+    fetch: Callable[[int, int], Callable[[], Any]] | None = None  # first n, count -> () -> [count, ...]
+    at_once: int = 0  # batches that `fetch` is asked for; 0: all
 
 
 class Fold(NamedTuple):

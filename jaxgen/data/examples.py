@@ -10,12 +10,16 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxgen.core.types import Refused
+from jaxgen.data import rows
+from jaxgen.data.rows import Rows
+
+VALID = 5000  # images that validate, of a set that comes with a training and a test split only
 
 
 class Examples(NamedTuple):
     """A split. Images are flat: their gather is faster than from [N, H, W, C]."""
 
-    image: np.ndarray  # [N, D] uint8 in 0..255, or float32 in 0..1
+    image: np.ndarray | Rows  # [N, D] uint8 in 0..255, or float32 in 0..1; in memory or in a file
     label: np.ndarray  # [N] int32 class numbers; zeros where the set has none
 
 
@@ -39,16 +43,19 @@ def dataset(
     valid: Examples,
     test: Examples,
 ) -> Dataset:
-    """A Dataset with its hash: over `shape`, then each array's type, shape and bytes."""
+    """A Dataset with its hash: over `shape`, then each array's type, shape and bytes, of Rows the file's hash."""
     digest = hashlib.sha256(repr(tuple(shape)).encode())
     for array in (*train, *valid, *test):
+        if isinstance(array, Rows):  # hashed where it was written; here only which rows, and in which order
+            digest.update(array.sha256.encode())
+            array = array.order
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
     return Dataset(name, shape, classes, train, valid, test, digest.hexdigest())
 
 
 def split(
-    image: np.ndarray,
+    image: np.ndarray | Rows,
     label: np.ndarray,
     seed: int = 0,
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1),
@@ -70,16 +77,24 @@ def split(
     """
     if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
         raise Refused(f"fractions of train, valid and test add up to 1; found {fractions}")
-    if len(image) != len(label):
-        raise Refused(f"every image needs one label; found {len(image)} images and {len(label)} labels")
+    if rows.count(image) != len(label):
+        raise Refused(f"every image needs one label; found {rows.count(image)} images and {len(label)} labels")
     some_train, some_valid, some_test = (fraction > 0 for fraction in fractions)
     wanted = some_train + some_valid + some_test
-    if len(image) < wanted:
-        raise Refused(f"a set cut in {wanted} splits needs at least {wanted} images; found {len(image)}")
+    if len(label) < wanted:
+        raise Refused(f"a set cut in {wanted} splits needs at least {wanted} images; found {len(label)}")
     # Rounded ends of train and of valid, moved where a small set would leave a split empty.
-    end = min(round((fractions[0] + fractions[1]) * len(image)), len(image) - some_test)
-    first = max(min(round(fractions[0] * len(image)), end - some_valid), int(some_train))
+    end = min(round((fractions[0] + fractions[1]) * len(label)), len(label) - some_test)
+    first = max(min(round(fractions[0] * len(label)), end - some_valid), int(some_train))
     end = max(end, first + some_valid)
-    order = np.random.Generator(np.random.PCG64(seed)).permutation(len(image))
-    train, valid, test = (Examples(image[part], label[part]) for part in (order[:first], order[first:end], order[end:]))
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(len(label))
+    parts = (order[:first], order[first:end], order[end:])
+    train, valid, test = (Examples(rows.pick(image, part), label[part]) for part in parts)
     return train, valid, test
+
+
+def hold_out(train: Examples, count: int = VALID) -> tuple[Examples, Examples]:
+    """(train, valid): at most `count` images, and at most a tenth of them, drawn as `split` draws, to validate on."""
+    share = min(count / len(train.label), 0.1)
+    kept, valid, _ = split(train.image, train.label, fractions=(1 - share, share, 0.0))
+    return kept, valid

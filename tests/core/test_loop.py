@@ -145,6 +145,24 @@ def test_evaluation_covers_a_ragged_split_once():
     assert measured == {"error": pytest.approx(expected, rel=1e-5)}
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_an_evaluation_may_be_cut_and_fetched(at_once):
+    """In portions, read on the host or taken on the device: the same numbers, and each batch is asked for once."""
+    fold, state, rows = toys.mean_of(6).evaluate, toys.mean_of(6).init(KEY), toys.data()[:11]
+    taken = lambda arrays, n: ({"x": arrays[jnp.minimum(n * 4 + jnp.arange(4), 10)]}, n * 4 + jnp.arange(4) < 11)
+    whole, asked, told = loop.evaluate(fold, state, Sweep(rows, taken, 3), KEY), [], []
+
+    def fetch(first, count):
+        asked.append((first, count))
+        return lambda: jax.vmap(lambda n: taken(rows, n)[0])(first + jnp.arange(count))
+
+    fetched = Sweep((), lambda row, n: (row, n * 4 + jnp.arange(4) < 11), 3, fetch, at_once)
+    assert loop.evaluate(fold, state, fetched, KEY) == whole
+    assert asked == [(first, min(at_once, 3 - first)) for first in range(0, 3, at_once)]
+    assert loop.evaluate(fold, state, Sweep(rows, taken, 3), KEY, at_once, told.append) == whole
+    assert told == [min(first + at_once, 3) for first in range(0, 3, at_once)]
+
+
 def test_rows_read_on_the_host_equal_rows_taken_on_the_device():
     stages = toys.two_stages((7, 8))
     reads = []

@@ -4,7 +4,7 @@ import pytest
 
 from jaxgen.core.shuffle import batch_indices
 from jaxgen.core.types import Refused
-from jaxgen.data import sources
+from jaxgen.data import rows, sources
 from jaxgen.data.examples import Examples
 
 RNG = np.random.default_rng(0)
@@ -18,6 +18,13 @@ def same(a, b):
     leaves = list(zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
     assert jax.tree.structure(a) == jax.tree.structure(b)
     return len(leaves) == 2 and all(x.dtype == y.dtype and np.array_equal(x, y) for x, y in leaves)
+
+
+@pytest.fixture
+def in_a_file(tmp_path):
+    (tmp_path / "file").write_bytes(EXAMPLES.image.tobytes())
+    image = rows.Rows(tmp_path / "file", 0, PIXELS, np.dtype(np.uint8), np.arange(SIZE), "")
+    return EXAMPLES._replace(image=image)
 
 
 @pytest.mark.parametrize("examples", [EXAMPLES, FLOATS], ids=["uint8", "float32"])
@@ -42,12 +49,26 @@ def test_batches_are_the_examples_at_batch_indices():
     assert not same(batch, resident.take(resident.arrays, jax.random.key(4), 11))
 
 
-def test_a_mapped_file_is_streamed_without_being_read_whole(tmp_path):
-    np.save(tmp_path / "image.npy", EXAMPLES.image)
-    mapped = EXAMPLES._replace(image=np.load(tmp_path / "image.npy", mmap_mode="r"))
-    fetched = sources.streamed(mapped, 8).fetch(KEY, 2, 3)()
+def test_a_file_is_streamed_as_memory_is(in_a_file):
+    fetched = sources.source(in_a_file, 8).fetch(KEY, 2, 3)()
     assert type(fetched["image"]) is np.ndarray
     assert same(fetched, sources.streamed(EXAMPLES, 8).fetch(KEY, 2, 3)())
+
+
+@pytest.mark.parametrize("batch_size", [1, 8, SIZE, 100])
+@pytest.mark.parametrize("where", ["memory", "file"])
+def test_a_streamed_sweep_equals_a_resident_one(where, batch_size, in_a_file, monkeypatch):
+    monkeypatch.setattr(sources, "CHUNK", 20 * PIXELS)
+    plain = sources.sweep(EXAMPLES, batch_size)
+    streamed = sources.sweep(EXAMPLES if where == "memory" else in_a_file, batch_size, 0)
+    assert (plain.fetch is None, streamed.fetch is None, streamed.batches) == (True, False, plain.batches)
+    assert streamed.at_once == max(1, 20 // batch_size)
+    fetched = streamed.fetch(0, plain.batches)()
+    for n in range(plain.batches):
+        (batch, mask), row = plain.take(plain.arrays, n), {name: array[n] for name, array in fetched.items()}
+        again, again_mask = streamed.take(row, n)
+        assert same(batch, again)
+        assert np.array_equal(mask, again_mask)
 
 
 def test_the_next_chunk_does_not_recompile():
@@ -61,7 +82,9 @@ def test_the_next_chunk_does_not_recompile():
     assert sources._chunk_indices._cache_size() == before + 1  # the count does notice
 
 
-@pytest.mark.parametrize("make", [sources.resident, sources.streamed, sources.sweep])
+@pytest.mark.parametrize(
+    "make", [sources.resident, sources.streamed, sources.sweep, lambda e, b: sources.sweep(e, b, 0)]
+)
 def test_takes_are_the_same_function_every_time(make):
     assert make(EXAMPLES, 8).take is make(FLOATS, 8).take
 
