@@ -95,8 +95,13 @@ def scale_rates(state: State, factor: jax.Array) -> State:
 
 
 def rates(opt: Any) -> dict[str, jax.Array]:
-    """The learning rates in an optimiser's state: `rate` where there is one, else `rate PLACE` for each."""
-    found = [(path, leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(opt) if is_rate(path)]
+    """The learning rates in an optimiser's state: `rate` where there is one, else `rate PLACE` for each.
+
+    As the last update had them: where a schedule's `factor` stands beside a rate, it is multiplied by it.
+    """
+    leaves = dict(jax.tree_util.tree_leaves_with_path(opt))
+    factor = lambda path: leaves.get((*path[:-1], jax.tree_util.GetAttrKey("factor")), 1.0)
+    found = [(path, leaf * factor(path)) for path, leaf in leaves.items() if is_rate(path)]
     if len(found) == 1:
         return {"rate": found[0][1]}
     # The first two steps of the path: a player and the link of its chain.

@@ -3,10 +3,12 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 import toys
 
 from jaxgen.core.progress import rates, scale_rates
 from jaxgen.core.steps import ema
+from jaxgen.optim.textbook import sgd
 
 
 def test_rates_have_names_and_are_all_cut():
@@ -19,6 +21,15 @@ def test_rates_have_names_and_are_all_cut():
     assert {name.split(".")[0] for name in names} == {"rate generator", "rate critic"}
     halved = rates(scale_rates(state, jnp.float32(0.5)).opt)
     assert {k: float(v) for k, v in halved.items()} == {k: float(v) / 2 for k, v in names.items()}
+
+
+def test_the_rate_that_is_shown_is_the_scheduled_one():
+    optimizer = sgd(0.5, schedule=lambda count: 1.0 / (1 + count))
+    opt = optimizer.init(jnp.ones(3))
+    for expected in (0.5, 0.25, 0.5 / 3):
+        _, opt = optimizer.update(jnp.ones(3), opt)
+        assert float(rates(opt)["rate"]) == pytest.approx(expected)
+    assert float(opt.rate) == 0.5
 
 
 def test_ema_against_its_closed_form():
