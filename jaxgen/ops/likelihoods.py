@@ -1,4 +1,9 @@
-"""What a decoder can say of pixels: the choices of p(x | z), each a record of pure functions."""
+"""What a decoder can say of pixels: the choices of p(x | z), each a record of pure functions.
+
+A Bernoulli decoder can be given grey values in three ways, and the numbers that come out have nothing to do with each
+other: as they are, drawn black or white anew each time, or drawn once and for all. So metrics carry the way in their
+name.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -8,14 +13,40 @@ import jax.numpy as jnp
 
 from jaxgen.ops.distributions import bernoulli_log_likelihood, normal_log_likelihood
 
+STATIC_SEED = 28
+
 
 class Likelihood(NamedTuple):
     """p(x | z), where `out` [..., D] is what the decoder says."""
 
-    target: Callable  # key, grey values [..., D] -> x
+    target: Callable  # key, grey values [..., D] in [0, 1] -> x
     log_prob: Callable  # out, log_sigma, x -> [...]
     mean: Callable  # out -> pixel means [..., D] in [0, 1]
     definition: str
+
+
+def binarise(key: jax.Array, grey: jax.Array) -> jax.Array:
+    """Black (0) or white (1) with the grey value as probability, of [..., D], as float32."""
+    return jax.random.bernoulli(key, grey).astype(jnp.float32)
+
+
+def binarise_once(grey: jax.Array) -> jax.Array:
+    """`binarise` with a key that is a function of the image alone [..., D]: the same draw whenever it is seen.
+
+    Two hashes of the 256 grey values, each a product with random odd numbers modulo 2^32, make the key, so that
+    images that differ get draws that do.
+    """
+    key, levels = jax.random.key(STATIC_SEED), jnp.rint(grey * 255).astype(jnp.uint32)
+    factors = jax.random.bits(key, (2, grey.shape[-1]), jnp.uint32) | 1
+    hashes = [jnp.tensordot(levels, factor, axes=1) for factor in factors]
+
+    def draw(first, second, pixels):
+        return binarise(jax.random.fold_in(jax.random.fold_in(key, first), second), pixels)
+
+    one: Callable = draw
+    for _ in range(grey.ndim - 1):
+        one = jax.vmap(one)
+    return one(*hashes, grey)
 
 
 def _bernoulli(target, definition):
@@ -23,10 +54,14 @@ def _bernoulli(target, definition):
 
 
 LIKELIHOODS = {
-    "bernoulli": _bernoulli(lambda key, x: x, "cross-entropy of grey values in [0, 1]"),
-    "binarized": _bernoulli(
-        lambda key, x: jax.random.bernoulli(key, x).astype(jnp.float32),
-        "Bernoulli, pixels binarised anew with their grey value as probability",
+    "greyscale": _bernoulli(lambda key, x: x, "greyscale: cross-entropy of grey values in [0, 1]"),
+    "stochastic": _bernoulli(
+        binarise, "stochastic binarisation: Bernoulli, pixels drawn anew with their grey value as probability"
+    ),
+    "static": _bernoulli(
+        lambda key, x: binarise_once(x),
+        "static binarisation: Bernoulli, each image's pixels drawn once with their grey value as probability "
+        "(a draw of jaxgen's own, not Larochelle's file)",
     ),
     "gaussian": Likelihood(
         lambda key, x: x,

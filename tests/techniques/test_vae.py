@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy import stats
+from linear import linear_gaussian
 
+from experiments.vae import PRESETS
 from jaxgen.core import loop
 from jaxgen.core.types import Sweep
 from jaxgen.ops.distributions import kl_standard_normal, normal_log_likelihood, reparameterise
@@ -15,17 +16,6 @@ from jaxgen.techniques.autoencoders import vae
 
 KEY = jax.random.key(0)
 SMALL = vae.Config(shape=(4, 4, 1), latent=2, hidden=8)
-
-
-def linear_gaussian(seed=0):
-    """x = W z + b + sigma e, z ~ N(0, I): p(x) = N(b, W W' + sigma^2 I) and the posterior are known."""
-    rng = np.random.default_rng(seed)
-    w, b, sigma = rng.normal(size=(6, 2)), rng.normal(size=6), 0.7
-    x = rng.normal(size=(50, 6))
-    log_likelihood = stats.multivariate_normal.logpdf(x, b, w @ w.T + sigma**2 * np.eye(6))
-    covariance = np.linalg.inv(np.eye(2) + w.T @ w / sigma**2)
-    mean = (x - b) @ w @ covariance.T / sigma**2
-    return w, b, sigma, x, log_likelihood, mean, covariance
 
 
 def bound(mean, log_var, draws, seed=1):
@@ -37,7 +27,7 @@ def bound(mean, log_var, draws, seed=1):
         z = reparameterise(key, mean, log_var)
         out = z @ jnp.asarray(w.T, jnp.float32) + jnp.asarray(b, jnp.float32)[None]
         terms = normal_log_likelihood(out, jnp.float32(np.log(sigma)), jnp.asarray(x, jnp.float32))
-        return -vae.negative_elbo(terms, mean, log_var)
+        return -vae.negative_elbo(vae.Terms(terms[None], jnp.zeros(()), kl_standard_normal(mean, log_var)))
 
     return np.asarray(jax.vmap(one)(jax.random.split(jax.random.key(seed), draws)).mean(0))
 
@@ -63,13 +53,14 @@ def test_elbo_is_a_bound_and_looser_elsewhere():
 
 def test_gradient_of_the_kl_weight():
     """beta multiplies the KL and nothing else."""
-    terms, mean, log_var = jnp.array([-3.0]), jnp.ones((1, 2)), jnp.zeros((1, 2))
-    slope = jax.grad(lambda beta: vae.negative_elbo(terms, mean, log_var, beta).sum())(1.0)
-    assert float(slope) == pytest.approx(float(kl_standard_normal(mean, log_var)[0]))
+    terms = vae.Terms(jnp.array([[-3.0]]), jnp.array([[-2.0]]), jnp.array([1.5]))
+    for objective, expected in [("elbo", 1.5), ("iwae", 2.0)]:
+        slope = jax.grad(lambda beta, bound=vae.OBJECTIVES[objective]: bound(terms, beta).sum())(1.0)
+        assert float(slope) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("network", ["mlp", "conv"])
-@pytest.mark.parametrize("likelihood", ["bernoulli", "binarized", "gaussian"])
+@pytest.mark.parametrize("likelihood", ["greyscale", "stochastic", "static", "gaussian"])
 def test_shapes_and_ranges(network, likelihood):
     config = dataclasses.replace(SMALL, network=network, likelihood=likelihood, shape=(5, 7, 3))
     technique = vae.make(config)
@@ -103,10 +94,10 @@ def test_bytes_and_floats_are_the_same_image():
     np.testing.assert_allclose(encode(state, KEY, image), encode(state, KEY, image / 255.0), atol=1e-6)
 
 
-def test_binarized_pixels_are_drawn_anew_each_step():
+def test_stochastic_pixels_are_drawn_anew_each_step():
     """With a decoder that says the same whatever z, only drawn pixels make two steps differ."""
     grey = {"image": jnp.full((8, 16), 128, jnp.uint8)}
-    for likelihood, varies in [("binarized", True), ("bernoulli", False)]:
+    for likelihood, varies in [("stochastic", True), ("static", False), ("greyscale", False)]:
         technique = vae.make(dataclasses.replace(SMALL, likelihood=likelihood))
         state = jax.jit(technique.init)(KEY)
         constant = jax.tree.map(lambda p: jnp.full_like(p, p.ndim == 1), state.params)
@@ -135,7 +126,8 @@ def test_evaluation_adds_up():
     poisoned = {"image": batch["image"].at[4:].set(255)}
     one, other = (loop.evaluate(technique.evaluate, state, Sweep(images, half, 1), KEY) for images in (batch, poisoned))
     assert one == other
-    assert one["negative_elbo"] == pytest.approx(one["reconstruction"] + one["kl"], rel=1e-6)
+    whole, parts = one["negative_elbo_greyscale"], one["reconstruction_greyscale"] + one["kl_greyscale"]
+    assert whole == pytest.approx(parts, rel=1e-6)
     assert list(one) == list(technique.evaluate.definitions)
 
 
@@ -150,7 +142,7 @@ def test_bf16_computes_in_bfloat16_and_keeps_float32_parameters():
 
 def test_the_books_network():
     """Layers of Chollet & Allaire, section 8.4: kernels in the order of the text."""
-    config = vae.Config(**{k: v for k, v in vae.PRESETS["chollet"].items() if k in ("network", "latent")})
+    config = vae.Config(**{k: v for k, v in PRESETS["chollet"].items() if k in ("network", "latent")})
     params = jax.eval_shape(vae.make(config).init, KEY).params
     shapes = lambda part: [
         leaf.shape for path, leaf in jax.tree_util.tree_leaves_with_path(params[part]) if leaf.ndim > 1

@@ -1,30 +1,37 @@
 """Variational autoencoder (Kingma & Welling 2014, https://arxiv.org/abs/1312.6114).
 
 An encoder gives each image x a normal posterior q(z | x), a decoder gives each code z a distribution over images
-p(x | z); both climb the evidence lower bound E_q log p(x | z) - KL(q(z | x) || N(0, I)). beta weighs the KL term
-(Higgins et al. 2017, https://openreview.net/forum?id=Sy2fzU9gl). Glossary: B batch, D values of an image, Z of a code.
+p(x | z); both climb the evidence lower bound E_q log p(x | z) - KL(q(z | x) || N(0, I)), or, as the importance
+weighted autoencoder (Burda et al. 2016, https://arxiv.org/abs/1509.00519), the tighter E log 1/K sum_k w_k with
+w_k = p(x, z_k) / q(z_k | x). beta weighs what pulls q to the prior (Higgins et al. 2017,
+https://openreview.net/forum?id=Sy2fzU9gl). Glossary: B batch, D values of an image, Z of a code, K samples of a code.
 
 The preset `chollet` keeps the network, optimiser, batch and epochs of Chollet & Allaire, Deep Learning with R, section
 8.4. The book's code weighs the KL by 0.39 per image and samples with exp(log-variance) as the standard deviation; here
-sampling is right and beta is 1. The preset `mlp` is 784-512-2, the Keras blog's autoencoder.
+sampling is right and beta is 1. The preset `mlp` is 784-512-2, the Keras blog's autoencoder. `iwae` is the network with
+one stochastic layer of Burda et al., with their optimiser, rates and pixels.
 """
 
 import dataclasses
 import math
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jaxgen.core.config import knob
+from jaxgen.core.folds import averaged
 from jaxgen.core.steps import begin, gradient_step
-from jaxgen.core.types import Fold, Technique
-from jaxgen.nets.layers import Conv, ConvTranspose
-from jaxgen.ops.distributions import kl_standard_normal, reparameterise
+from jaxgen.core.types import Technique
+from jaxgen.nets import coders
+from jaxgen.ops import importance
+from jaxgen.ops.distributions import kl_standard_normal
 from jaxgen.ops.images import to_unit
 from jaxgen.ops.likelihoods import LIKELIHOODS
 from jaxgen.optim.textbook import adam
+
+AT_ONCE = 2**22  # numbers of pixels that importance sampling holds at a time, 16 MiB
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,52 +41,31 @@ class Config:
     shape: tuple[int, int, int] = (28, 28, 1)
     network: Literal["mlp", "conv"] = knob("mlp", "encoder and decoder")
     latent: int = knob(16, "dimensions of the code", lower=1, upper=2**20)
-    hidden: int = knob(512, "units of the MLP's hidden layer", lower=1, upper=2**20)
-    likelihood: Literal["bernoulli", "binarized", "gaussian"] = knob(
-        "bernoulli",
-        "of a pixel: bernoulli is the cross-entropy of grey values, binarized draws black or white anew each time, "
-        "gaussian learns one standard deviation for all",
+    hidden: int = knob(512, "units of the MLP's hidden layers", lower=1, upper=2**20)
+    depth: int = knob(1, "hidden layers of the MLP each way", lower=1, upper=100)
+    activation: Literal["relu", "tanh"] = knob("relu", "of the MLP's hidden layers")
+    likelihood: Literal["greyscale", "stochastic", "static", "gaussian"] = knob(
+        "greyscale",
+        "of a pixel: Bernoulli of grey values as they are, of black or white drawn anew each time, or drawn once and "
+        "for all; gaussian learns one standard deviation for all",
     )
+    objective: Literal["elbo", "iwae"] = knob("elbo", "the bound that training climbs; iwae is the tighter one")
+    k: int = knob(1, "samples of a code for each image in training", lower=1, upper=2**16)
     beta: float = knob(1.0, "weight of the KL term in training", lower=0.0)
+    importance_samples: int = knob(
+        0, "of a code for the test log-likelihood; 0: not estimated", lower=0, upper=2**30, free=True
+    )
     learning_rate: float = knob(1e-3, "of the optimiser", above=0.0)
     precision: Literal["float32", "bf16"] = knob("float32", "of the network's products; parameters stay float32")
 
 
-PRESETS = {
-    "chollet": {
-        "network": "conv",
-        "latent": 2,
-        "optimizer": "rmsprop",
-        "learning_rate": 1e-3,
-        "batch_size": 16,
-        "epochs": 10,
-    },
-    "mlp": {"network": "mlp", "hidden": 512, "latent": 2},
-}
-
-
-def mlp(config: Config, dtype: Any) -> tuple[list[Any], list[Any]]:
-    """Layers of encoder and decoder: one hidden layer each way."""
-    down = [nn.Dense(config.hidden, dtype=dtype), nn.relu, nn.Dense(2 * config.latent, dtype=dtype)]
-    return down, [nn.Dense(config.hidden, dtype=dtype), nn.relu, nn.Dense(math.prod(config.shape), dtype=dtype)]
-
-
-def conv(config: Config, dtype: Any) -> tuple[list[Any], list[Any]]:
-    """Layers of encoder and decoder of Chollet & Allaire, section 8.4: halves the image once on the way down."""
-    height, width, channels = config.shape
-    half = (-(-height // 2), -(-width // 2), 64)
-    shaped = lambda *shape: lambda x: x.reshape(*x.shape[:-1], *shape)
-    flat = lambda x: x.reshape(*x.shape[:-3], -1)
-    crop = lambda x: x[..., :height, :width, :]  # an odd size was rounded up on the way down
-    down = [shaped(*config.shape), Conv(32, dtype=dtype), nn.relu, Conv(64, strides=(2, 2), dtype=dtype), nn.relu]
-    down += [Conv(64, dtype=dtype), nn.relu, Conv(64, dtype=dtype), nn.relu]
-    down += [flat, nn.Dense(32, dtype=dtype), nn.relu, nn.Dense(2 * config.latent, dtype=dtype)]
-    up = [nn.Dense(math.prod(half), dtype=dtype), nn.relu, shaped(*half)]
-    up += [ConvTranspose(32, strides=(2, 2), dtype=dtype), nn.relu, crop, Conv(channels, dtype=dtype), flat]
-    return down, up
-
-
-NETWORKS = {"mlp": mlp, "conv": conv}
+def network(config: Config) -> tuple[coders.Layers, coders.Layers]:
+    """Layers of encoder and decoder."""
+    code, dtype = 2 * config.latent, jnp.bfloat16 if config.precision == "bf16" else jnp.float32
+    if config.network == "conv":
+        return coders.convolutional(config.shape, code, dtype)
+    activation = {"relu": nn.relu, "tanh": jnp.tanh}[config.activation]
+    return coders.dense(config.shape, code, config.hidden, config.depth, activation, dtype)
 
 
 class VAE(nn.Module):
@@ -88,10 +74,10 @@ class VAE(nn.Module):
     config: Config
 
     def setup(self):
-        c = self.config
-        down, up = NETWORKS[c.network](c, jnp.bfloat16 if c.precision == "bf16" else jnp.float32)
+        down, up = network(self.config)
         self.encoder, self.decoder = nn.Sequential(down), nn.Sequential(up)
-        self.log_sigma = self.param("log_sigma", nn.initializers.zeros, ()) if c.likelihood == "gaussian" else None
+        gaussian = self.config.likelihood == "gaussian"
+        self.log_sigma = self.param("log_sigma", nn.initializers.zeros, ()) if gaussian else None
 
     def encode(self, x):
         """Images [..., D] to posterior mean and log-variance [..., Z], float32."""
@@ -101,14 +87,34 @@ class VAE(nn.Module):
         """Codes [..., Z] to Bernoulli logits or normal means [..., D], float32."""
         return self.decoder(z).astype(jnp.float32)
 
-    def __call__(self, x, key):
+    def __call__(self, x, noise):
+        """Images [B, D] and standard normal noise [K, B, Z] to the decoder's [K, B, D] at K codes each."""
         mean, log_var = self.encode(x)
-        return self.decode(reparameterise(key, mean, log_var)), mean, log_var, self.log_sigma
+        z = mean[None] + jnp.exp(0.5 * log_var)[None] * noise
+        # One product over all codes: a batch of products, [K] of [B, Z], would be slower.
+        out = self.decode(z.reshape(-1, z.shape[-1])).reshape(*z.shape[:-1], -1)
+        return out, z, mean, log_var, self.log_sigma
 
 
-def negative_elbo(log_likelihood, mean, log_var, beta=1.0):
-    """-E log p(x | z) + beta KL, in nats per image [B], from log p(x | z) [B] at one draw of z."""
-    return beta * kl_standard_normal(mean, log_var) - log_likelihood
+class Terms(NamedTuple):
+    """What a bound is made of, for K codes of each image; the numbers are nats per image."""
+
+    log_likelihood: jax.Array  # [K, B] log p(x | z)
+    log_ratio: jax.Array  # [K, B] log p(z) - log q(z | x)
+    kl: jax.Array  # [B] KL(q(z | x) || p(z)) in closed form
+
+
+def negative_elbo(terms, beta=1.0):
+    """-E log p(x | z) + beta KL [B]: the first averaged over the K codes, the second exact."""
+    return beta * terms.kl - terms.log_likelihood.mean(0)
+
+
+def negative_iwae(terms, beta=1.0):
+    """-log 1/K sum_k w_k [B], with w = p(x | z) (p(z) / q(z | x))^beta; beta 1 is a bound on -log p(x)."""
+    return -importance.bound(terms.log_likelihood + beta * terms.log_ratio)
+
+
+OBJECTIVES = {"elbo": negative_elbo, "iwae": negative_iwae}
 
 
 def inference(apply, likelihood, latent):
@@ -136,45 +142,65 @@ def inference(apply, likelihood, latent):
     return {"sample": sample, "encode": encode, "decode": decode, "reconstruct": reconstruct}
 
 
+def bounds(config):
+    """The network, and `terms(params, key, x, k) -> Terms`: what training and both evaluations are made of."""
+    net, likelihood = VAE(config), LIKELIHOODS[config.likelihood]
+
+    def terms(params, key, x, k):
+        noise = jax.random.normal(key, (k, len(x), config.latent))
+        given: Any = net.apply({"params": params}, x, noise)
+        out, z, mean, log_var, log_sigma = given
+        log_likelihood = likelihood.log_prob(out, log_sigma, x[None])
+        return Terms(log_likelihood, importance.log_ratio(z, noise, log_var[None]), kl_standard_normal(mean, log_var))
+
+    return net, terms
+
+
+def target(config, key, image):
+    """(noise_key, x [B, D]): the pixels that are modelled, and the key that is left for the codes."""
+    noise_key, target_key = jax.random.split(key)
+    return noise_key, LIKELIHOODS[config.likelihood].target(target_key, to_unit(image))
+
+
+def log_likelihood(config):
+    """The Fold of -log p(x) by importance sampling from q(z | x), Burda et al., section 5.2.
+
+    The estimate is a lower bound of log p(x) in expectation, and comes down to it as samples grow.
+    """
+    samples, (_, terms) = config.importance_samples, bounds(config)
+
+    def measure(state, key, batch):
+        noise_key, x = target(config, key, batch["image"])
+        at_once = max(1, min(samples, AT_ONCE // x.size))
+
+        def log_weights(key):
+            drawn = terms(state.params, key, x, at_once)
+            return drawn.log_likelihood + drawn.log_ratio
+
+        return (-importance.log_likelihood(log_weights, noise_key, samples, at_once),)
+
+    meaning = f"-log p(x), nats per image, {samples:,} importance samples; {LIKELIHOODS[config.likelihood].definition}"
+    return averaged(measure, {f"nll_{config.likelihood}": meaning})
+
+
 def make(config=Config(), optimizer=adam):
     """A batch is {"image": [B, D] uint8, or float32 in [0, 1]}, and whatever else; labels are not looked at."""
-    net, likelihood, pixels = VAE(config), LIKELIHOODS[config.likelihood], math.prod(config.shape)
-    optimizer = optimizer(config.learning_rate)
-
-    def apply(params, *inputs, method=None) -> Any:
-        return net.apply({"params": params}, *inputs, method=method)
+    likelihood, pixels, (net, terms) = LIKELIHOODS[config.likelihood], math.prod(config.shape), bounds(config)
+    optimizer, objective = optimizer(config.learning_rate), OBJECTIVES[config.objective]
 
     def init(key):
-        state_key, net_key, noise_key = jax.random.split(key, 3)
-        return begin(state_key, net.init(net_key, jnp.zeros((1, pixels)), noise_key)["params"], optimizer)
-
-    def terms(params, key, image):
-        """log p(x | z) [B] and the posterior's mean and log-variance [B, Z]."""
-        noise_key, target_key = jax.random.split(key)
-        x = likelihood.target(target_key, to_unit(image))
-        out, mean, log_var, log_sigma = apply(params, x, noise_key)
-        return likelihood.log_prob(out, log_sigma, x), mean, log_var
+        state_key, net_key, _ = jax.random.split(key, 3)
+        params = net.init(net_key, jnp.zeros((1, pixels)), jnp.zeros((1, 1, config.latent)))["params"]
+        return begin(state_key, params, optimizer)
 
     def loss(params, carry, key, batch):
-        log_likelihood, mean, log_var = terms(params, key, batch["image"])
-        value = negative_elbo(log_likelihood, mean, log_var, config.beta).mean()
-        kl = kl_standard_normal(mean, log_var).mean()
-        return value, (carry, {"loss": value, "kl": kl, "reconstruction": -log_likelihood.mean()})
+        found = terms(params, *target(config, key, batch["image"]), config.k)
+        value = objective(found, config.beta).mean()
+        return value, (carry, {"loss": value, "kl": found.kl.mean(), "reconstruction": -found.log_likelihood.mean()})
 
-    def add(state, key, tally, batch, mask):
-        log_likelihood, mean, log_var = terms(state.params, key, batch["image"])
-        kl = kl_standard_normal(mean, log_var)
-        return tally + jnp.stack([jnp.sum(mask * kl), jnp.sum(mask * log_likelihood), jnp.sum(mask)])
-
-    def finish(tally):
-        kl, reconstruction = tally[0] / tally[2], -tally[1] / tally[2]
-        return {"negative_elbo": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
-
-    definitions = {
-        "negative_elbo": f"-log p(x | z) + KL, nats per image, beta 1, one sample of z; {likelihood.definition}",
-        "reconstruction": f"-log p(x | z), nats per image, one sample of z; {likelihood.definition}",
-        "kl": "KL(q(z | x) || N(0, I)), nats per image, in closed form",
-    }
+    def measure(state, key, batch):
+        found = terms(state.params, *target(config, key, batch["image"]), config.k)
+        return objective(found), -found.log_likelihood.mean(0), found.kl
 
     def example(key):
         return {"image": 255 * jax.random.bernoulli(key, 0.3, (8, pixels)).astype(jnp.uint8)}
@@ -184,16 +210,29 @@ def make(config=Config(), optimizer=adam):
         image, z = example(image_key)["image"][0], jax.random.normal(code_key, (config.latent,))
         return {"sample": (), "encode": image, "decode": z, "reconstruct": image}
 
-    evaluate = Fold(lambda: jnp.zeros(3), add, finish, definitions)
+    given = f"{config.k} sample{'s' * (config.k > 1)} of z; {likelihood.definition}"
+    headline = {"elbo": "-log p(x | z) + KL", "iwae": "-log of the mean weight p(x, z) / q(z | x)"}[config.objective]
+    definitions = {
+        f"negative_{config.objective}_{config.likelihood}": f"{headline}, nats per image, beta 1, {given}",
+        f"reconstruction_{config.likelihood}": f"-log p(x | z), nats per image, {given}",
+        f"kl_{config.likelihood}": f"KL(q(z | x) || N(0, I)), nats per image, in closed form; {likelihood.definition}",
+    }
+
+    def apply(params, *inputs, method) -> Any:
+        return net.apply({"params": params}, *inputs, method=method)
+
     infer = inference(apply, likelihood, config.latent)
+    evaluate = averaged(measure, definitions)
     return Technique(init, gradient_step(loss, optimizer), evaluate, infer, example, inputs)
 
 
 def tiny():
-    """One small case of each network and likelihood, for the contract tests."""
+    """One small case of each network, likelihood and bound, for the contract tests."""
     small = Config(shape=(4, 4, 1), latent=2, hidden=8, learning_rate=1e-2)
+    change = lambda **fields: make(dataclasses.replace(small, **fields))
     return {
         "vae_mlp": make(small),
-        "vae_conv": make(dataclasses.replace(small, network="conv", shape=(5, 4, 1), likelihood="binarized")),
-        "vae_gaussian": make(dataclasses.replace(small, likelihood="gaussian", beta=0.5)),
+        "vae_conv": change(network="conv", shape=(5, 4, 1), likelihood="stochastic"),
+        "vae_gaussian": change(likelihood="gaussian", beta=0.5),
+        "vae_iwae": change(likelihood="static", objective="iwae", k=3, depth=2, activation="tanh"),
     }
