@@ -1,13 +1,15 @@
 """Sets of images by name or path: `load(name)`."""
 
 import difflib
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 from jaxgen.core.types import Refused
-from jaxgen.data import digits, glyphs, npz
+from jaxgen.data import digits, frogs, glyphs, npz, olivetti, originals
 from jaxgen.data.examples import Dataset, Examples, split
+from jaxgen.data.rows import RESIDENT
 
 __all__ = ["NAMES", "Dataset", "Examples", "load", "split"]
 
@@ -15,12 +17,16 @@ __all__ = ["NAMES", "Dataset", "Examples", "load", "split"]
 LOADERS: dict[str, Callable[[str], Dataset]] = {
     "digits": lambda data_dir: digits.load(),
     "glyphs": lambda data_dir: glyphs.load(),
+    **{name: functools.partial(originals.load, name) for name in originals.ORIGINALS},
+    "olivetti": olivetti.load,
+    "frogs": frogs.load,
 }
 NAMES = tuple(LOADERS)
+TFDS = "tfds:"
 
 
 def find(path: str, data_dir: str = "") -> Path:
-    """The file at `path`, or at `path` in `data_dir` where it is relative.
+    """The file or folder at `path`, or at `path` in `data_dir` where it is relative.
 
     Raises:
         Refused: there is none; the message lists the places.
@@ -30,23 +36,50 @@ def find(path: str, data_dir: str = "") -> Path:
     for place in places:
         if os.path.exists(place):
             return Path(place)
-    raise Refused(f"there is no file {path}; looked for {' and '.join(places)}")
+    raise Refused(f"there is no file or folder {path}; looked for {' and '.join(places)}")
 
 
-def load(name: str, data_dir: str = "") -> Dataset:
+def load(name: str, data_dir: str = "", image_size: int = 0, resident: int = RESIDENT, classes: int = 0) -> Dataset:
     """A set of images in train, valid and test splits; the same images in every run.
 
     Args:
-        name: one of NAMES, or the path of an .npz archive (see `jaxgen.data.npz`).
-        data_dir: folder in which a relative path is looked for as well.
+        name: one of NAMES; tfds:NAME or tfds:NAME:CONFIG; the path of a folder or zip of images, or of an .npz or
+            .npy file.
+        data_dir: folder in which sets, and relative paths as well, are looked for, and to which sets are downloaded.
+        image_size: side of the square that images of a folder, or of TFDS, are brought to; 0 where all have one size.
+        resident: bytes of images up to which a set is held in memory.
+        classes: how many classes the images must at least have, where they are to be told apart.
 
     Raises:
-        Refused: an unknown name, a missing or unusable file, or a library that is not installed.
+        Refused: an unknown name, a missing or unusable file, too few classes, or a library that is not installed.
     """
+    found = _load(name, data_dir, image_size, resident)
+    if len(found.classes) < classes:
+        raise Refused(
+            f"{name} has {len(found.classes) or 'no'} class{'es' * (len(found.classes) != 1)}; at least {classes} are "
+            "needed here (a folder has one for each subfolder)"
+        )
+    return found
+
+
+def _load(name: str, data_dir: str, image_size: int, resident: int) -> Dataset:
+    if name.startswith(TFDS):
+        from jaxgen.data import tfds_sets
+
+        return tfds_sets.load(name.removeprefix(TFDS), data_dir, image_size, resident)
     if name in LOADERS:
-        return LOADERS[name](data_dir)
-    if name.lower().endswith(".npz"):
-        return npz.load(find(name, data_dir))
+        found = LOADERS[name](data_dir)
+        if image_size and (image_size, image_size) != found.shape[:2]:
+            raise Refused(f"--image_size is for folders of images and TFDS; {name} has {found.shape[:2]} pixels")
+        return found
+    if name.lower().endswith((".npz", ".npy")):
+        return npz.load(find(name, data_dir), resident)
+    if os.sep in name or name.lower().endswith(".zip") or os.path.isdir(os.path.expanduser(name)):
+        from jaxgen.data import folder
+
+        return folder.load(find(name, data_dir), image_size, resident)
     near = difflib.get_close_matches(name.lower(), NAMES, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
-    raise Refused(f"no data set {name!r}{hint}; known are {', '.join(NAMES)}, and paths that end in .npz")
+    raise Refused(
+        f"no data set {name!r}{hint}; known are {', '.join(NAMES)}, tfds:NAME, and paths of folders, .zip, .npz or .npy"
+    )

@@ -1,0 +1,71 @@
+"""CIFAR-10 in its binary version: a label and 3,072 bytes, red, green and blue plane, for each image.
+
+Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html
+"""
+
+import tarfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from jaxgen.core.types import Refused
+
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+ARCHIVE, FOLDER = "cifar-10-binary.tar.gz", "cifar-10-batches-bin"
+TRAIN = tuple(f"data_batch_{n}.bin" for n in range(1, 6))
+TEST = ("test_batch.bin",)
+RECORD, MOST = 3073, 100_000 * 3073  # bytes of an image with its label, and of a believable file
+
+
+def parse(data: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images [N, 32, 32, 3] uint8 and labels [N] int32 of one batch. Raises Refused for what is none."""
+    if not data or len(data) % RECORD:
+        raise Refused(f"{name} is damaged: expected a multiple of {RECORD:,} bytes, found {len(data):,}")
+    records = np.frombuffer(data, np.uint8).reshape(-1, RECORD)
+    label = records[:, 0].astype(np.int32)
+    if label.max() >= len(CLASSES):
+        raise Refused(f"{name} is damaged: expected class numbers from 0 to 9, found {label.max()}")
+    return records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), label
+
+
+def read(place: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """{"train": (images, labels), "test": ...} of the folder of batches, or of the archive as it is distributed.
+
+    Raises:
+        Refused: a batch is missing, truncated or corrupt.
+    """
+    batches = _archived(place) if place.is_file() else {name: _whole(place / name) for name in (*TRAIN, *TEST)}
+    if missing := [name for name in (*TRAIN, *TEST) if name not in batches]:
+        raise Refused(f"{place} lacks {missing[0]}")
+    parts = {}
+    for split, names in (("train", TRAIN), ("test", TEST)):
+        images, labels = zip(*(parse(batches[name], f"{place}/{name}") for name in names))
+        parts[split] = (np.concatenate(images), np.concatenate(labels))
+    return parts
+
+
+def _whole(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Refused(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _archived(path: Path) -> dict[str, bytes]:
+    """The batches in the archive by name; nothing is unpacked to disk, so names in it can do no harm."""
+    batches = {}
+    try:
+        with tarfile.open(path, "r:gz") as archive:
+            for member in archive:
+                name = member.name.rsplit("/", 1)[-1]
+                if member.isfile() and name in (*TRAIN, *TEST):
+                    if member.size > MOST:
+                        raise Refused(f"{path}: {name} claims {member.size:,} bytes, which is not believable")
+                    file = archive.extractfile(member)
+                    batches[name] = file.read() if file else b""
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise Refused(f"{path} is damaged: {error}; fetch it again") from error
+    except OSError as error:
+        raise Refused(f"{path} cannot be read: {error.strerror or error}") from error
+    return batches
