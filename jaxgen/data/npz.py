@@ -1,65 +1,50 @@
-"""Images in a NumPy .npz archive, read without trusting it.
+"""Images in NumPy's files, read without trusting them: .npz archives, and .npy files of one array.
 
 images, labels                        cut into three splits; labels may be missing
 x_train, y_train, x_test, y_test      as Keras writes them; a tenth of the training images validates
 train, test, valid                    no labels; without `valid`, a tenth of the training images validates
+the array of an .npy file             no labels; cut into three splits
 """
 
-import os
-import struct
 import warnings
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from jaxgen.core.types import Refused
+from jaxgen.data import npy
+from jaxgen.data.arrays import Arrays, alone, archived
 from jaxgen.data.examples import Dataset, Examples, dataset, split
+from jaxgen.data.npy import Large
+from jaxgen.data.rows import RESIDENT, Rows
 
 LAYOUTS = "images and labels; x_train, y_train, x_test and y_test; or train, test and valid"
+IMAGES = ("images", "x_train", "x_test", "train", "test", "valid")
+LABELS = ("labels", "y_train", "y_test")
 MOST_CLASSES = 2**16  # a larger class number is a mistake in the file, and would be a name in memory for each
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    """Every array of the archive by name, after its checksums."""
-    with path.open("rb") as file:
-        start = file.read(2)
-    if not start:
-        raise Refused(f"{path} is empty (0 bytes)")
-    if start != b"PK":
-        raise Refused(f"{path} is not an .npz archive, which is a zip file; numpy.savez writes one")
-    with zipfile.ZipFile(path) as archive, path.open("rb") as file:
-        # One wrong length in the directory hides the next entry, and zipfile does not count them.
-        file.seek(-22 - len(archive.comment), os.SEEK_END)
-        (declared,) = struct.unpack_from("<H", file.read(22), 10)  # of the end record; 65535: see elsewhere
-        if declared not in (len(archive.namelist()), 65535):
-            raise Refused(f"{path} is damaged: {len(archive.namelist())} entries of {declared} are listed")
-        # numpy alone notices a wrong checksum only where it happens to read an array to its last byte.
-        damaged = archive.testzip()
-    if damaged is not None:
-        raise Refused(f"{path} is damaged: the checksum of {damaged!r} does not agree")
-    # Never unpickled: a pickle runs whatever its author put there.
-    with np.load(path, allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
-    for name, array in arrays.items():
-        if not isinstance(array, np.ndarray):  # numpy hands out whatever else is in the zip as bytes
-            raise Refused(f"{path} holds {name!r}, which is not an array")
-    return arrays
-
-
-def _images(path: Path, name: str, array: np.ndarray) -> np.ndarray:
-    """The array as uint8 or float32, [N, H, W, C]."""
-    if array.ndim not in (3, 4):
+def _shape(path: Path, name: str, array: np.ndarray | Large) -> tuple[int, int, int, int]:
+    """N, H, W and C of an array that has images."""
+    if len(array.shape) not in (3, 4):
         raise Refused(f"{path}: expected {name!r} as [N, H, W] or [N, H, W, C], found the shape {array.shape}")
-    array = array[..., None] if array.ndim == 3 else array
-    if array.shape[3] not in (1, 3):  # nothing else can be shown
-        raise Refused(f"{path}: expected 1 or 3 channels last in {name!r}, found the shape {array.shape}")
-    if array.size == 0:
-        raise Refused(f"{path}: expected at least one image in {name!r}, found the shape {array.shape}")
+    count, height, width, channels = shape = (*array.shape, 1)[:4]
+    if channels not in (1, 3):  # nothing else can be shown
+        raise Refused(f"{path}: expected 1 or 3 channels last in {name!r}, found the shape {shape}")
+    if 0 in shape:
+        raise Refused(f"{path}: expected at least one image in {name!r}, found the shape {shape}")
+    if array.dtype != np.uint8 and not np.issubdtype(array.dtype, np.floating):
+        raise Refused(f"{path}: expected {name!r} as uint8, or as floats in [0, 1]; found {array.dtype}")
+    return count, height, width, channels
+
+
+def _flat(path: Path, name: str, array: np.ndarray | Large) -> np.ndarray | Rows:
+    """The images as uint8 or float32, [N, D]."""
+    if isinstance(array, Large):
+        return npy.to_rows(array)
+    array = array.reshape(len(array), -1)
     if array.dtype == np.uint8:
         return array
-    if not np.issubdtype(array.dtype, np.floating):
-        raise Refused(f"{path}: expected {name!r} as uint8, or as floats in [0, 1]; found {array.dtype}")
     low, high = array.min(), array.max()
     if not (low >= 0 and high <= 1):  # also where they are NaN
         raise Refused(f"{path}: expected floats in [0, 1] in {name!r}, found {low:g} to {high:g}")
@@ -78,18 +63,17 @@ def _labels(path: Path, name: str, array: np.ndarray, count: int) -> np.ndarray:
     return array.reshape(-1).astype(np.int32)
 
 
-def _examples(
-    path: Path, arrays: dict[str, np.ndarray], images: str, labels: str
-) -> tuple[tuple[int, int, int], Examples]:
+def _examples(path: Path, arrays: Arrays, images: str, labels: str) -> tuple[tuple[int, int, int], Examples]:
     """The shape [H, W, C] and the examples of one pair of arrays; label 0 for all where there are none."""
-    image = _images(path, images, arrays[images])
-    count = len(image)
-    label = _labels(path, labels, arrays[labels], count) if labels in arrays else np.zeros(count, np.int32)
-    height, width, channels = image.shape[1:]
-    return (height, width, channels), Examples(image.reshape(count, -1), label)
+    count, *shape = _shape(path, images, arrays[images])
+    given = arrays.get(labels)
+    assert not isinstance(given, Large), "labels are small, and always read"
+    label = np.zeros(count, np.int32) if given is None else _labels(path, labels, given, count)
+    height, width, channels = shape
+    return (height, width, channels), Examples(_flat(path, images, arrays[images]), label)
 
 
-def _layout(path: Path, arrays: dict[str, np.ndarray]) -> list[tuple[str, str]]:
+def _layout(path: Path, arrays: Arrays) -> list[tuple[str, str]]:
     """Names of (images, labels): of everything, or of train, test and perhaps valid."""
     if "images" in arrays:
         return [("images", "labels")]
@@ -102,39 +86,55 @@ def _layout(path: Path, arrays: dict[str, np.ndarray]) -> list[tuple[str, str]]:
     raise Refused(f"{path}: expected the arrays {LAYOUTS}; found {', '.join(arrays) or 'none'}")
 
 
-def _dataset(path: Path, arrays: dict[str, np.ndarray]) -> Dataset:
-    names = _layout(path, arrays)
+def _splits(parts: list[Examples]) -> tuple[Examples, Examples, Examples]:
+    """Train, valid and test, of everything, or of train, test and perhaps valid."""
+    if len(parts) == 1:
+        return split(*parts[0])
+    if len(parts) == 2:
+        train, valid, _ = split(*parts[0], fractions=(0.9, 0.1, 0.0))
+        return train, valid, parts[1]
+    train, test, valid = parts
+    return train, valid, test
+
+
+def _dataset(path: Path, arrays: Arrays, names: list[tuple[str, str]]) -> Dataset:
     read = [_examples(path, arrays, *pair) for pair in names]
     found = {pair[0]: (*shape, part.image.dtype.name) for pair, (shape, part) in zip(names, read)}
     if len(set(found.values())) > 1:
         raise Refused(f"{path}: expected every split in one shape and type, found {found}")
     shape, parts = read[0][0], [part for _, part in read]
-    if len(parts) == 1:
-        train, valid, test = split(*parts[0])
-    elif len(parts) == 3:
-        train, test, valid = parts
-    else:
-        train, valid, _ = split(parts[0].image, parts[0].label, fractions=(0.9, 0.1, 0.0))
-        test = parts[1]
+    try:
+        train, valid, test = _splits(parts)
+    except Refused as refusal:  # there are too few images
+        raise Refused(f"{path}: {refusal}") from refusal
     most = max(int(part.label.max()) for part in parts)
     classes = tuple(str(n) for n in range(most + 1)) if names[0][1] in arrays else ()
     return dataset(path.stem, shape, classes, train, valid, test)
 
 
-def load(path: Path) -> Dataset:
-    """The images of an .npz archive, as a Dataset named after the file.
+def load(path: Path, resident: int = RESIDENT) -> Dataset:
+    """The images of an .npz archive or .npy file, as a Dataset named after the file.
 
     Images are [N, H, W] or [N, H, W, C] with 1 or 3 channels, uint8 or any floats in [0, 1] (read as
     float32); labels are integers from 0, [N] or [N, 1].
 
+    Args:
+        path: of the file; the suffix .npy makes it one array.
+        resident: bytes of images up to which they are held in memory. More stay in the file, or, where they are
+            compressed or of another type than uint8 and float32, are unpacked once into the cache folder.
+
     Raises:
-        Refused: the file is missing, empty, damaged, not an archive, has pickled objects or none of the
-            layouts above, or an array has another shape, type or range.
+        Refused: the file is missing, empty, damaged, not an archive, claims to unpack to far more than is likely, has
+            pickled objects or none of the layouts above, or an array has another shape, type, range or order.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # numpy's remarks on old headers say nothing about the images
-            return _dataset(path, _arrays(path))
+            if path.suffix.lower() == ".npy":
+                arrays = alone(path, resident)
+                return _dataset(path, arrays, [(name, "") for name in arrays])
+            arrays = archived(path, resident, IMAGES, LABELS)
+            return _dataset(path, arrays, _layout(path, arrays))
     except Refused:
         raise
     except OSError as error:

@@ -1,0 +1,82 @@
+"""What the folders that images lie in say about them: classes, and splits."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxgen.core.types import Refused
+from jaxgen.data.listing import printable
+
+SPLITS = {  # folder, in lower case -> split
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("test", "testing"), "test"),
+    **dict.fromkeys(("valid", "val", "validation"), "valid"),
+}
+
+Path = tuple[str, ...]  # folders and file
+
+
+class Layout(NamedTuple):
+    """N files, told apart by their folders."""
+
+    parts: tuple[slice, ...]  # everything; or train and test; or train, test and valid
+    classes: tuple[str, ...]  # () where there are none
+    label: np.ndarray  # [N] int32
+
+
+def layout(where: str, names: Sequence[str]) -> Layout:
+    """The layout of files by their sorted paths, with slashes.
+
+    where: the name of the set in a message.
+
+    Raises:
+        Refused: files and folders are mixed, splits are incomplete or there twice, or they differ in their classes.
+    """
+    paths = [tuple(name.split("/")) for name in names]
+    while min(map(len, paths)) > 1 and len({path[0] for path in paths}) == 1:
+        paths = [path[1:] for path in paths]  # the only folder
+    parts: dict[str, slice] = {"": slice(0, len(paths))}
+    tops = {path[0] for path in paths if len(path) > 1}
+    if sum(top.lower() in SPLITS for top in tops) > 1:
+        parts = _split(where, paths)
+        paths = [path[1:] for path in paths]
+    found = {name: _classes(where, paths[part], names[part]) for name, part in parts.items()}
+    classes = next(iter(found.values()))
+    for name, others in found.items():
+        if others != classes:
+            odd = ", ".join(map(printable, sorted(classes ^ others)[:5]))
+            raise Refused(f"{where}: expected the same classes in train and {name}; only one of them has {odd}")
+    if not classes:
+        return Layout(tuple(parts.values()), (), np.zeros(len(paths), np.int32))
+    number = {name: n for n, name in enumerate(sorted(classes))}
+    label = np.array([number[path[0]] for path in paths], np.int32)
+    return Layout(tuple(parts.values()), tuple(number), label)
+
+
+def _split(where: str, paths: Sequence[Path]) -> dict[str, slice]:
+    """Split -> where its files are, which lie side by side; train and test are the first two."""
+    start: dict[str, int] = {}
+    for n, path in enumerate(paths):
+        start.setdefault(path[0], n)
+    if others := [top for top in start if top.lower() not in SPLITS]:
+        raise Refused(
+            f"{where}: expected only the folders train, test and valid beside each other, found {others[0]!r}"
+        )
+    split = [SPLITS[top.lower()] for top in start]
+    if sorted(split) not in (["test", "train"], ["test", "train", "valid"]):
+        raise Refused(f"{where}: expected one folder train, one test and at most one valid, found {', '.join(start)}")
+    ends = [*list(start.values())[1:], len(paths)]
+    found = {name: slice(*ends) for name, *ends in zip(split, start.values(), ends)}
+    return {name: found[name] for name in ("train", "test", "valid") if name in found}
+
+
+def _classes(where: str, paths: Sequence[Path], names: Sequence[str]) -> set[str]:
+    """Names of the folders these files lie in; none where they lie in no folder."""
+    inside = {len(path) > 1: name for path, name in zip(paths, names)}
+    if len(inside) > 1:
+        raise Refused(
+            f"{where}: expected images in one folder for each class, or all in the folder itself; "
+            f"found {printable(inside[False])} beside {printable(inside[True])}"
+        )
+    return {path[0] for path in paths if len(path) > 1}

@@ -1,0 +1,197 @@
+import io
+import os
+import struct
+import zipfile
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxgen.core.types import Refused
+from jaxgen.data import folder, pixels
+
+PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 7), np.uint8))
+
+
+def content(format="png", image=PICTURE):
+    file = io.BytesIO()
+    image.save(file, format)
+    return file.getvalue()
+
+
+PNG = content()
+THREE = {f"{n}.png": PNG for n in range(3)}
+
+
+def made(path, files):
+    for name, data in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(data)
+    return path
+
+
+def packed(path, files):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return path
+
+
+def refused(path, says, *given):
+    with pytest.raises(Refused, match=says) as caught:
+        folder.load(path, *given)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def huge(side):
+    """A PNG that declares side x side pixels and has none."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    return PNG[:8] + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(9))) + chunk(b"IEND", b"")
+
+
+BAD = {
+    "nothing": ({}, "has no images"),
+    "no images": (
+        {"notes.txt": b"x", "clip.mpg": b"x", ".hidden/1.png": PNG, "__MACOSX/a/1.png": PNG},
+        "has no images",
+    ),
+    "empty": ({**THREE, "2.png": b""}, r"2\.png.* is empty \(0 bytes\)"),
+    "text": ({**THREE, "x.jpg": b"<!DOCTYPE html> no such page"}, r"x\.jpg.* is no image that Pillow can read"),
+    "short": ({**THREE, "2.png": PNG[:60]}, r"2\.png.* cannot be read: "),
+    "short header": ({**THREE, "2.png": PNG[:20]}, r"2\.png.* cannot be read|2\.png.* is no image"),
+    "postscript": ({**THREE, "2.png": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"}, r"2\.png.* is no image"),
+    "large": ({**THREE, "2.png": huge(10_000)}, r"2\.png.* declares too many pixels: .*100000000"),
+    "huge": ({**THREE, "2.png": huge(60_000)}, r"2\.png.* declares too many pixels: .*3600000000"),
+    "sizes": (
+        {**THREE, "2.png": content(image=PICTURE.rotate(90, expand=True))},
+        r"0\.png.* has 7 x 6 pixels and .*2\.png.* has 6 x 7; give --image_size",
+    ),
+    "two": ({"0.png": PNG, "1.png": PNG}, "at least 3 images; found 2"),
+    "mixed": ({**THREE, "cat/1.png": PNG}, r"found .*\.png beside .*\.png"),
+    "mixed in one folder": ({"top/1.png": PNG, "top/cat/1.png": PNG}, r"found .*\.png beside .*\.png"),
+    "mixed in train": (
+        {"train/1.png": PNG, "train/cat/1.png": PNG, "test/1.png": PNG},
+        r"found train/.* beside train/",
+    ),
+    "no test": ({"train/1.png": PNG, "val/1.png": PNG}, "one folder train, one test .* found train, val$"),
+    "two valids": (
+        {f"{name}/1.png": PNG for name in ("train", "test", "val", "valid")},
+        "at most one valid, found test, train, val, valid",
+    ),
+    "two trains": ({f"{name}/1.png": PNG for name in ("train", "Training", "test")}, "found Training, test, train"),
+    "another": ({f"{name}/1.png": PNG for name in ("train", "test", "more")}, "only the folders .* found 'more'"),
+    "classes": (
+        {f"{name}/1.png": PNG for name in ("train/a", "train/b", "test/a", "test/c")},
+        "same classes in train and test; only one of them has b, c",
+    ),
+    "no classes": ({"train/a/1.png": PNG, "test/1.png": PNG}, "only one of them has a"),
+    "classes of valid": (
+        {f"{name}/1.png": PNG for name in ("train/a", "train/b", "test/a", "test/b", "valid/b")},
+        "in train and valid; only one of them has a",
+    ),
+    "one to train on": ({"train/1.png": PNG, "test/1.png": PNG}, "at least 2 images; found 1"),
+    "infinite": (
+        {"0.tif": content("tiff", Image.fromarray(np.full((2, 2), np.inf, np.float32)))},
+        r"0\.tif.* has pixels",
+    ),
+}
+
+
+@pytest.mark.parametrize("resident", [2**30, 0])
+@pytest.mark.parametrize("case", BAD)
+def test_bad_files_are_refused_by_name(tmp_path, monkeypatch, case, resident):
+    monkeypatch.setenv("JAXGEN_CACHE", str(tmp_path / "cache"))
+    files, says = BAD[case]
+    (tmp_path / "a").mkdir()
+    refused(made(tmp_path / "a", files), says, 0, resident)
+    refused(packed(tmp_path / "a.zip", files), says, 0, resident)
+    assert not list((tmp_path / "cache").glob("**/*.part"))
+    with pytest.raises(Refused, match="an image size is 1 or more"):
+        folder.load(tmp_path / "a", -1)
+
+
+@pytest.mark.parametrize(
+    "format", ["png", "jpeg", "gif", "bmp", "webp", "tiff", "tga", "ppm", "jpeg2000", "avif", "ico"]
+)
+def test_damage_anywhere_is_refused_or_harmless(tmp_path, format):
+    """Cut short or with a byte changed: a picture, or the sentence that names it, and nothing else."""
+    if format == "avif" and ".avif" not in pixels.suffixes():
+        pytest.skip("this Pillow has no AVIF")
+    whole = content(format, PICTURE.convert("RGB").resize((16, 16)))
+    path = made(tmp_path, {f"{n}.{format.replace('2000', '').replace('jpeg', 'jpg')}": whole for n in range(3)})
+    damaged = sorted(path.iterdir())[-1]
+    assert folder.load(path, 4).shape == (4, 4, 3)
+    cuts = [whole[:length] for length in range(0, len(whole), max(1, len(whole) // 12))]
+    flips = [whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :] for at in range(0, min(len(whole), 300), 11)]
+    says = []
+    for data in cuts + flips:
+        damaged.write_bytes(data)
+        try:
+            folder.load(path, 4)
+        except Refused as refusal:
+            says.append(str(refusal))
+    assert len(says) >= 5
+    assert all(str(damaged) in each and "\n" not in each for each in says)
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path):
+    real, inside = made(tmp_path / "real", {f"{n}.png": PNG for n in range(9)}), tmp_path / "set"
+    made(inside, {"cat/1.png": PNG, "cat/deep/2.png": PNG})
+    (inside / "dog").symlink_to(real)
+    (inside / "cat" / "up").symlink_to(inside)
+    (inside / "cat" / "out").symlink_to(tmp_path)
+    (inside / "self").symlink_to(inside / "self")
+    (real / "again").symlink_to(real)
+    found = folder.load(inside)
+    assert found.classes == ("cat", "dog")
+    assert sum(len(part.label) for part in (found.train, found.valid, found.test)) == 11
+    (inside / "doggy").symlink_to(real)
+    refused(inside, "doggy and .*dog are one folder|dog and .*doggy are one folder")
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    path = made(tmp_path / "a", THREE)
+    os.mkfifo(path / "3.png")
+    refused(path, r"3\.png has the name of an image and is no file")
+    refused(path / "3.png", "neither a folder nor a zip archive")
+    (path / "3.png").unlink()
+    (path / "3.png").symlink_to("nowhere.png")
+    refused(path, r"3\.png cannot be read: No such file")
+    refused(tmp_path / "none", "cannot be read: No such file")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
+def test_forbidden_files_are_refused(tmp_path):
+    path = made(tmp_path, {**THREE, "a/1.png": PNG})
+    for name in ("a", "1.png"):
+        (path / name).chmod(0)
+        refused(path, rf"{name} cannot be read: Permission denied")
+        (path / name).chmod(0o700)
+
+
+@pytest.mark.parametrize("resident", [2**30, 0])
+def test_a_file_that_is_gone_before_it_is_decoded(tmp_path, monkeypatch, resident):
+    monkeypatch.setenv("JAXGEN_CACHE", str(tmp_path / "cache"))
+    path = made(tmp_path / "a", THREE)
+    survey = folder._survey
+    monkeypatch.setattr(folder, "_survey", lambda *given: (survey(*given), (path / "1.png").unlink())[0])
+    refused(path, r"1\.png cannot be read: No such file", 0, resident)
+    assert not [file for file in (tmp_path / "cache").glob("**/*") if file.is_file()]
+
+
+def test_names_may_have_any_bytes(tmp_path):
+    for n, name in enumerate([b"caf\xe9", b"line\nfeed", "naïve".encode()]):
+        made(tmp_path / "a", {f"{os.fsdecode(name)}/{os.fsdecode(b'%d' % n + name)}.png": PNG})
+    found = folder.load(tmp_path / "a")
+    assert found.classes == ("caf\\udce9", "line\\nfeed", "naïve")
+    (tmp_path / "a" / os.fsdecode(b"caf\xe9") / os.fsdecode(b"b\xe9.png")).write_bytes(b"")
+    with pytest.raises(Refused, match="is empty") as caught:
+        folder.load(tmp_path / "a")
+    assert str(caught.value).isprintable()
+    assert folder.load(packed(tmp_path / "é.zip", {f"naïve{n}/1.png": PNG for n in range(3)})).name == "é"

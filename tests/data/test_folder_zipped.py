@@ -1,0 +1,98 @@
+import io
+import stat
+import struct
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxgen.core.types import Refused
+from jaxgen.data import folder
+
+PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 7), np.uint8))
+
+
+def content(format="png", image=PICTURE):
+    file = io.BytesIO()
+    image.save(file, format)
+    return file.getvalue()
+
+
+PNG = content()
+THREE = {f"{n}.png": PNG for n in range(3)}
+
+
+def packed(path, files):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return path
+
+
+def refused(path, says, *given):
+    with pytest.raises(Refused, match=says) as caught:
+        folder.load(path, *given)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+NAMES = ["../1.png", "a/../../1.png", "/1.png", "C:/1.png", "c:1.png", "a\\1.png", "..\\1.png"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_that_lead_out_of_an_archive_are_refused(tmp_path, name):
+    refused(packed(tmp_path / "a.zip", {**THREE, name: PNG}), "is no name of a file inside an archive")
+
+
+def altered(path, name, offset, format, value, local=None):
+    """Changes a field in the directory's entry of a member, and in its local header."""
+    data = bytearray(path.read_bytes())
+    struct.pack_into(format, data, data.rindex(name.encode()) - 46 + offset, value)
+    if local is not None:
+        struct.pack_into(format, data, data.index(name.encode()) - 30 + local, value)
+    path.write_bytes(data)
+    return path
+
+
+def test_archives_that_are_not_to_be_trusted_are_refused(tmp_path):
+    path = tmp_path / "a.zip"
+
+    def fresh():
+        return packed(path, THREE)
+
+    refused(
+        altered(fresh(), "1.png", 24, "<I", 2**31 - 1), r"'1\.png' in .* claims to unpack from \d+ to 2,147,483,647"
+    )
+    # Each may be believed, but they cannot all be in this file: they overlap.
+    for n in range(3):
+        altered(path, f"{n}.png", 24, "<I", 2**30)
+        altered(path, f"{n}.png", 20, "<I", 2**24)
+    refused(path, r"claims to unpack from \d+ to 3,221,225,472 bytes")
+    refused(altered(fresh(), "1.png", 8, "<H", 1, local=6), r"'1\.png' in .* is encrypted")
+    refused(altered(fresh(), "1.png", 38, "<I", (stat.S_IFLNK | 0o777) << 16), r"'1\.png' in .* is a symbolic link")
+    refused(altered(fresh(), "1.png", 10, "<H", 99, local=8), r"1\.png in .* cannot be read: .*compression")
+    data = fresh().read_bytes()
+    path.write_bytes(data.replace(b"1.png", b"0.png"))
+    refused(path, r"'0\.png' in .* is there twice")
+    path.write_bytes(data.replace(PNG[-30:], PNG[-30:-20] + bytes(20), 1))
+    refused(path, r"0\.png in .* cannot be read: Bad CRC-32")
+    for other in (b"", b"P", b"no archive", b"\x1f\x8b" + bytes(99)):
+        path.write_bytes(other)
+        refused(path, "as a zip archive it cannot be read: ")
+
+
+def test_an_archive_cut_short_or_changed_anywhere_is_refused_or_harmless(tmp_path):
+    data = packed(tmp_path / "a.zip", THREE).read_bytes()
+    sha256 = folder.load(tmp_path / "a.zip").sha256
+    flips = [data[:at] + bytes([data[at] ^ (0xFF if at % 3 else 1)]) + data[at + 1 :] for at in range(0, len(data), 2)]
+    outcomes = []
+    for content in [data[:length] for length in range(0, len(data), 19)] + flips:
+        (tmp_path / "a.zip").write_bytes(content)
+        try:
+            outcomes.append(folder.load(tmp_path / "a.zip").sha256)
+        except Refused as refusal:
+            message = str(refusal)
+            outcomes.append(None if str(tmp_path) in message and "\n" not in message else message)
+    assert set(outcomes) == {None, sha256}
+    assert outcomes.count(None) > len(outcomes) / 2
