@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import start, steps, vae
+from benchmarks import start, steps, streaming, vae
 from jaxgen import cli, flags, techniques
 from jaxgen.core.config import knob
 from jaxgen.core.files import write_whole
@@ -21,7 +21,7 @@ from jaxgen.core.provenance import environment
 from jaxgen.core.types import Refused
 from jaxgen.machine import cores
 
-RACES = {"vae": vae.measure}
+RACES = {"vae": vae.measure, "streaming": streaming.measure}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,8 +61,10 @@ def main(argv: list[str]) -> None:
     if Path(ours.out).is_dir():
         raise Refused(f"--out={ours.out} is a directory")
     cases = {name: case for name, case in techniques.found().items() if ours.only in name}
-    if not cases:
-        raise Refused(f"no technique has {ours.only!r} in its name; known: {', '.join(techniques.found())}")
+    races = {name: measure for name, measure in RACES.items() if ours.only in name}
+    if not cases and not races:
+        known = ", ".join([*techniques.found(), *RACES])
+        raise Refused(f"no technique and no race has {ours.only!r} in its name; known: {known}")
     result: dict[str, Any] = {
         **environment(),
         "cores": cores(),
@@ -70,15 +72,13 @@ def main(argv: list[str]) -> None:
     }
     result["steps"] = [{"technique": name, **steps.measure(case)} for name, case in cases.items()]
     print(f"{result['device']}, {result['cores']} cores, {result['versions']}, {result['date']}\n")
-    print("A step of the tiny test case: seconds to compile a chunk, microseconds a step\n")
-    print(table(result["steps"]), flush=True)
-    if ours.races:
-        for name, measure in RACES.items():
-            if ours.only in name:
-                result[name] = measure(ours.rounds)
-                print(
-                    f"\n{(sys.modules[measure.__module__].__doc__ or '').strip()}\n\n{table(result[name])}", flush=True
-                )
+    if cases:
+        print("A step of the tiny test case: seconds to compile a chunk, microseconds a step\n")
+        print(table(result["steps"]), flush=True)
+    for name, measure in races.items() if ours.races else ():
+        result[name] = measure(ours.rounds)
+        print(f"\n{(sys.modules[measure.__module__].__doc__ or '').strip()}\n\n{table(result[name])}", flush=True)
+    if cases and ours.races:
         result["start"] = start.measure()
         print(f"\n{(start.__doc__ or '').strip()}\n\n{table([result['start']])}")
     write_whole(Path(ours.out), json.dumps(result, indent=2).encode() + b"\n")

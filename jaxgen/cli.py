@@ -34,8 +34,24 @@ class RunFlags:
     log_every: int = knob(100, "steps per dispatch and per line of metrics.jsonl", lower=1, upper=LARGEST, group=RUN)
     eval_every: int = knob(500, "steps between evaluations on the validation split", lower=1, upper=LARGEST, group=RUN)
     checkpoint_every: int = knob(500, "steps between checkpoints", lower=1, upper=LARGEST, free=True, group=RUN)
-    dataset: str = knob("glyphs", "a named set or PATH.npz", free=True, group=DATA)
+    dataset: str = knob(
+        "glyphs", "a named set, tfds:NAME, or the path of a folder, .zip, .npz or .npy", free=True, group=DATA
+    )
     data_dir: str = knob("", "where local files live; JAXGEN_DATA where not given", free=True, group=DATA)
+    image_size: int = knob(
+        0,
+        "side in pixels that a folder's images are resized and cropped to; 0: as they are",
+        lower=0,
+        upper=4096,
+        group=DATA,
+    )
+    resident_mb: int = knob(
+        1024,
+        "MiB of images up to which a set is held in memory; a larger one is streamed",
+        lower=0,
+        free=True,
+        group=DATA,
+    )
     batch_size: int = knob(128, "examples per step", lower=1, upper=LARGEST, group=DATA)
     steps: int | None = knob(
         None, "updates in all; more than a run has had go on", lower=1, upper=LARGEST, free=True, group=TRAINING
@@ -44,6 +60,10 @@ class RunFlags:
         None, "instead of steps: passes over the training split", lower=1, upper=LARGEST, free=True, group=TRAINING
     )
     optimizer: Literal["sgd", "momentum", "rmsprop", "adam"] = knob("adam", "by the textbook", group=TRAINING)
+    epsilon: float | None = knob(None, "what rmsprop and adam add to the root (1e-8)", above=0.0, group=TRAINING)
+    schedule: Literal["constant", "burda"] = knob(
+        "constant", "of the learning rate; burda: times 10^(-i/7) for 3^i epochs, i = 0 to 7", group=TRAINING
+    )
     patience: int = knob(
         0,
         "evaluations without a new best before stopping and returning to it; 0: never",

@@ -23,7 +23,7 @@ from jaxgen.core.bar import bar
 from jaxgen.core.progress import Policy, Progress, best_state
 from jaxgen.core.types import Refused, Source, Stage, State, Technique
 from jaxgen.log import open_log
-from jaxgen.optim.textbook import OPTIMIZERS
+from jaxgen.optim.textbook import chosen
 from jaxgen.workdir import read_config
 
 
@@ -155,12 +155,13 @@ def load(workdir: str | os.PathLike) -> tuple[Technique, State]:
     """
     found = read_config(workdir)
     policy = policy_of(types.SimpleNamespace(**found["flags"]))
+    optimizer = chosen(*(found["flags"][name] for name in ("optimizer", "epsilon", "schedule")))
 
     def technique(number: int) -> Technique:
         stage = found["stages"][number]
         module = importlib.import_module(stage["technique"])
         config = {k: tuple(v) if isinstance(v, list) else v for k, v in stage["config"].items()}
-        return module.make(module.Config(**config), OPTIMIZERS[found["flags"]["optimizer"]])
+        return module.make(module.Config(**config), optimizer)
 
     def template(number: int) -> tuple[State, Progress]:
         return loop.shapes([Stage(technique(number), Source((), lambda arrays, key, n: ()), 0)], 0, policy)

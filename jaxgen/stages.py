@@ -1,12 +1,29 @@
-"""From a data set and a run's flags to a Stage."""
+"""From a data set and a run's flags to a Stage, and to what is measured of its State."""
 
 from typing import Any
 
-from jaxgen import machine
-from jaxgen.core.loop import spread
-from jaxgen.core.types import Refused, Stage, Technique
-from jaxgen.data.examples import Dataset
+import jax
+
+from jaxgen import machine, results
+from jaxgen.core.bar import bar
+from jaxgen.core.loop import evaluate, spread
+from jaxgen.core.types import Fold, Refused, Stage, State, Technique
+from jaxgen.data.examples import Dataset, Examples
 from jaxgen.data.sources import source, sweep
+from jaxgen.optim.textbook import Factory, chosen
+
+
+def optimizer(flags: Any, dataset: Dataset) -> Factory:
+    """The optimiser that the flags name, its schedule counting this data set's epochs.
+
+    Raises Refused where the flags do not go together.
+    """
+    return chosen(flags.optimizer, flags.epsilon, flags.schedule, epoch(flags, dataset))
+
+
+def epoch(flags: Any, dataset: Dataset) -> int:
+    """Updates in a pass over the training split; 1 where a batch is larger than it, which `image_stage` refuses."""
+    return max(1, len(dataset.train.label) // flags.batch_size)
 
 
 def image_stage(technique: Technique, dataset: Dataset, flags: Any) -> Stage:
@@ -14,13 +31,24 @@ def image_stage(technique: Technique, dataset: Dataset, flags: Any) -> Stage:
 
     Raises Refused where the batch is larger than the split, or cannot be divided among the devices.
     """
-    training = source(dataset.train, flags.batch_size)
-    validation = sweep(dataset.valid, flags.batch_size)
-    epoch = len(dataset.train.image) // flags.batch_size
+    training = source(dataset.train, flags.batch_size, flags.resident_mb * 2**20)
+    validation = sweep(dataset.valid, flags.batch_size, flags.resident_mb * 2**20)
     placed = machine.shardings()
     if placed:
         batches = placed[1]
         if flags.batch_size % batches.mesh.size:
             raise Refused(f"--batch_size={flags.batch_size} cannot be divided among {batches.mesh.size} devices")
         training, validation = spread(training, batches), spread(validation, batches)
-    return Stage(technique, training, flags.steps or flags.epochs * epoch, validation)
+    return Stage(technique, training, flags.steps or flags.epochs * epoch(flags, dataset), validation)
+
+
+def measure(fold: Fold, state: State, examples: Examples, flags: Any) -> dict[str, tuple[float, str]]:
+    """The fold's metrics on the test split, named `test_...`, each with its definition.
+
+    The draws are those of the seed, whatever is measured; nothing in training has them. A bar shows how far it is.
+    """
+    test = sweep(examples, flags.batch_size, flags.resident_mb * 2**20)
+    key = jax.random.fold_in(jax.random.key(flags.seed), 2**31 - 1)  # training folds in its stages, from 0
+    with bar(test.batches, f"test {next(iter(fold.definitions))}") as advance:
+        metrics = evaluate(fold, state, test, key, test.at_once or 10, lambda done: advance(done, {}))
+    return results.measured(metrics, fold.definitions)

@@ -21,7 +21,12 @@ def identity(flags: Any, modules: Sequence[tuple[ModuleType, Any]], data: str = 
     What stands under "free" may change when it is resumed, and is only noted.
     """
     fixed, free = ({k.name: getattr(flags, k.name) for k in knobs(type(flags)) if k.free is f} for f in (False, True))
-    stages = [{"technique": m.__name__, "config": dataclasses.asdict(config)} for m, config in modules]
+    stages = []
+    for module, config in modules:
+        loose = [k.name for k in knobs(type(config)) if k.free]
+        free |= {name: getattr(config, name) for name in loose}
+        kept = {name: value for name, value in dataclasses.asdict(config).items() if name not in loose}
+        stages.append({"technique": module.__name__, "config": kept})
     return json.loads(json.dumps({"flags": fixed, "stages": stages, "data": data, "free": free}))
 
 

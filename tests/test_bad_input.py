@@ -14,7 +14,7 @@ from worker import TINY, everything, go, refused
 WRONG = [
     (["--dataset=nosuch"], "known are digits, glyphs"),
     (["--dataset=digit"], "did you mean 'digits'"),
-    (["--preset=nosuch"], "unknown preset 'nosuch'; known: chollet, mlp"),
+    (["--preset=nosuch"], "unknown preset 'nosuch'; known: chollet, iwae, mlp"),
     (["--latnt=2"], "Did you mean: latent"),
     (["--latent=two"], "invalid literal"),
     (["--network=rnn"], "mlp|conv"),

@@ -6,6 +6,7 @@ import worker
 from worker import everything, go, refused
 
 from experiments import vae as vae_experiment
+from experiments.vae import PRESETS
 from jaxgen import cli
 from jaxgen.core.config import knobs
 from jaxgen.core.types import Refused
@@ -62,7 +63,7 @@ def test_help_is_short_and_names_every_flag(capsys):
     text = capsys.readouterr().out
     assert len(text.splitlines()) < 60
     assert all(f"--{knob.name}=" in text for knob in [*knobs(vae.Config), *knobs(cli.RunFlags)])
-    assert all(preset in text for preset in vae.PRESETS)
+    assert all(preset in text for preset in PRESETS)
 
 
 def test_load_gives_technique_and_state(tmp_path):

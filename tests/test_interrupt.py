@@ -25,7 +25,7 @@ from jaxgen.workdir import read_config
 FLAGS = [
     *[
         "--dataset=digits",
-        "--likelihood=binarized",
+        "--likelihood=stochastic",
         "--hidden=32",
         "--latent=2",
         "--steps=300",

@@ -3,22 +3,22 @@
 import dataclasses
 import sys
 
+from experiments.vae import PRESETS
 from jaxgen import cli, run, workdir
 from jaxgen.data import images
-from jaxgen.optim.textbook import OPTIMIZERS
-from jaxgen.stages import image_stage
+from jaxgen.stages import image_stage, optimizer
 from jaxgen.techniques.autoencoders import vae
 
 
 def experiment(flags, config):
-    dataset = images.load(flags.dataset)
+    dataset = images.load(flags.dataset, flags.data_dir, flags.image_size, flags.resident_mb * 2**20)
     config = dataclasses.replace(config, shape=dataset.shape)
-    stage = image_stage(vae.make(config, OPTIMIZERS[flags.optimizer]), dataset, flags)
+    stage = image_stage(vae.make(config, optimizer(flags, dataset)), dataset, flags)
     with workdir.open_workdir(flags.workdir, workdir.identity(flags, [(vae, config)])) as place:
         run.train(place, flags, [stage])
 
 
-COMMAND = cli.Command("worker", experiment, vae.Config, vae.PRESETS, {"steps": 100})
+COMMAND = cli.Command("worker", experiment, vae.Config, PRESETS, {"steps": 100})
 
 
 TINY = [
