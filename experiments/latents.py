@@ -16,9 +16,12 @@ import numpy as np
 from jaxgen.core.pictures import save_png, save_scatter
 from jaxgen.core.report import Picture
 from jaxgen.core.types import Refused, State, Technique
-from jaxgen.data.examples import Dataset
+from jaxgen.data import rows
+from jaxgen.data.examples import Dataset, Examples
 from jaxgen.ops.images import tile, to_unit
 from jaxgen.ops.paths import quantile_grid, spherical, straight
+
+MOST = 10_000  # test images that are encoded; a larger set is only sampled
 
 
 def mapped(technique: Technique, name: str) -> Callable:
@@ -116,8 +119,9 @@ def drawn(technique: Technique, state: State, dataset: Dataset, codes) -> Iterat
 
 
 def pictures(technique: Technique, state: State, dataset: Dataset, folder: Path) -> list[Picture]:
-    """Draws everything into `folder`; the first picture is the most telling one."""
-    test, found = dataset.test, []
+    """Draws everything into `folder`, from the first MOST test images; the first picture is the most telling one."""
+    test, found = Examples(rows.read(dataset.test.image, slice(0, MOST)), dataset.test.label[:MOST]), []
+    dataset = dataset._replace(test=test)
     codes = np.asarray(mapped(technique, "encode")(state, jax.random.key(0), jnp.asarray(test.image)))
     for name, image, caption in drawn(technique, state, dataset, codes):
         save_png(folder / f"{name}.png", image, scale=max(1, 900 // image.shape[1]))

@@ -90,7 +90,8 @@ def experiment(flags: cli.RunFlags, config: vae.Config) -> Chapter:
         outcome = run.train(place, flags, [stage], snapshot)
         named = measure(technique.evaluate, outcome.state, dataset.test, flags)
         if config.importance_samples:
-            named = {**measure(vae.log_likelihood(config), outcome.state, dataset.test, flags), **named}
+            estimate = measure(vae.log_likelihood(config), outcome.state, dataset.test, flags, slow=True)
+            named = {**estimate, **named}
         shown = pictures(technique, outcome.state, dataset, samples)
         if len(frames := snapshots(samples, prior_samples(technique, outcome.state, dataset.shape))) > 1:
             save_gif(samples / "training.gif", frames, 300)

@@ -42,13 +42,19 @@ def image_stage(technique: Technique, dataset: Dataset, flags: Any) -> Stage:
     return Stage(technique, training, flags.steps or flags.epochs * epoch(flags, dataset), validation)
 
 
-def measure(fold: Fold, state: State, examples: Examples, flags: Any) -> dict[str, tuple[float, str]]:
+def measure(
+    fold: Fold, state: State, examples: Examples, flags: Any, slow: bool = False
+) -> dict[str, tuple[float, str]]:
     """The fold's metrics on the test split, named `test_...`, each with its definition.
 
-    The draws are those of the seed, whatever is measured; nothing in training has them. A bar shows how far it is.
+    The draws are those of the seed, whatever is measured; nothing in training has them. Of a `slow` one, a bar shows how
+    far it is.
     """
     test = sweep(examples, flags.batch_size, flags.resident_mb * 2**20)
     key = jax.random.fold_in(jax.random.key(flags.seed), 2**31 - 1)  # training folds in its stages, from 0
-    with bar(test.batches, f"test {next(iter(fold.definitions))}") as advance:
-        metrics = evaluate(fold, state, test, key, test.at_once or 10, lambda done: advance(done, {}))
+    if slow:
+        with bar(test.batches, f"test {next(iter(fold.definitions))}", unit="batches") as advance:
+            metrics = evaluate(fold, state, test, key, test.at_once or 10, lambda done: advance(done, {}))
+    else:
+        metrics = evaluate(fold, state, test, key)
     return results.measured(metrics, fold.definitions)

@@ -17,7 +17,7 @@ TINY = "--steps=6 --batch_size=32 --hidden=8 --log_every=2 --eval_every=2"
 
 
 @pytest.mark.parametrize(
-    "more", ["--latent=2", "--latent=3 --likelihood=gaussian", "--preset=chollet --epochs=1 --batch_size=400"]
+    "more", ["--latent=2", "--latent=3 --likelihood=gaussian --importance_samples=7", "--preset=chollet --epochs=1 --batch_size=400"]
 )
 def test_vae_draws_and_tells_everything(more, tmp_path, capsys):
     place = tmp_path / "run"
@@ -27,7 +27,9 @@ def test_vae_draws_and_tells_everything(more, tmp_path, capsys):
     assert cli.main(vae.COMMAND, flags.split()) == 0
     summary = json.loads((place / "summary.json").read_text())
     assert summary["technique"] == "jaxgen.techniques.autoencoders.vae"
-    assert {"test_negative_elbo", "test_reconstruction", "test_kl"} == set(summary["metrics"])
+    likelihood = "gaussian" if "gaussian" in more else "greyscale"
+    names = ("negative_elbo", "reconstruction", "kl", *(["nll"] if "importance" in more else []))
+    assert {f"test_{name}_{likelihood}" for name in names} == set(summary["metrics"])
     assert all("nats per image" in metric["definition"] for metric in summary["metrics"].values())
     assert summary["steps"] == (1438 // 400 if "--epochs" in more else 6)
     drawn = {path.name for path in (place / "samples").iterdir()}

@@ -21,10 +21,12 @@ def readings(metrics: Mapping[str, Any]) -> str:
     return "  ".join(f"{name} {float(value):.4g}" for name, value in metrics.items())
 
 
-def plain_line(description: str, step: int, total: int, rate: float, metrics: Mapping[str, Any]) -> str:
+def plain_line(
+    description: str, step: int, total: int, rate: float, metrics: Mapping[str, Any], unit: str = "steps"
+) -> str:
     """`vae  1200/5000  24%  350.0 steps/s  eta 0:11  loss 102.3`; no eta before a rate is known."""
     share = f"{100 * step // max(total, 1)}%"
-    speed = [f"{rate:,.1f} steps/s", f"eta {clock((total - step) / rate)}"] if rate > 0 else []
+    speed = [f"{rate:,.1f} {unit}/s", f"eta {clock((total - step) / rate)}"] if rate > 0 else []
     return "  ".join([description, f"{step}/{total}", share, *speed, readings(metrics)]).rstrip()
 
 
@@ -52,6 +54,7 @@ def bar(
     stream: TextIO | None = None,
     pause: float = 10.0,
     now: Callable[[], float] = time.monotonic,
+    unit: str = "steps",
 ) -> Iterator[Advance]:
     """`with bar(5000, "vae") as advance: advance(step, metrics)`; `start` is where a resumed run begins.
 
@@ -60,18 +63,18 @@ def bar(
     """
     stream = stream or sys.stderr
     draw = _live if stream.isatty() else _plain
-    with draw(total, description, start, stream, pause, now) as advance:
+    with draw(total, description, start, stream, pause, now, unit) as advance:
         yield advance
 
 
 @contextlib.contextmanager
-def _plain(total, description, start, stream, pause, now):
+def _plain(total, description, start, stream, pause, now, unit):
     rate = rater(start, now)
     printed, waiting = now(), ""
 
     def advance(step, metrics):
         nonlocal printed, waiting
-        waiting = plain_line(description, step, total, rate(step), metrics)
+        waiting = plain_line(description, step, total, rate(step), metrics, unit)
         if now() - printed >= pause:
             printed = now()
             flush()
@@ -89,7 +92,7 @@ def _plain(total, description, start, stream, pause, now):
 
 
 @contextlib.contextmanager
-def _live(total, description, start, stream, pause, now):
+def _live(total, description, start, stream, pause, now, unit):
     from rich import progress
     from rich.console import Console
     from rich.table import Column
@@ -107,7 +110,7 @@ def _live(total, description, start, stream, pause, now):
 
         def advance(step, metrics):
             # What is too much for the terminal is left out at the end, not squeezed out of every column.
-            left = plain_line("", step, total, rate(step), metrics).strip()
+            left = plain_line("", step, total, rate(step), metrics, unit).strip()
             room = max(console.width - len(description) - 16 - 3, 10)
             live.update(task, completed=step, left=left if len(left) <= room else left[: room - 1] + "…")
 
