@@ -1,0 +1,195 @@
+"""Original files of data sets, brought by TFDS's DownloadManager, from the addresses that it knows.
+
+Nothing is waited for that will not come: whether the network can be reached is found out within a second, and a
+connection that breaks is not tried again. A file is whole in its place, or not there.
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from jaxgen.core.files import writing
+from jaxgen.core.types import Refused
+
+Source = tuple[str, int | None, str]  # address, bytes (None where unknown), sha256
+PROBE = 1.0  # seconds to reach the network in
+SILENCE = 30.0  # seconds without a byte after which a connection counts as lost
+PORTS = {"http": 80, "https": 443}
+
+
+def sources(builder: str, files: Sequence[str]) -> dict[str, Source]:
+    """Where TFDS gets these files of a set from, by file. Raises Refused for a file that this version has not."""
+    import tensorflow_datasets as tfds
+
+    known = {info.filename: (url, int(info.size), info.checksum) for url, info in _infos(builder).items()}
+    if unknown := [file for file in files if file not in known]:
+        raise Refused(f"tensorflow-datasets {tfds.__version__} does not know where {unknown[0]} of {builder} is")
+    return {file: known[file] for file in files}
+
+
+def _infos(builder: str) -> Mapping[str, Any]:
+    import tensorflow_datasets as tfds
+
+    return tfds.builder_cls(builder).url_infos or {}
+
+
+def fetch(name: str, sources: Mapping[str, Source], folder: Path) -> None:
+    """Brings the files of a set that are not in `folder` yet; says so on stderr, and nothing where all are there.
+
+    Args:
+        name: of the set, for messages.
+        sources: file -> its address, size and sha256.
+        folder: created where it is missing.
+
+    Raises:
+        Refused: no network, a server that refuses or breaks off, a wrong sha256, or a folder that cannot be written;
+            what had arrived whole stays.
+    """
+    missing = {file: source for file, source in sources.items() if not (folder / file).exists()}
+    if not missing:
+        return
+    unreached = next((host for host, port in _hops(missing) if not reachable(host, port)), None)
+    if unreached is not None:
+        whence = " and ".join(dict.fromkeys(_whence(file, url) for file, (url, _, _) in missing.items()))
+        raise Refused(
+            f"{name} is not in {folder}, and {unreached} cannot be reached; put {', '.join(missing)} there "
+            f"(from {whence})"
+        )
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        needed = sum(size or 0 for _, size, _ in missing.values())
+        if shutil.disk_usage(folder).free < needed + 2**20:
+            raise Refused(f"{folder} has no room for the {needed / 2**20:,.0f} MiB of {name}")
+        part = Path(tempfile.mkdtemp(prefix=".download-", dir=folder))
+        try:
+            for file, source in missing.items():
+                size = f" ({source[1] / 2**20:,.1f} MiB)" if source[1] else ""
+                print(f"{name}: fetching {file}{size} from {source[0]}", file=sys.stderr, flush=True)
+                os.replace(_bring(source, part), folder / file)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def _whence(file: str, url: str) -> str:
+    """The folder that a file is to be had from, or its address where it is called differently there."""
+    return url.removesuffix(file) if url.endswith(f"/{file}") else url
+
+
+def _hops(missing: Mapping[str, Source]) -> list[tuple[str, int]]:
+    """Host and port of what has to be reached first: of each server, or of the proxy that the environment names."""
+    from requests.utils import get_environ_proxies, select_proxy
+
+    hops: dict[tuple[str, int], None] = {}
+    for url, _, _ in missing.values():
+        address = select_proxy(url, get_environ_proxies(url)) or url
+        first = urlsplit(address if "//" in address else f"http://{address}")
+        try:
+            hops[first.hostname or "", first.port or PORTS.get(first.scheme, 1080)] = None
+        except ValueError as error:  # not repeated, since it may hold a password
+            raise Refused(f"the proxy that the environment names for {url} is no address") from error
+    return list(hops)
+
+
+def reachable(host: str, port: int, seconds: float = PROBE) -> bool:
+    """Whether a connection can be opened within so many seconds."""
+    opened = threading.Event()
+
+    def knock():
+        with contextlib.suppress(OSError, ValueError), socket.create_connection((host, port), seconds):
+            opened.set()
+
+    # In a thread, as nothing else ends the wait for a name server that does not answer.
+    thread = threading.Thread(target=knock, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return opened.is_set()
+
+
+def _bring(source: Source, part: Path) -> Path:
+    """The file of that address, somewhere in `part`. Raises Refused where it is not the right one, or does not come."""
+    import requests
+    import tensorflow_datasets as tfds
+    from tensorflow_datasets.core.download.checksums import UrlInfo
+    from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
+
+    url, size, sha256 = source
+    infos = {url: UrlInfo(tfds.core.utils.Size(size), sha256, None)} if size else {}
+    wrong = Refused(f"{url} is not the file it should be: its sha256 is not {sha256}; nothing of it was kept")
+    try:
+        with bars(), _transfers():
+            path = Path(tfds.download.DownloadManager(download_dir=part, url_infos=infos).download(url))
+    except NonMatchingChecksumError as error:
+        raise wrong from error
+    except requests.RequestException as error:
+        raise Refused(f"{url} cannot be fetched: {_reason(error)}") from error
+    if not size:  # TFDS compares size and sha256, or nothing
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+                raise wrong
+    return path
+
+
+def _reason(error: Any) -> str:
+    """What went wrong, of an error of requests, which itself would say it in a paragraph."""
+    import requests
+
+    if error.response is not None:
+        return f"{error.response.status_code} {error.response.reason}"
+    if isinstance(error, requests.Timeout):
+        return f"no answer for {SILENCE:.0f} s; try again"
+    lost = isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError)
+    return "the connection was lost; try again" if lost else type(error).__name__
+
+
+@contextlib.contextmanager
+def bars() -> Iterator[None]:
+    """Within it, TFDS draws its progress bars in a terminal only; in a log they would be all there is to see."""
+    from tensorflow_datasets.core.utils import tqdm_utils
+
+    before = tqdm_utils._active
+    tqdm_utils.display_progress_bar(before and sys.stderr.isatty())
+    try:
+        yield
+    finally:
+        tqdm_utils.display_progress_bar(before)
+
+
+@contextlib.contextmanager
+def _transfers() -> Iterator[None]:
+    """Within it, TFDS opens an address once and not for ever, where it would try for three minutes and wait for hours.
+
+    It has no option for that. When this is left early, its thread ends with the next block: else Ctrl-C would wait.
+    """
+    import requests
+    from tensorflow_datasets.core.download import downloader
+
+    left = threading.Event()
+
+    @contextlib.contextmanager
+    def open_url(url, **options):
+        with requests.get(url, stream=True, timeout=SILENCE, **options) as response:
+            response.raise_for_status()
+            yield response, blocks(response)
+
+    def blocks(response):
+        for block in response.iter_content(2**14):
+            if left.is_set():
+                return
+            yield block
+
+    before = downloader._open_url
+    downloader._open_url = open_url
+    try:
+        yield
+    finally:
+        downloader._open_url = before
+        left.set()

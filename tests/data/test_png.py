@@ -1,0 +1,89 @@
+import io
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, PngImagePlugin
+from prepared import encoded, noise
+
+from jaxgen.data import png
+
+SMOOTH = np.linspace(0, 255, 6 * 5 * 3).astype(np.uint8).reshape(6, 5, 3)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_many_files_are_decoded_as_pillow_decodes_each(channels):
+    images = np.concatenate(
+        [noise(20, 6, 5, channels), SMOOTH[None, ..., :channels], np.zeros((1, 6, 5, channels), np.uint8)]
+    )
+    files = [encoded(image) for image in images] + [png.encode(image) for image in images]
+    assert np.array_equal(png.decode(files, 6, 5, channels), np.concatenate([images, images]).reshape(44, -1))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_what_is_encoded_is_a_png(channels):
+    image = noise(1, 6, 5, channels)[0]
+    with Image.open(io.BytesIO(png.encode(image))) as found:
+        assert found.mode == {1: "L", 3: "RGB"}[channels]
+        assert np.array_equal(np.asarray(found).reshape(image.shape), image)
+
+
+@pytest.mark.parametrize("kind", range(5))
+def test_rows_coded_in_every_way(kind):
+    """After a file that ends in bright pixels, of which the first row must see nothing."""
+    rows = np.insert(noise(1, 6, 15)[0], 0, kind, axis=1)
+    files = [png.encode(np.full((6, 5, 3), 255, np.uint8)), png._file(rows.tobytes(), 6, 5, 3)]
+    with Image.open(io.BytesIO(files[1])) as alone:
+        assert np.array_equal(png.decode(files, 6, 5, 3)[1], np.asarray(alone).ravel())
+
+
+def test_notes_and_several_pieces_of_pixels():
+    image, notes = noise(1, 6, 5, 3)[0], PngImagePlugin.PngInfo()
+    notes.add_text("author", "nobody")
+    whole = png.encode(image)
+    start, packed = whole[:33], zlib.compress(np.insert(image.reshape(6, 15), 0, 0, axis=1).tobytes())
+    pieces = [png._chunk(b"IDAT", packed[n : n + 10]) for n in range(0, len(packed), 10)]
+    files = [encoded(image, pnginfo=notes), start + b"".join(pieces) + png._chunk(b"IEND", b"")]
+    assert np.array_equal(png.decode(files, 6, 5, 3), np.stack([image.ravel()] * 2))
+
+
+def test_others_are_left_to_pillow():
+    plain, image = encoded(SMOOTH), Image.fromarray(SMOOTH)
+    others = [encoded(SMOOTH[:5]), encoded(SMOOTH[..., :1]), encoded(SMOOTH, "JPEG"), b""]
+    for mode in ("P", "RGBA", "I;16", "1"):
+        file = io.BytesIO()
+        (Image.new(mode, (5, 6)) if mode == "I;16" else image.convert(mode)).save(file, "PNG")
+        others.append(file.getvalue())
+    for other in others:
+        assert png.decode([plain, other], 6, 5, 3) is None
+    assert png.decode([plain], 6, 5, 4) is None
+    assert png.decode([], 6, 5, 3) is None
+    assert png.decode([encoded(noise(1, 65, 64, 1)[0])], 65, 64, 1) is None
+
+
+def outcome(file):
+    """The pixels, None where the file is left to Pillow, and the error where it is damaged."""
+    try:
+        found = png.decode([file, png.encode(SMOOTH)], 6, 5, 3)
+    except (ValueError, OSError, zlib.error) as error:
+        return type(error)
+    return None if found is None else found[0].tobytes()
+
+
+def test_a_flipped_or_missing_byte_is_noticed():
+    file = encoded(SMOOTH)
+    flipped = [file[:n] + bytes([file[n] ^ 1 << n % 8]) + file[n + 1 :] for n in range(len(file))]
+    cut = [file[:n] for n in range(len(file))]
+    assert outcome(file) == SMOOTH.tobytes()
+    assert {outcome(each) for each in flipped + cut} <= {None, ValueError}
+
+
+def test_rows_that_are_too_few_or_coded_in_no_known_way_are_noticed():
+    rows = bytes(6 * 16)
+    assert outcome(png._file(rows, 6, 5, 3)) == bytes(90)
+    assert outcome(png._file(rows[:-1], 6, 5, 3)) is ValueError
+    assert outcome(png._file(rows + b"\0", 6, 5, 3)) is ValueError
+    assert outcome(png._file(b"\7" + rows[1:], 6, 5, 3)) in (OSError, ValueError)
+    assert (
+        outcome(png._header(6, 5, 3) + png._chunk(b"IDAT", b"no such thing") + png._chunk(b"IEND", b"")) is zlib.error
+    )
