@@ -25,18 +25,23 @@ NAMES = tuple(LOADERS)
 TFDS = "tfds:"
 
 
+def places(path: str, data_dir: str = "") -> list[Path]:
+    """Where `path` may be: as it stands, and where it is relative in `data_dir` as well."""
+    given, folders = os.path.expanduser(path), ("", os.path.expanduser(data_dir))
+    return [Path(p) for p in dict.fromkeys(os.path.abspath(os.path.join(folder, given)) for folder in folders)]
+
+
 def find(path: str, data_dir: str = "") -> Path:
-    """The file or folder at `path`, or at `path` in `data_dir` where it is relative.
+    """The first of `places` that exists.
 
     Raises:
         Refused: there is none; the message lists the places.
     """
-    given, folders = os.path.expanduser(path), ("", os.path.expanduser(data_dir))
-    places = dict.fromkeys(os.path.abspath(os.path.join(folder, given)) for folder in folders)
-    for place in places:
-        if os.path.exists(place):
-            return Path(place)
-    raise Refused(f"there is no file or folder {path}; looked for {' and '.join(places)}")
+    for place in places(path, data_dir):
+        if os.path.exists(place):  # says no, where Path.exists raises, to names that no file can have
+            return place
+    looked = " and ".join(map(str, places(path, data_dir)))
+    raise Refused(f"there is no file or folder {path}; looked for {looked}")
 
 
 def load(name: str, data_dir: str = "", image_size: int = 0, resident: int = RESIDENT, classes: int = 0) -> Dataset:
@@ -74,7 +79,7 @@ def _load(name: str, data_dir: str, image_size: int, resident: int) -> Dataset:
         return found
     if name.lower().endswith((".npz", ".npy")):
         return npz.load(find(name, data_dir), resident)
-    if os.sep in name or name.lower().endswith(".zip") or os.path.isdir(os.path.expanduser(name)):
+    if os.sep in name or name.lower().endswith(".zip") or (name and any(map(os.path.isdir, places(name, data_dir)))):
         from jaxgen.data import folder
 
         return folder.load(find(name, data_dir), image_size, resident)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxgen.core.types import Refused
-from jaxgen.data import digits, glyphs, images
+from jaxgen.data import digits, glyphs, images, originals
 from jaxgen.data.examples import Examples, dataset, split
 
 SETS = {
@@ -22,7 +22,7 @@ def loaded():
 
 
 def test_every_name_is_tested():
-    assert set(images.NAMES) == set(SETS)
+    assert set(images.NAMES) == {*SETS, *originals.ORIGINALS, "olivetti", "frogs"}  # the rest in test_originals.py
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -136,13 +136,13 @@ def test_the_hash_notices_every_part():
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("digit", r"no data set 'digit' \(did you mean 'digits'\?\); known are digits, glyphs, and paths"),
+        ("digit", r"no data set 'digit' \(did you mean 'digits'\?\); known are digits, glyphs, mnist, "),
         ("Glyphs", r"did you mean 'glyphs'"),
         ("zzz", r"no data set 'zzz'; known are"),
         ("", r"no data set ''; known are"),
         (
             "nowhere/set.npz",
-            r"no file nowhere/set.npz; looked for .*/nowhere/set.npz and .*/there/nowhere/set.npz",
+            r"no file or folder nowhere/set.npz; looked for .*/nowhere/set.npz and .*/there/nowhere/set.npz",
         ),
         ("~/a\0b.npz", r"there is no file"),
         (f"{'x' * 5000}.npz", r"there is no file"),
