@@ -41,6 +41,8 @@ PRESETS = {
         "checkpoint_every": 1000,
     },
     "mlp": {"network": "mlp", "hidden": 512, "latent": 2},
+    # Of the paper: network, pixels, Adam's numbers (its epsilon of 1e-4 stands beside gradients summed over 20 images, ours
+    # beside means) and the rates of 3,280 epochs. Of ours: larger batches at twice the rate, and an end after 600 epochs.
     "iwae": {
         "network": "mlp",
         "depth": 2,
@@ -49,14 +51,15 @@ PRESETS = {
         "latent": 50,
         "likelihood": "stochastic",
         "optimizer": "adam",
-        "epsilon": 5e-6,  # theirs of 1e-4 stands beside gradients summed over a batch of 20, not averaged
-        "learning_rate": 1e-3,
+        "epsilon": 5e-6,
+        "learning_rate": 2e-3,
         "schedule": "burda",
-        "batch_size": 20,
-        "epochs": 400,
-        "log_every": 1000,
-        "eval_every": 20_000,
-        "checkpoint_every": 20_000,
+        "cooldown": 0.1,
+        "batch_size": 50,
+        "epochs": 600,
+        "log_every": 1100,
+        "eval_every": 11_000,
+        "checkpoint_every": 11_000,
         "importance_samples": 5000,
     },
 }

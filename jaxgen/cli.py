@@ -64,6 +64,13 @@ class RunFlags:
     schedule: Literal["constant", "burda"] = knob(
         "constant", "of the learning rate; burda: times 10^(-i/7) for 3^i epochs, i = 0 to 7", group=TRAINING
     )
+    cooldown: float = knob(
+        0.0,
+        "share of the run, at its end, in which the learning rate falls to 0; then --steps cannot be raised later",
+        lower=0.0,
+        upper=1.0,
+        group=TRAINING,
+    )
     patience: int = knob(
         0,
         "evaluations without a new best before stopping and returning to it; 0: never",

@@ -18,12 +18,18 @@ def optimizer(flags: Any, dataset: Dataset) -> Factory:
 
     Raises Refused where the flags do not go together.
     """
-    return chosen(flags.optimizer, flags.epsilon, flags.schedule, epoch(flags, dataset))
+    of_epoch, total = epoch(flags, dataset), updates(flags, dataset)
+    return chosen(flags.optimizer, flags.epsilon, flags.schedule, of_epoch, flags.cooldown, total)
 
 
 def epoch(flags: Any, dataset: Dataset) -> int:
     """Updates in a pass over the training split; 1 where a batch is larger than it, which `image_stage` refuses."""
     return max(1, len(dataset.train.label) // flags.batch_size)
+
+
+def updates(flags: Any, dataset: Dataset) -> int:
+    """Updates in all, from --steps or --epochs."""
+    return flags.steps or flags.epochs * epoch(flags, dataset)
 
 
 def image_stage(technique: Technique, dataset: Dataset, flags: Any) -> Stage:
@@ -39,7 +45,7 @@ def image_stage(technique: Technique, dataset: Dataset, flags: Any) -> Stage:
         if flags.batch_size % batches.mesh.size:
             raise Refused(f"--batch_size={flags.batch_size} cannot be divided among {batches.mesh.size} devices")
         training, validation = spread(training, batches), spread(validation, batches)
-    return Stage(technique, training, flags.steps or flags.epochs * epoch(flags, dataset), validation)
+    return Stage(technique, training, updates(flags, dataset), validation)
 
 
 def measure(
@@ -47,8 +53,8 @@ def measure(
 ) -> dict[str, tuple[float, str]]:
     """The fold's metrics on the test split, named `test_...`, each with its definition.
 
-    The draws are those of the seed, whatever is measured; nothing in training has them. Of a `slow` one, a bar shows how
-    far it is.
+    The draws are those of the seed, whatever is measured; nothing in training has them. Of a `slow` one, a bar shows
+    how far it is.
     """
     test = sweep(examples, flags.batch_size, flags.resident_mb * 2**20)
     key = jax.random.fold_in(jax.random.key(flags.seed), 2**31 - 1)  # training folds in its stages, from 0

@@ -21,6 +21,8 @@ def identity(flags: Any, modules: Sequence[tuple[ModuleType, Any]], data: str = 
     What stands under "free" may change when it is resumed, and is only noted.
     """
     fixed, free = ({k.name: getattr(flags, k.name) for k in knobs(type(flags)) if k.free is f} for f in (False, True))
+    if flags.cooldown:  # its end shapes the steps before it
+        fixed |= {name: free.pop(name) for name in ("steps", "epochs")}
     stages = []
     for module, config in modules:
         loose = [k.name for k in knobs(type(config)) if k.free]

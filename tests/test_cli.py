@@ -1,5 +1,7 @@
 """Flags, presets, help, resuming and loading."""
 
+import json
+
 import jax
 import pytest
 import worker
@@ -22,6 +24,16 @@ def test_the_same_command_resumes_and_another_one_is_refused(tmp_path, capsys):
     assert go(tmp_path, "--steps=6") == 0
     assert "going on at step 4" in capsys.readouterr().err
     assert len((tmp_path / "run/metrics.jsonl").read_bytes().splitlines()) == 3
+
+
+def test_a_run_that_cools_down_has_its_length(tmp_path, capsys):
+    assert go(tmp_path, "--cooldown=0.5") == 0
+    rates = [json.loads(line)["train"]["rate"] for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    assert rates == pytest.approx([1e-3, 0.5e-3])
+    capsys.readouterr()
+    refused(capsys, go(tmp_path, "--cooldown=0.5", "--steps=6"), "steps: 4 there, 6 now")
+    assert go(tmp_path, "--cooldown=0.5") == 0
+    assert int(cli.load(tmp_path / "run")[1].step) == 4
 
 
 def test_divergence_names_the_last_good_checkpoint(tmp_path, capsys):

@@ -12,7 +12,7 @@ import optax
 
 from jaxgen.core.types import Refused
 from jaxgen.optim.rate import constant, scale_by_rate
-from jaxgen.optim.schedules import SCHEDULES
+from jaxgen.optim.schedules import SCHEDULES, cooled
 
 Factory = Callable[[float], optax.GradientTransformation]
 
@@ -44,7 +44,14 @@ def adam(rate, beta1=0.9, beta2=0.999, eps=1e-8, schedule=constant):
 OPTIMIZERS: dict[str, Factory] = {"sgd": sgd, "momentum": momentum, "rmsprop": rmsprop, "adam": adam}
 
 
-def chosen(name: str, epsilon: float | None = None, schedule: str = "constant", epoch: int = 1) -> Factory:
+def chosen(
+    name: str,
+    epsilon: float | None = None,
+    schedule: str = "constant",
+    epoch: int = 1,
+    cooldown: float = 0.0,
+    total: int = 1,
+) -> Factory:
     """The factory of an optimiser by name.
 
     Args:
@@ -52,11 +59,12 @@ def chosen(name: str, epsilon: float | None = None, schedule: str = "constant", 
         epsilon: what the optimiser adds to the root it divides by; its own where None.
         schedule: one of SCHEDULES.
         epoch: updates in one, which schedules are told.
+        cooldown: share of the `total` updates over which the rate falls to 0 at the end.
 
     Raises:
         Refused: an `epsilon` for an optimiser that divides by no root.
     """
-    options: dict[str, Any] = {"schedule": SCHEDULES[schedule](epoch)}
+    options: dict[str, Any] = {"schedule": cooled(SCHEDULES[schedule](epoch), cooldown, total)}
     if epsilon is not None:
         if "eps" not in inspect.signature(OPTIMIZERS[name]).parameters:
             raise Refused(f"--epsilon is for optimisers that divide by a root; {name} does not")

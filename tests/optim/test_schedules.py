@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxgen.core.types import Refused
-from jaxgen.optim.schedules import SCHEDULES, burda
+from jaxgen.optim.schedules import SCHEDULES, burda, cooled
 from jaxgen.optim.textbook import OPTIMIZERS, chosen
 
 
@@ -35,6 +35,15 @@ def test_every_optimiser_follows_every_schedule(name, schedule):
     factor = float(SCHEDULES[schedule](2)(jnp.int32(100)))
     assert (factor < 0.5) is (schedule == "burda")
     np.testing.assert_allclose(updates[1], factor * updates[0], rtol=1e-5)
+
+
+def test_a_cooldown_is_a_line_to_zero():
+    schedule = cooled(burda(4), 0.25, 400)
+    found = jax.vmap(schedule)(jnp.arange(500))
+    plain = jax.vmap(burda(4))(jnp.arange(500))
+    line = np.concatenate([np.ones(300), np.linspace(1, 0, 101), np.zeros(99)])
+    np.testing.assert_allclose(found, plain * line, atol=1e-6)
+    assert cooled(burda, 0.0, 400) is burda
 
 
 def test_epsilon_goes_to_whom_it_concerns():
