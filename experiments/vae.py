@@ -41,8 +41,8 @@ PRESETS = {
         "checkpoint_every": 1000,
     },
     "mlp": {"network": "mlp", "hidden": 512, "latent": 2},
-    # Of the paper: network, pixels, Adam's numbers (its epsilon of 1e-4 stands beside gradients summed over 20 images, ours
-    # beside means) and the rates of 3,280 epochs. Of ours: larger batches at twice the rate, and an end after 600 epochs.
+    # Of the paper: network, pixels, the rates of 3,280 epochs, and Adam's numbers (its epsilon of 1e-4 stands beside
+    # gradients summed over 20 images, ours beside means). Of ours: larger batches at twice the rate, an end at 600 epochs.
     "iwae": {
         "network": "mlp",
         "depth": 2,
