@@ -42,7 +42,7 @@ PRESETS = {
     },
     "mlp": {"network": "mlp", "hidden": 512, "latent": 2},
     # Of the paper: network, pixels, the rates of 3,280 epochs, and Adam's numbers (its epsilon of 1e-4 stands beside
-    # gradients summed over 20 images, ours beside means). Of ours: larger batches at twice the rate, an end at 600 epochs.
+    # gradients summed over 20 images, ours beside means). Ours: larger batches at twice the rate, an end at 600 epochs.
     "iwae": {
         "network": "mlp",
         "depth": 2,

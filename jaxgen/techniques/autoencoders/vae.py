@@ -186,6 +186,7 @@ def log_likelihood(config):
 def make(config=Config(), optimizer=adam):
     """A batch is {"image": [B, D] uint8, or float32 in [0, 1]}, and whatever else; labels are not looked at."""
     likelihood, pixels, (net, terms) = LIKELIHOODS[config.likelihood], math.prod(config.shape), bounds(config)
+    kl, reconstruction = (f"{name}_{config.likelihood}" for name in ("kl", "reconstruction"))
     optimizer, objective = optimizer(config.learning_rate), OBJECTIVES[config.objective]
 
     def init(key):
@@ -196,7 +197,8 @@ def make(config=Config(), optimizer=adam):
     def loss(params, carry, key, batch):
         found = terms(params, *target(config, key, batch["image"]), config.k)
         value = objective(found, config.beta).mean()
-        return value, (carry, {"loss": value, "kl": found.kl.mean(), "reconstruction": -found.log_likelihood.mean()})
+        metrics = {kl: found.kl.mean(), reconstruction: -found.log_likelihood.mean()}
+        return value, (carry, {"loss": value, **metrics})
 
     def measure(state, key, batch):
         found = terms(state.params, *target(config, key, batch["image"]), config.k)
@@ -214,8 +216,8 @@ def make(config=Config(), optimizer=adam):
     headline = {"elbo": "-log p(x | z) + KL", "iwae": "-log of the mean weight p(x, z) / q(z | x)"}[config.objective]
     definitions = {
         f"negative_{config.objective}_{config.likelihood}": f"{headline}, nats per image, beta 1, {given}",
-        f"reconstruction_{config.likelihood}": f"-log p(x | z), nats per image, {given}",
-        f"kl_{config.likelihood}": f"KL(q(z | x) || N(0, I)), nats per image, in closed form; {likelihood.definition}",
+        reconstruction: f"-log p(x | z), nats per image, {given}",
+        kl: f"KL(q(z | x) || N(0, I)), nats per image, in closed form; {likelihood.definition}",
     }
 
     def apply(params, *inputs, method) -> Any:

@@ -1,0 +1,55 @@
+"""Three ways to make pixels of grey values."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen.ops.likelihoods import LIKELIHOODS, binarise, binarise_once
+
+KEY = jax.random.key(0)
+
+
+def greys(count=500, pixels=64):
+    """Images that differ from each other in few grey levels."""
+    levels = np.full((count, pixels), 77)
+    levels[np.arange(count), np.arange(count) % pixels] += 1 + np.arange(count) // pixels
+    return jnp.asarray(levels / 255, jnp.float32)
+
+
+def test_what_is_drawn_once_depends_on_the_image_alone():
+    grey = greys()
+    drawn = jax.jit(binarise_once)(grey)
+    order = np.random.default_rng(0).permutation(len(grey))
+    assert np.array_equal(binarise_once(grey[order]), drawn[order])
+    assert np.array_equal(binarise_once(grey[7]), drawn[7])
+    assert np.array_equal(binarise_once(grey.reshape(5, 100, -1)).reshape(drawn.shape), drawn)
+    assert set(np.unique(drawn)) == {0.0, 1.0}
+
+
+def test_images_that_hardly_differ_have_draws_of_their_own():
+    drawn = np.asarray(binarise_once(greys()))
+    assert len(np.unique(drawn, axis=0)) == len(drawn)
+    agree = np.mean(drawn[:-1] == drawn[1:])
+    p = 77 / 255
+    assert agree == pytest.approx(p**2 + (1 - p) ** 2, abs=0.01)  # as independent ones do
+
+
+@pytest.mark.parametrize("draw", [binarise_once, lambda grey: binarise(KEY, grey)], ids=["once", "anew"])
+def test_grey_is_the_probability_of_white(draw):
+    grey = greys(4000)
+    np.testing.assert_allclose(draw(grey).mean(0), grey.mean(0), atol=0.04)  # five standard errors
+    assert np.array_equal(draw(jnp.tile(jnp.array([[0.0, 1.0]]), (5, 8))), np.tile([0.0, 1.0], (5, 8)))
+
+
+@pytest.mark.parametrize(("name", "varies"), [("greyscale", False), ("stochastic", True), ("static", False)])
+def test_what_a_key_changes(name, varies):
+    grey = greys(20)
+    one, other = (LIKELIHOODS[name].target(key, grey) for key in jax.random.split(KEY))
+    assert bool((one != other).any()) is varies
+    assert (np.array_equal(one, grey)) is (name == "greyscale")
+
+
+def test_definitions_name_the_binarisation():
+    for name in ("greyscale", "stochastic", "static"):
+        assert LIKELIHOODS[name].definition.startswith(name)
