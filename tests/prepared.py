@@ -7,6 +7,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
+from jaxgen.data.download import bars
+
 RNG = np.random.default_rng(0)
 
 
@@ -51,9 +53,8 @@ def prepare(root, splits, features, name="toys", config="", version="1.0.0"):
             yield from enumerate(examples)
 
     Toys.name = name
-    tfds.disable_progress_bar()
     builder = Toys(data_dir=root, file_format="array_record")
-    with contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()), bars():
         builder.download_and_prepare(download_config=tfds.download.DownloadConfig(try_download_gcs=False))
     return builder.data_path
 

@@ -81,11 +81,18 @@ def empty_folder(place):
     return [f"--dataset={place / 'nothing'}"]
 
 
-def archive(members):
+def archive(members, declared=None):
+    """With `declared`, the last member claims to be so many bytes."""
+
     def make(place):
         with zipfile.ZipFile(place / "a.zip", "w", zipfile.ZIP_DEFLATED) as file:
             for name, data in members.items():
                 file.writestr(name, data)
+        if declared:
+            data = bytearray((place / "a.zip").read_bytes())
+            struct.pack_into("<I", data, data.rindex(b"PK\x03\x04") + 22, declared)
+            struct.pack_into("<I", data, data.rindex(b"PK\x01\x02") + 24, declared)
+            (place / "a.zip").write_bytes(data)
         return [f"--dataset={place / 'a.zip'}"]
 
     return make
@@ -101,7 +108,7 @@ WRONG = {
     "mixed sizes": (images_in(lambda f: (f / "dog/3.png").write_bytes(png(9))), "--image_size"),
     "path traversal": (archive({"../../outside.png": png(), **{f"{n}.png": png() for n in range(9)}}), "outside.png"),
     "bomb of pixels": (images_in(lambda f: (f / "dog/3.png").write_bytes(png_of_size(60_000, 60_000))), "dog/3.png"),
-    "bomb of bytes": (archive({"big.png": bytes(2**30 + 1)}), "big.png"),
+    "bomb of bytes": (archive({"big.png": bytes(1000)}, 2**31), "big.png' in"),
     "unknown TFDS name": (lambda place: ["--dataset=tfds:fasion_mnist"], "fashion_mnist"),
     "image_size of a named set": (lambda place: ["--dataset=digits", "--image_size=16"], "--image_size is for folders"),
     "epsilon": (lambda place: ["--optimizer=sgd", "--epsilon=1e-4"], "--epsilon is for optimisers that divide"),

@@ -8,9 +8,11 @@ import sys
 import floors
 import numpy as np
 import pytest
+import worker
 
 from experiments import vae
 from jaxgen import cli
+from jaxgen.core.provenance import fingerprint
 
 TINY = "--steps=12 --batch_size=32 --hidden=8 --latent=2 --log_every=3 --eval_every=6 --checkpoint_every=3"
 
@@ -45,9 +47,16 @@ def test_streamed_is_resident(noise, tmp_path):
 
 
 def test_a_streamed_run_resumes_exactly(noise, tmp_path):
-    whole = go(tmp_path / "whole", noise, "--resident_mb=0")
-    go(tmp_path / "parts", noise, "--resident_mb=0", "--steps=5")
-    assert go(tmp_path / "parts", noise, "--resident_mb=0") == whole
+    """Stopped in the middle of a chunk."""
+
+    def train(name, *flags):
+        flags = (f"--dataset={noise}", f"--workdir={tmp_path / name}", "--resident_mb=0", *TINY.split(), *flags)
+        assert cli.main(worker.COMMAND, flags) == 0
+        return fingerprint(cli.load(tmp_path / name)[1])
+
+    whole = train("whole")
+    assert train("parts", "--steps=5") != whole
+    assert train("parts") == whole
 
 
 @pytest.mark.slow

@@ -101,10 +101,12 @@ def test_gradients_of_the_bound_are_unbiased_under_reparameterisation():
     params = jax.jit(vae.make(config).init)(KEY).params
     x = jax.random.uniform(KEY, (2, 16))
     _, terms = vae.bounds(config)
-    slope = lambda objective: jax.grad(lambda p: objective(terms(p, KEY, x, 20_000)).mean())(params)
+    slope = jax.jit(
+        lambda objective: jax.grad(lambda p: objective(terms(p, KEY, x, 5000)).mean())(params), static_argnums=0
+    )
     sampled = slope(lambda found: -(found.log_likelihood + found.log_ratio).mean(0))
     for a, b in zip(jax.tree.leaves(sampled), jax.tree.leaves(slope(vae.negative_elbo)), strict=True):
-        np.testing.assert_allclose(a, b, atol=0.03)
+        np.testing.assert_allclose(a, b, atol=0.05)
 
 
 def test_the_estimate_of_a_networks_likelihood():
