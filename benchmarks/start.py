@@ -20,7 +20,7 @@ technique = vae.make(vae.Config(shape=data.shape))
 source = resident(data.train, 128)
 state = jax.jit(technique.init)(jax.random.key(0))
 step = loop.chunk(technique.step, source.take, state, source.arrays, None, 1, jax.random.key(1))
-print(float(step[1]["loss"]))
+print(float(step[1]["loss_greyscale"]))
 """
 
 

@@ -22,6 +22,7 @@ from jaxgen.ops.images import tile, to_unit
 from jaxgen.ops.paths import quantile_grid, spherical, straight
 
 MOST = 10_000  # test images that are encoded; a larger set is only sampled
+BLOCK = 500  # of them at a time: what a convolution makes of all would not fit in memory
 
 
 def mapped(technique: Technique, name: str) -> Callable:
@@ -122,7 +123,8 @@ def pictures(technique: Technique, state: State, dataset: Dataset, folder: Path)
     """Draws everything into `folder`, from the first MOST test images; the first picture is the most telling one."""
     test, found = Examples(rows.read(dataset.test.image, slice(0, MOST)), dataset.test.label[:MOST]), []
     dataset = dataset._replace(test=test)
-    codes = np.asarray(mapped(technique, "encode")(state, jax.random.key(0), jnp.asarray(test.image)))
+    encode, blocks = mapped(technique, "encode"), [test.image[n : n + BLOCK] for n in range(0, len(test.image), BLOCK)]
+    codes = np.concatenate([encode(state, jax.random.key(0), block) for block in blocks])
     for name, image, caption in drawn(technique, state, dataset, codes):
         save_png(folder / f"{name}.png", image, scale=max(1, 900 // image.shape[1]))
         found.append(Picture(folder / f"{name}.png", caption))

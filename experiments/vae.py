@@ -95,11 +95,15 @@ def experiment(flags: cli.RunFlags, config: vae.Config) -> Chapter:
         if config.importance_samples:
             estimate = measure(vae.log_likelihood(config), outcome.state, dataset.test, flags, slow=True)
             named = {**estimate, **named}
-        shown = pictures(technique, outcome.state, dataset, samples)
-        if len(frames := snapshots(samples, prior_samples(technique, outcome.state, dataset.shape))) > 1:
-            save_gif(samples / "training.gif", frames, 300)
-            shown.append(Picture(samples / "training.gif", "The same draws from the prior, as training went on"))
-        return results.finish(place, "Variational autoencoder", TEXT, flags.seed, outcome, named, shown)
+
+        def draw():
+            shown = pictures(technique, outcome.state, dataset, samples)
+            if len(frames := snapshots(samples, prior_samples(technique, outcome.state, dataset.shape))) > 1:
+                save_gif(samples / "training.gif", frames, 300)
+                shown.append(Picture(samples / "training.gif", "The same draws from the prior, as training went on"))
+            return shown
+
+        return results.finish(place, "Variational autoencoder", TEXT, flags.seed, outcome, named, draw)
 
 
 COMMAND = cli.Command("vae", experiment, vae.Config, PRESETS, {"dataset": "glyphs", "steps": 5000})

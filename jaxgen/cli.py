@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+import jax
+
 from jaxgen.core.config import knob
 from jaxgen.core.types import Refused
 from jaxgen.flags import build, explicit, usage
@@ -49,7 +51,7 @@ class RunFlags:
         1024,
         "MiB of images up to which a set is held in memory; a larger one is streamed",
         lower=0,
-        free=True,
+        upper=2**20,
         group=DATA,
     )
     batch_size: int = knob(128, "examples per step", lower=1, upper=LARGEST, group=DATA)
@@ -124,6 +126,11 @@ def guarded(name: str, work: Callable[[], Any]) -> int:
     except Refused as refusal:
         print(f"{name}: {refusal}", file=sys.stderr)
         return 2
+    except (MemoryError, jax.errors.JaxRuntimeError) as error:
+        if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):  # a bug
+            raise
+        print(f"{name}: out of memory; a smaller network, batch or set needs less", file=sys.stderr)
+        return 2
     except FloatingPointError as diverged:
         print(f"{name}: {diverged}", file=sys.stderr)
         return 1
@@ -154,6 +161,8 @@ def parse(command: Command, argv: Sequence[str]) -> tuple[RunFlags, Any]:
     for layer in (command.defaults, command.presets.get(preset, {}), given):
         # Each of the two ways to say how long replaces the other where it stands in a stronger layer.
         chosen |= {"epochs": None} if "steps" in layer else {"steps": None} if "epochs" in layer else {}
+        # What a preset's optimiser divides by is no business of another one.
+        chosen |= {"epsilon": None} if "optimizer" in layer else {}
         chosen |= layer
     run_flags, config = build(classes, chosen)
     return run_flags, config

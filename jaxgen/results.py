@@ -1,6 +1,6 @@
 """What a finished run shows: summary.json and report.html."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,12 @@ def finish(
     seed: int,
     outcome: Outcome,
     metrics: dict[str, tuple[float, str]],
-    pictures: Sequence[report.Picture],
+    pictures: Callable[[], Sequence[report.Picture]],
 ) -> report.Chapter:
     """Writes the summary and the report (where its packages are installed), prints both metrics and path.
 
     metrics: name -> (value, what exactly it measures), the headline first.
+    pictures: draws them, once the numbers are written and printed.
     """
     found = read_config(workdir)
     named = {name: found["free"][name] for name in ("dataset", "preset") if found["free"].get(name)}
@@ -38,7 +39,7 @@ def finish(
     for name, (value, definition) in metrics.items():
         print(f"{name} {value:.4g}  ({definition})")
     rows = record.read(workdir / "metrics.jsonl")
-    chapter = report.Chapter(title, text, summary, rows, list(pictures), summary["config"])
+    chapter = report.Chapter(title, text, summary, rows, list(pictures()), summary["config"])
     try:
         report.write(workdir / "report.html", title, [chapter])
         print(f"report: {workdir / 'report.html'}")

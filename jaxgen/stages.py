@@ -28,8 +28,11 @@ def epoch(flags: Any, dataset: Dataset) -> int:
 
 
 def updates(flags: Any, dataset: Dataset) -> int:
-    """Updates in all, from --steps or --epochs."""
-    return flags.steps or flags.epochs * epoch(flags, dataset)
+    """Updates in all, from --steps or --epochs. Raises Refused where an int32 cannot count them."""
+    total = flags.steps or flags.epochs * epoch(flags, dataset)
+    if total >= 2**31:
+        raise Refused(f"--epochs={flags.epochs} are {total:,} updates; at most {2**31 - 1:,} can be counted")
+    return total
 
 
 def image_stage(technique: Technique, dataset: Dataset, flags: Any) -> Stage:
@@ -59,8 +62,9 @@ def measure(
     test = sweep(examples, flags.batch_size, flags.resident_mb * 2**20)
     key = jax.random.fold_in(jax.random.key(flags.seed), 2**31 - 1)  # training folds in its stages, from 0
     if slow:
+        at_once = max(1, min(test.at_once or 10, 10, test.batches // 20))
         with bar(test.batches, f"test {next(iter(fold.definitions))}", unit="batches") as advance:
-            metrics = evaluate(fold, state, test, key, test.at_once or 10, lambda done: advance(done, {}))
+            metrics = evaluate(fold, state, test, key, at_once, lambda done: advance(done, {}))
     else:
         metrics = evaluate(fold, state, test, key)
     return results.measured(metrics, fold.definitions)

@@ -16,7 +16,7 @@ TOP = 3
 LONG = {  # files over 200 lines, and why
     "jaxgen/techniques/autoencoders/vae.py": "two bounds and the estimate of log p(x) share every term",
 }
-JIT = ("jaxgen/core/loop.py", "jaxgen/study/", "experiments/", "benchmarks/", "tests/")
+JIT = ("jaxgen/core/loop.py", "jaxgen/core/evaluation.py", "jaxgen/study/", "experiments/", "benchmarks/", "tests/")
 JIT_TOO = {"jaxgen/data/sources.py": "batch indices for reading on the host"}
 
 

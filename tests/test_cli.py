@@ -9,9 +9,10 @@ from worker import everything, go, refused
 
 from experiments import vae as vae_experiment
 from experiments.vae import PRESETS
-from jaxgen import cli
+from jaxgen import cli, stages
 from jaxgen.core.config import knobs
 from jaxgen.core.types import Refused
+from jaxgen.data import images
 from jaxgen.techniques.autoencoders import vae
 
 
@@ -24,6 +25,12 @@ def test_the_same_command_resumes_and_another_one_is_refused(tmp_path, capsys):
     assert go(tmp_path, "--steps=6") == 0
     assert "going on at step 4" in capsys.readouterr().err
     assert len((tmp_path / "run/metrics.jsonl").read_bytes().splitlines()) == 3
+
+
+def test_more_updates_than_can_be_counted():
+    flags, _ = cli.parse(worker.COMMAND, ["--dataset=digits", "--epochs=2147483647", "--cooldown=0.1"])
+    with pytest.raises(Refused, match="can be counted"):
+        stages.optimizer(flags, images.load("digits"))
 
 
 def test_a_run_that_cools_down_has_its_length(tmp_path, capsys):
@@ -53,8 +60,21 @@ def test_presets_flags_and_defaults_in_order():
     assert (flags.steps, flags.epochs, config.latent, flags.workdir) == (7, None, 9, "runs/worker")
     flags, config = parse("--preset=chollet", steps=7, latent=9)
     assert (flags.steps, flags.epochs, config.latent, flags.optimizer) == (None, 10, 2, "rmsprop")
+    assert parse("--preset=iwae")[0].epsilon == 5e-6
+    assert parse("--preset=iwae", "--optimizer=sgd")[0].epsilon is None
     flags, config = parse("--preset=chollet", "--latent=5", "--steps=3", steps=7)
     assert (flags.steps, flags.epochs, config.latent, config.network) == (3, None, 5, "conv")
+
+
+@pytest.mark.parametrize("error", [MemoryError(), jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: 9 TB")])
+def test_too_little_memory_is_a_sentence(error, capsys):
+    def work():
+        raise error
+
+    assert cli.guarded("vae", work) == 2
+    assert capsys.readouterr().err.startswith("vae: out of memory")
+    with pytest.raises(jax.errors.JaxRuntimeError):
+        cli.guarded("vae", lambda: (_ for _ in ()).throw(jax.errors.JaxRuntimeError("INTERNAL: a bug")))
 
 
 def test_flagfile(tmp_path):

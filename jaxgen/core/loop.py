@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
+from jaxgen.core.evaluation import evaluate, objective
 from jaxgen.core.progress import Policy, Progress, adapt, begin_progress, best_state
-from jaxgen.core.types import Fold, Metrics, Stage, State, Sweep
+from jaxgen.core.types import Metrics, Stage, State
 
 
 class Event(NamedTuple):
@@ -53,55 +53,6 @@ def all_finite(tree: Any) -> jax.Array:
     return jnp.stack([jnp.isfinite(a).all() for a in floating]).all() if floating else jnp.ones((), bool)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _compiled(function, *arguments):
-    return function(*arguments)
-
-
-@functools.partial(jax.jit, static_argnames=("add", "take"))
-def _fold(add, take, tally, state, arrays, rows, numbers, key):
-    def body(tally, item):
-        n, row = item
-        batch, mask = take(arrays if row is None else row, n)
-        return add(state, jax.random.fold_in(key, n), tally, batch, mask), None
-
-    return jax.lax.scan(body, tally, (numbers, rows))[0]
-
-
-def evaluate(
-    fold: Fold,
-    state: State,
-    sweep: Sweep,
-    key: jax.Array,
-    at_once: int = 0,
-    advance: Callable[[int], None] = lambda done: None,
-) -> dict[str, float]:
-    """Metrics over a whole split, in the order of the fold's definitions (a compiled function sorts a dict's keys).
-
-    `advance` is told the number of batches done after every `at_once` of them (0: as the sweep is fetched, or all).
-    """
-    tally, length = _compiled(fold.start), at_once or sweep.at_once or sweep.batches
-    firsts = range(0, sweep.batches, length)
-    choose = lambda first: sweep.fetch(first, min(length, sweep.batches - first)) if sweep.fetch else lambda: None
-    rows = choose(0)() if firsts else None
-    for first in firsts:
-        numbers = np.arange(first, min(first + length, sweep.batches), dtype=np.int32)
-        tally = _fold(fold.add, sweep.take, tally, state, sweep.arrays, rows, numbers, key)
-        if first + length < sweep.batches:
-            rows = choose(first + length)()  # the host reads while the device works
-        if at_once:
-            jax.block_until_ready(tally)
-            advance(min(first + length, sweep.batches))
-    metrics = _compiled(fold.finish, tally)
-    return {name: float(metrics[name]) for name in fold.definitions}
-
-
-def objective(fold: Fold, metrics: dict[str, float]) -> float:
-    """The fold's first metric, its sign turned so that lower is better."""
-    value = metrics[next(iter(fold.definitions))]
-    return value if fold.better == "lower" else -value
-
-
 def train(
     stages: Sequence[Stage],
     key: jax.Array,
@@ -136,31 +87,53 @@ def train(
             yield event._replace(stage=number)
 
 
+def _pieces(done: int, steps: int, every: int, at_once: int) -> Iterator[tuple[int, int, bool]]:
+    """(first step, number of steps, whether it ends a chunk) of what is dispatched, from `done` to `steps`.
+
+    A chunk is one piece, or as many about equal ones as it takes to keep each at `at_once` steps or less (0: any).
+    """
+    while done < steps:
+        end = min(done - done % every + every, steps)
+        count = -(-(end - done) // (at_once or every))
+        size = -(-(end - done) // count)
+        while done < end:
+            length = min(size, end - done)
+            yield done, length, done + length == end
+            done += length
+
+
 def _run(stage, state, progress, data_key, eval_key, every, eval_every, policy) -> Iterator[Event]:
     """The chunks that a stage still has to do."""
     technique, source, fold = stage.technique, stage.source, stage.technique.evaluate
     adapted = jax.jit(adapt, static_argnums=0, donate_argnums=(1, 3))
-    done = int(state.step)
+    start = int(state.step)
+    pieces = _pieces(start, stage.steps, every, source.at_once)
 
-    def choose(first):
-        length = min(every - first % every, stage.steps - first)
-        return source.fetch(data_key, first, length) if source.fetch and length > 0 else lambda: None
+    def choose(piece):
+        return source.fetch(data_key, *piece[:2]) if source.fetch and piece else lambda: None
 
-    rows = choose(done)()
-    while done < stage.steps and not bool(progress.stop):
-        length = min(every - done % every, stage.steps - done)
-        read = choose(done + length)  # before the chunk: the device takes its orders in turn
+    coming = next(pieces, None) if not bool(progress.stop) else None
+    rows, all_well = choose(coming)(), True
+    sums: dict[str, float] = {}
+    while coming and not bool(progress.stop):
+        (first, length, ends), coming = coming, next(pieces, None)
+        read = choose(coming)  # before the chunk: the device takes its orders in turn
         state, metrics, finite = chunk(technique.step, source.take, state, source.arrays, rows, length, data_key)
         rows = read()  # the host reads while the device works
-        done += length
+        sums = {name: sums.get(name, 0.0) + length * float(value) for name, value in metrics.items()}
+        all_well = all_well and bool(finite)
+        if not ends:
+            continue
+        done = first + length
         valid: dict[str, float] = {}
-        crossed = eval_every and done // eval_every > (done - length) // eval_every
+        crossed = eval_every and done // eval_every > start // eval_every
         if stage.valid is not None and fold.definitions and (crossed or done == stage.steps):
             valid = evaluate(fold, state, stage.valid, eval_key)
             progress, state = adapted(policy, progress, jnp.float32(objective(fold, valid)), state)
         over = done == stage.steps or bool(progress.stop)
-        means = {name: float(value) for name, value in metrics.items()}
-        yield Event(0, done, state, progress, means, valid, bool(finite), over)
+        means = {name: total / (done - start) for name, total in sums.items()}
+        yield Event(0, done, state, progress, means, valid, all_well, over)
+        start, sums, all_well = done, {}, True
 
 
 def _begin(init, adopt, previous, key, arrays) -> State:

@@ -36,6 +36,7 @@ class Source(NamedTuple):
     arrays: Any  # arguments of the compiled loop: never closed over, never donated
     take: Callable[[Any, jax.Array, jax.Array], Batch]  # arrays, key of the run, n -> batch n
     fetch: Callable[[jax.Array, int, int], Callable[[], Any]] | None = None  # key, first n, count -> () -> [count, ...]
+    at_once: int = 0  # most batches that `fetch` is asked for; 0: a whole chunk
 
 
 class Sweep(NamedTuple):

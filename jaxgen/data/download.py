@@ -54,7 +54,7 @@ def fetch(name: str, sources: Mapping[str, Source], folder: Path) -> None:
         Refused: no network, a server that refuses or breaks off, a wrong sha256, or a folder that cannot be written;
             what had arrived whole stays.
     """
-    missing = {file: source for file, source in sources.items() if not (folder / file).exists()}
+    missing = {file: source for file, source in sources.items() if not os.path.exists(folder / file)}
     if not missing:
         return
     unreached = next((host for host, port in _hops(missing) if not reachable(host, port)), None)

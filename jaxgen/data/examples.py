@@ -98,3 +98,16 @@ def hold_out(train: Examples, count: int = VALID) -> tuple[Examples, Examples]:
     share = min(count / len(train.label), 0.1)
     kept, valid, _ = split(train.image, train.label, fractions=(1 - share, share, 0.0))
     return kept, valid
+
+
+def in_three(
+    train: Examples, test: Examples | None = None, valid: Examples | None = None
+) -> tuple[Examples, Examples, Examples]:
+    """Train, valid and test of a set that comes whole, with a test split, or with both.
+
+    Raises:
+        Refused: there are too few images to cut.
+    """
+    if test is None:
+        return split(*train)
+    return (*hold_out(train), test) if valid is None else (train, valid, test)

@@ -25,7 +25,7 @@ import numpy as np
 
 from jaxgen.core.types import Refused
 from jaxgen.data import pixels, rows
-from jaxgen.data.examples import Dataset, Examples, dataset, hold_out, split
+from jaxgen.data.examples import Dataset, Examples, dataset, in_three
 from jaxgen.data.layout import layout
 from jaxgen.data.listing import Listing, listed, printable
 from jaxgen.data.rows import RESIDENT
@@ -74,21 +74,11 @@ def load(path: Path, image_size: int = 0, resident: int = RESIDENT) -> Dataset:
     parts = [Examples(rows.pick(image, part), found.label[part]) for part in found.parts]
     name = os.path.basename(os.path.abspath(path))
     try:
-        train, valid, test = _splits(parts)
+        train, valid, test = in_three(*parts)
     except Refused as refusal:  # there are too few images
         raise Refused(f"{printable(str(path))}: {refusal}") from refusal
     name = printable(name if os.path.isdir(path) else Path(name).stem)
     return dataset(name, shape, tuple(map(printable, found.classes)), train, valid, test)
-
-
-def _splits(parts: list[Examples]) -> tuple[Examples, Examples, Examples]:
-    """Train, valid and test, of everything, or of train, test and perhaps valid."""
-    if len(parts) == 1:
-        return split(*parts[0])
-    if len(parts) == 2:
-        return (*hold_out(parts[0]), parts[1])
-    train, test, valid = parts
-    return train, valid, test
 
 
 def _survey(listing: Listing, image_size: int) -> tuple[Shape, int]:

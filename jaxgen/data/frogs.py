@@ -3,11 +3,10 @@
 Chollet & Allaire, Deep Learning with R, section 8.5; https://www.cs.toronto.edu/~kriz/cifar.html
 """
 
-from pathlib import Path
-
 from jaxgen.data import npz, originals
 from jaxgen.data.cifar import CLASSES
 from jaxgen.data.examples import Dataset, Examples, dataset, hold_out
+from jaxgen.data.places import data_folders, first_existing
 
 FROG = CLASSES.index("frog")
 
@@ -18,8 +17,8 @@ def load(data_dir: str = "") -> Dataset:
     Raises:
         Refused: neither is there, or one is damaged.
     """
-    path = Path(data_dir).expanduser() / "cifar10_frogs" / "frogs.npz"
-    if data_dir and path.exists():
+    path = first_existing([folder / "cifar10_frogs" / "frogs.npz" for folder in data_folders(data_dir)])
+    if path:
         return npz.load(path)
     parts = {}
     for split, (image, label) in originals.arrays("cifar10", data_dir).items():

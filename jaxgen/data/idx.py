@@ -35,17 +35,17 @@ def read(path: Place, dimensions: int) -> np.ndarray:
             packed = raw.seek(0, os.SEEK_END)
             raw.seek(0)
             if not zipped:
-                return parse(raw, str(path), dimensions)
+                return parse(raw, str(path), dimensions, held=packed)
             with gzip.open(raw) as file:
                 return parse(file, str(path), dimensions, packed)
-    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, RuntimeError) as error:  # the last: encrypted
         raise Refused(f"{path} is damaged: {error}; fetch it again") from error
     except OSError as error:
         raise Refused(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def parse(file: Any, name: str, dimensions: int, packed: int = 0) -> np.ndarray:
-    """The array in an open binary file; `packed` is its compressed size, 0 of a plain one."""
+def parse(file: Any, name: str, dimensions: int, packed: int = 0, held: int = 0) -> np.ndarray:
+    """The array in an open binary file; its size is `held` where it is plain, and `packed` where it is compressed."""
     head = file.read(4)
     wanted = bytes([0, 0, UNSIGNED_BYTE, dimensions])
     if head != wanted:
@@ -59,9 +59,11 @@ def parse(file: Any, name: str, dimensions: int, packed: int = 0) -> np.ndarray:
     size = math.prod(shape)
     if packed and size > max(LARGE, LIKELY_RATIO * packed):
         raise Refused(f"{name} claims to unpack from {packed:,} to {size:,} bytes, which is not believable")
-    data = file.read(size)
+    there = held - 4 * (1 + dimensions)
+    data = b"" if held and size > there else file.read(size)  # a claim may be larger than what can be asked for
     if len(data) < size:
-        raise Refused(f"{name} is truncated: expected {size:,} bytes after the header, found {len(data):,}")
+        found = there if held else len(data)
+        raise Refused(f"{name} is truncated: expected {size:,} bytes after the header, found {found:,}")
     if file.read(1):
         raise Refused(f"{name} holds more than the {size:,} bytes its header announces")
     return np.frombuffer(data, np.uint8).reshape(shape)

@@ -67,23 +67,18 @@ def load(name: str, data_dir: str = "", image_size: int = 0, resident: int = RES
     return found
 
 
-def _as_it_is(found: Dataset, image_size: int) -> Dataset:
-    """A set of arrays. Raises Refused where another size is asked for: arrays are not resized."""
-    height, width, _ = found.shape
-    if image_size and (image_size, image_size) != (height, width):
-        raise Refused(f"--image_size is for folders of images and TFDS; {found.name} has {width} x {height} pixels")
-    return found
-
-
 def _load(name: str, data_dir: str, image_size: int, resident: int) -> Dataset:
     if name.startswith(TFDS):
         from jaxgen.data import tfds_sets
 
         return tfds_sets.load(name.removeprefix(TFDS), data_dir, image_size, resident)
+    arrays = name.lower().endswith((".npz", ".npy"))
+    if image_size and (arrays or name in LOADERS):
+        raise Refused(f"--image_size is for folders of images and TFDS; the images of {name} have one size already")
     if name in LOADERS:
-        return _as_it_is(LOADERS[name](data_dir), image_size)
-    if name.lower().endswith((".npz", ".npy")):
-        return _as_it_is(npz.load(find(name, data_dir), resident), image_size)
+        return LOADERS[name](data_dir)
+    if arrays:
+        return npz.load(find(name, data_dir), resident)
     if os.sep in name or name.lower().endswith(".zip") or (name and any(map(os.path.isdir, places(name, data_dir)))):
         from jaxgen.data import folder
 

@@ -1,8 +1,8 @@
 """Images in NumPy's files, read without trusting them: .npz archives, and .npy files of one array.
 
 images, labels                        cut into three splits; labels may be missing
-x_train, y_train, x_test, y_test      as Keras writes them; a tenth of the training images validates
-train, test, valid                    no labels; without `valid`, a tenth of the training images validates
+x_train, y_train, x_test, y_test      as Keras writes them; a tenth of the training images, at most 5,000, validates
+train, test, valid                    no labels; without `valid`, as with the line above
 the array of an .npy file             no labels; cut into three splits
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from jaxgen.core.types import Refused
 from jaxgen.data import npy
 from jaxgen.data.arrays import Arrays, alone, archived
-from jaxgen.data.examples import Dataset, Examples, dataset, split
+from jaxgen.data.examples import Dataset, Examples, dataset, in_three
 from jaxgen.data.npy import Large
 from jaxgen.data.rows import RESIDENT, Rows
 
@@ -86,17 +86,6 @@ def _layout(path: Path, arrays: Arrays) -> list[tuple[str, str]]:
     raise Refused(f"{path}: expected the arrays {LAYOUTS}; found {', '.join(arrays) or 'none'}")
 
 
-def _splits(parts: list[Examples]) -> tuple[Examples, Examples, Examples]:
-    """Train, valid and test, of everything, or of train, test and perhaps valid."""
-    if len(parts) == 1:
-        return split(*parts[0])
-    if len(parts) == 2:
-        train, valid, _ = split(*parts[0], fractions=(0.9, 0.1, 0.0))
-        return train, valid, parts[1]
-    train, test, valid = parts
-    return train, valid, test
-
-
 def _dataset(path: Path, arrays: Arrays, names: list[tuple[str, str]]) -> Dataset:
     read = [_examples(path, arrays, *pair) for pair in names]
     found = {pair[0]: (*shape, part.image.dtype.name) for pair, (shape, part) in zip(names, read)}
@@ -104,7 +93,7 @@ def _dataset(path: Path, arrays: Arrays, names: list[tuple[str, str]]) -> Datase
         raise Refused(f"{path}: expected every split in one shape and type, found {found}")
     shape, parts = read[0][0], [part for _, part in read]
     try:
-        train, valid, test = _splits(parts)
+        train, valid, test = in_three(*parts)
     except Refused as refusal:  # there are too few images
         raise Refused(f"{path}: {refusal}") from refusal
     most = max(int(part.label.max()) for part in parts)

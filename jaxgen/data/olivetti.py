@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from jaxgen.core.types import Refused
+from jaxgen.data.arrays import archived
 from jaxgen.data.examples import Dataset, Examples, dataset
-from jaxgen.data.rows import cache_folder
+from jaxgen.data.places import data_folders, first_existing
+from jaxgen.data.rows import RESIDENT
 
 PEOPLE, EACH, SIDE = 40, 10, 64
 NPZ, MATLAB = "olivetti.npz", "olivettifaces.mat"
@@ -33,16 +35,18 @@ def arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
             image = loadmat(path)["faces"].T.reshape(-1, SIDE, SIDE).swapaxes(1, 2)
             label = np.arange(len(image)) // EACH
         else:
-            with np.load(path, allow_pickle=False) as archive:
-                image, label = archive["images"], archive["labels"]
+            found = archived(path, RESIDENT, ["images"], ["labels"])
+            image, label = (np.asarray(found[name]) for name in ("images", "labels"))
+    except Refused:
+        raise
     except Exception as error:  # damage raises many types, from zipfile, zlib, numpy and scipy
         raise Refused(f"{path} cannot be read: {str(error).partition(chr(10))[0] or type(error).__name__}") from error
     wanted = (PEOPLE * EACH, SIDE, SIDE)
     if image.shape != wanted or image.dtype != np.uint8:
         raise Refused(f"{path}: expected images {wanted} uint8, found {image.shape} {image.dtype}")
-    if label.shape != wanted[:1] or np.bincount(label, minlength=PEOPLE).tolist() != [EACH] * PEOPLE:
+    if not np.array_equal(np.sort(label), np.repeat(np.arange(PEOPLE), EACH)):
         raise Refused(f"{path}: expected {EACH} labels of each of {PEOPLE} people")
-    return image, label
+    return image, label.astype(np.int32)
 
 
 def load(data_dir: str = "") -> Dataset:
@@ -51,10 +55,8 @@ def load(data_dir: str = "") -> Dataset:
     Raises:
         Refused: the file is damaged, or missing and cannot be downloaded.
     """
-    bases = [Path(data_dir).expanduser()] if data_dir else []
-    bases.append(cache_folder() / "data")
-    places = [base / folder / name for base in bases for folder in ("olivetti", "") for name in (NPZ, MATLAB)]
-    path = next((place for place in places if place.exists()), None)
+    bases = data_folders(data_dir)
+    path = first_existing([b / folder / name for b in bases for folder in ("olivetti", "") for name in (NPZ, MATLAB)])
     if path is None:
         from jaxgen.data.download import fetch
 
@@ -65,4 +67,4 @@ def load(data_dir: str = "") -> Dataset:
     order = np.random.Generator(np.random.PCG64(0)).permuted(order, axis=1)
     flat, names = image.reshape(len(image), -1), tuple(f"person {n + 1}" for n in range(PEOPLE))
     parts = (order[:, :8].ravel(), order[:, 8], order[:, 9])
-    return dataset("olivetti", (SIDE, SIDE, 1), names, *(Examples(flat[p], label[p].astype(np.int32)) for p in parts))
+    return dataset("olivetti", (SIDE, SIDE, 1), names, *(Examples(flat[p], label[p]) for p in parts))

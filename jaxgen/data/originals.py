@@ -1,10 +1,11 @@
 """Named sets from the files they are distributed as, found in the data folder or downloaded.
 
-They are looked for in the data folder and in the cache folder's `data`: in a folder of the set's name, where
-torchvision puts them, and in TFDS's downloads/manual.
+They are looked for in the data folder and in the cache folder's `data`: in a folder of the set's name, and where
+torchvision puts them.
 """
 
 import functools
+import os
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 from jaxgen.core.types import Refused
 from jaxgen.data import cifar, idx
 from jaxgen.data.examples import Dataset, Examples, dataset, hold_out
-from jaxgen.data.rows import cache_folder
+from jaxgen.data.places import data_folders, first_existing
 
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]  # "train", "test" -> images [N, H, W, C] uint8, labels [N] int32
 DIGITS = tuple("0123456789")
@@ -51,34 +52,27 @@ def read_pairs(paths: Sequence[idx.Place]) -> Arrays:
 
 
 def _look_for_idx(stems: Sequence[str], folder: Path) -> Callable[[], Arrays] | None:
-    """What reads the four files of these names, gzipped or not; None where the folder has not one of them.
-
-    Where it has some, whoever put them there means this set: what is missing is named.
-    """
-    found = [next((p for p in (folder / f"{s}.gz", folder / s) if p.exists()), None) for s in stems]
-    if not any(found):
-        return None
-    if missing := [stem for stem, path in zip(stems, found) if path is None]:
-        raise Refused(f"{folder} lacks {missing[0]}.gz")
-    return lambda: read_pairs([path for path in found if path])
+    """What reads the four files of these names, gzipped or not; None where one is missing, which can be fetched."""
+    found = [path for stem in stems if (path := first_existing([folder / f"{stem}.gz", folder / stem]))]
+    return (lambda: read_pairs(found)) if len(found) == len(stems) else None
 
 
 def _look_for_emnist(config: str, folder: Path) -> Callable[[], Arrays] | None:
     parts = [f"emnist-{config}-{part}" for part in ("train", "test")]
     stems = [f"{part}-{kind}-ubyte" for part in parts for kind in ("images-idx3", "labels-idx1")]
     packed = folder / EMNIST_ZIP
-    if packed.exists():
+    if os.path.exists(packed):
         try:
             inside = zipfile.Path(packed)
             return lambda: read_pairs([inside / "gzip" / f"{stem}.gz" for stem in stems])
-        except zipfile.BadZipFile as error:
-            raise Refused(f"{packed} is damaged: {error}; fetch it again") from error
+        except (zipfile.BadZipFile, OSError) as error:
+            raise Refused(f"{packed} is no zip archive, or damaged: {error}; fetch it again") from error
     return _look_for_idx(stems, folder)
 
 
 def _look_for_cifar(folder: Path) -> Callable[[], Arrays] | None:
-    places = [place for place in (folder / cifar.FOLDER, folder / cifar.ARCHIVE) if place.exists()]
-    return functools.partial(cifar.read, places[0]) if places else None
+    place = first_existing([folder / cifar.FOLDER, folder / cifar.ARCHIVE])
+    return functools.partial(cifar.read, place) if place else None
 
 
 class Original(NamedTuple):
@@ -112,11 +106,10 @@ def arrays(name: str, data_dir: str = "") -> Arrays:
         Refused: a file is damaged, or missing and cannot be downloaded.
     """
     origin = ORIGINALS[name]
-    bases = [Path(data_dir).expanduser()] if data_dir else []
-    bases.append(cache_folder() / "data")
+    bases = data_folders(data_dir)
 
     def found():
-        folders = (base / each for base in bases for each in (*origin.folders, "downloads/manual"))
+        folders = (base / each for base in bases for each in origin.folders)
         return next((read for folder in folders if (read := origin.look(folder))), None)
 
     read = found()

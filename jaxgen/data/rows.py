@@ -20,8 +20,9 @@ import numpy as np
 
 from jaxgen.core.files import write_whole, writing
 from jaxgen.core.types import Refused
+from jaxgen.data.places import cache_folder
 
-BLOCK = 2**24  # bytes read at once where a whole file goes by
+BLOCK = 2**24  # bytes read or decoded at once where a whole set goes by
 RESIDENT = 2**30  # bytes of images up to which a set is held in memory
 
 
@@ -72,19 +73,6 @@ def read(image: "np.ndarray | Rows", which: np.ndarray | slice) -> np.ndarray:
     except OSError as error:
         raise Refused(f"{image.path} cannot be read: {error.strerror or error}") from error
     return found.reshape(*wanted.shape, image.width)
-
-
-def in_blocks(image: "np.ndarray | Rows", block: int = BLOCK) -> Iterator[np.ndarray]:
-    """All rows in order, about `block` bytes at a time: [n, D] each."""
-    rows = max(1, block // max(1, size(image) // max(1, count(image))))
-    for first in range(0, count(image), rows):
-        yield read(image, slice(first, first + rows))
-
-
-def cache_folder() -> Path:
-    """Where decoded sets and downloads are kept for the next run."""
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(os.environ.get("JAXGEN_CACHE") or Path(base) / "jaxgen").expanduser()
 
 
 def gather(

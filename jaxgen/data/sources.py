@@ -16,7 +16,7 @@ from jaxgen.core.types import Source, Sweep
 from jaxgen.data import rows
 from jaxgen.data.examples import Examples
 
-CHUNK = 2**26  # bytes of images that a streamed sweep reads at once
+CHUNK = 2**26  # bytes of images that are streamed at once
 
 
 # Cached, because jit knows a function by its identity: two sources of one batch size share a compilation.
@@ -51,6 +51,10 @@ def _take_fetched_in_order(batch_size, count):
         return arrays, n * batch_size + jnp.arange(batch_size, dtype=jnp.int32) < count
 
     return take
+
+
+def _batches_at_once(examples, batch_size):
+    return max(1, CHUNK * len(examples.label) // (rows.size(examples.image) * batch_size))
 
 
 def _gathered(examples, chosen):
@@ -96,7 +100,7 @@ def streamed(examples: Examples, batch_size: int) -> Source:
 
         return read
 
-    return Source((), _take_fetched, fetch)
+    return Source((), _take_fetched, fetch, _batches_at_once(examples, batch_size))
 
 
 def fits(examples: Examples, resident_bytes: int = rows.RESIDENT) -> bool:
@@ -129,5 +133,5 @@ def sweep(examples: Examples, batch_size: int, resident_bytes: int = rows.RESIDE
         positions = np.arange(first * batch_size, (first + length) * batch_size).reshape(length, batch_size)
         return lambda: _gathered(examples, np.minimum(positions, count - 1))
 
-    at_once = max(1, CHUNK * count // (rows.size(examples.image) * batch_size))
+    at_once = _batches_at_once(examples, batch_size)
     return Sweep((), _take_fetched_in_order(batch_size, count), batches, fetch, at_once)

@@ -8,7 +8,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,15 @@ import numpy as np
 
 from jaxgen.core.types import Refused
 from jaxgen.data import rows, tfds_records
-from jaxgen.data.examples import Dataset, Examples, dataset, hold_out, split
+from jaxgen.data.examples import Dataset, Examples, dataset, in_three
+from jaxgen.data.places import expanded
 from jaxgen.data.rows import RESIDENT
 from jaxgen.data.tfds_records import Images, Shard, reading
 
 FORMAT = "array_record"  # the only one of TFDS's formats that is read without TensorFlow
 NAMED = re.compile(r"\w[\w.+=@,-]*")
 VERSION = re.compile(r"\d+\.\d+\.\d+")
-SPLITS = ("train", "validation", "test")
+SPLITS = ("train", "test", "validation")  # with train and one other, that is what is tested on
 UNKNOWN = -1  # the label that TFDS gives to images without one
 DECODER = 1  # to be raised when the same record decodes to other pixels: cached ones are then not taken
 
@@ -74,7 +75,7 @@ def load(spec: str, data_dir: str = "", image_size: int = 0, resident: int = RES
     read = {part: _examples(shards, images, len(classes), image_size, limit) for part, shards in parts.items()}
     if any(part.label.min() == UNKNOWN for part in read.values()):
         read, classes = {name: Examples(part.image, 0 * part.label) for name, part in read.items()}, ()
-    return dataset(f"tfds:{spec}", images.shape, classes, *_splits(read))
+    return dataset(f"tfds:{spec}", images.shape, classes, *in_three(*read.values()))
 
 
 def parse(spec: str) -> tuple[str, str]:
@@ -88,8 +89,8 @@ def parse(spec: str) -> tuple[str, str]:
 
 def roots(data_dir: str) -> tuple[Path, ...]:
     """The folders in which prepared sets are looked for, in order; what is prepared here goes to the first."""
-    own = Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
-    given = Path(data_dir).expanduser()
+    own = expanded(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
+    given = expanded(data_dir)
     return (given / "tfds", given, own) if data_dir else (own,)
 
 
@@ -177,13 +178,3 @@ def _examples(shards: list[Shard], images: Images, classes: int, image_size: int
             )
     width, identity = math.prod(images.shape), ("tfds", DECODER, files, image_size)
     return Examples(rows.gather(count, width, lambda: tfds_records.rows(shards, images), identity, resident), label)
-
-
-def _splits(parts: Mapping[str, Examples]) -> tuple[Examples, Examples, Examples]:
-    """Train, valid and test, of TFDS's `train`, `validation` and `test`."""
-    train = parts["train"]
-    if len(parts) == 1:
-        return split(*train)
-    if len(parts) == 2:  # the other one is what to measure on at the end, even if it is called `validation`
-        return (*hold_out(train), next(part for name, part in parts.items() if name != "train"))
-    return train, parts["validation"], parts["test"]

@@ -12,9 +12,9 @@ def kl_standard_normal(mean: jax.Array, log_var: jax.Array) -> jax.Array:
     return 0.5 * jnp.sum(jnp.exp(log_var) + mean**2 - 1.0 - log_var, axis=-1)
 
 
-def reparameterise(key: jax.Array, mean: jax.Array, log_var: jax.Array) -> jax.Array:
-    """A draw from N(mean, diag exp(log_var)), differentiable in both: mean + sigma * epsilon."""
-    return mean + jnp.exp(0.5 * log_var) * jax.random.normal(key, mean.shape, mean.dtype)
+def reparameterise(noise: jax.Array, mean: jax.Array, log_var: jax.Array) -> jax.Array:
+    """N(0, I) noise as a draw from N(mean, diag exp(log_var)), differentiable in both: mean + sigma * noise."""
+    return mean + jnp.exp(0.5 * log_var) * noise
 
 
 def bernoulli_log_likelihood(logits: jax.Array, x: jax.Array) -> jax.Array:

@@ -16,8 +16,8 @@ import jax.numpy as jnp
 def log_ratio(z: jax.Array, noise: jax.Array, log_var: jax.Array) -> jax.Array:
     """log N(z; 0, I) - log N(z; mean, exp(log_var)) at z = mean + sigma * noise, of [..., Z], summed over Z: [...].
 
-    The normal's own exponent is noise^2 whatever mean and variance are: their gradients flow through z alone, as
-    reparameterisation wants it, and nothing is lost where sigma is small.
+    The exponent of the second is noise^2 whatever mean and variance are, so nothing is lost where sigma is small; the
+    derivatives are those of reparameterisation, through z and through the normalising log_var.
     """
     return 0.5 * jnp.sum(noise**2 + log_var - z**2, axis=-1)
 

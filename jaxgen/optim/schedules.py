@@ -17,7 +17,7 @@ def burda(epoch: int) -> Schedule:
 
     Burda, Grosse & Salakhutdinov 2016, section 5.1 (https://arxiv.org/abs/1509.00519).
     """
-    ends = [epoch * (3**i - 1) // 2 for i in range(1, 8)]  # updates before stage i
+    ends = [min(epoch * (3**i - 1) // 2, 2**31 - 1) for i in range(1, 8)]  # updates before stage i
 
     def schedule(count: jax.Array) -> jax.Array:
         return 10.0 ** (-jnp.sum(count >= jnp.asarray(ends)) / 7)

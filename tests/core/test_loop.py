@@ -131,38 +131,6 @@ def test_early_stopping_returns_to_the_best(tmp_path):
     assert history(stages, resume=(0, last.state, last.progress), **options) == []
 
 
-def test_evaluation_covers_a_ragged_split_once():
-    """Eleven examples in batches of four, the last one masked, against numpy."""
-    technique, rows = toys.mean_of(6), toys.data()[:11]
-    state = technique.init(KEY)
-
-    def four(arrays, n):
-        index = n * 4 + jnp.arange(4)
-        return {"x": arrays[jnp.minimum(index, 10)]}, index < 11
-
-    measured = loop.evaluate(technique.evaluate, state, Sweep(rows, four, 3), KEY)
-    expected = np.mean((np.asarray(rows) - np.asarray(state.params)[None]) ** 2)
-    assert measured == {"error": pytest.approx(expected, rel=1e-5)}
-
-
-@pytest.mark.parametrize("at_once", [1, 2, 3])
-def test_an_evaluation_may_be_cut_and_fetched(at_once):
-    """In portions, read on the host or taken on the device: the same numbers, and each batch is asked for once."""
-    fold, state, rows = toys.mean_of(6).evaluate, toys.mean_of(6).init(KEY), toys.data()[:11]
-    taken = lambda arrays, n: ({"x": arrays[jnp.minimum(n * 4 + jnp.arange(4), 10)]}, n * 4 + jnp.arange(4) < 11)
-    whole, asked, told = loop.evaluate(fold, state, Sweep(rows, taken, 3), KEY), [], []
-
-    def fetch(first, count):
-        asked.append((first, count))
-        return lambda: jax.vmap(lambda n: taken(rows, n)[0])(first + jnp.arange(count))
-
-    fetched = Sweep((), lambda row, n: (row, n * 4 + jnp.arange(4) < 11), 3, fetch, at_once)
-    assert loop.evaluate(fold, state, fetched, KEY) == whole
-    assert asked == [(first, min(at_once, 3 - first)) for first in range(0, 3, at_once)]
-    assert loop.evaluate(fold, state, Sweep(rows, taken, 3), KEY, at_once, told.append) == whole
-    assert told == [min(first + at_once, 3) for first in range(0, 3, at_once)]
-
-
 def test_rows_read_on_the_host_equal_rows_taken_on_the_device():
     stages = toys.two_stages((7, 8))
     reads = []
@@ -176,6 +144,26 @@ def test_rows_read_on_the_host_equal_rows_taken_on_the_device():
     assert reads == [(0, 3), (3, 3), (6, 1), (0, 3), (3, 3), (6, 2)]
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 3, 100])
+def test_a_chunk_may_be_fetched_in_portions(at_once):
+    """What is read at once is bounded, whatever `every` is: the same events."""
+    stages = toys.two_stages((7, 8))
+    reads = []
+
+    def fetch(key, first, count):
+        reads.append(count)
+        return lambda: jax.vmap(lambda n: toys.take(toys.data(), key, n))(first + jnp.arange(count))
+
+    streamed = [s._replace(source=Source((), lambda row, key, n: row, fetch, at_once)) for s in stages]
+    whole, cut = history(stages, every=5), history(streamed, every=5)
+    assert sum(reads) == 15
+    assert max(reads) == min(at_once, 5)
+    assert [(e.stage, e.step, e.done) for e in cut] == [(e.stage, e.step, e.done) for e in whole]
+    for one, other in zip(whole, cut, strict=True):
+        chex.assert_trees_all_close(one.state.params, other.state.params, rtol=1e-6)
+        assert other.train == pytest.approx(one.train, rel=1e-5)
+
+
 def test_not_a_number_is_seen():
     technique = toys.mean_of(6, rate=1e30)
     stages = [Stage(technique, Source(toys.data(), toys.take), 20)]
@@ -183,12 +171,6 @@ def test_not_a_number_is_seen():
     assert finite[0] is False or not all(finite)
     calm = [e.finite for e in history(toys.two_stages(), every=3)]
     assert all(calm)
-
-
-def test_a_higher_objective_is_better_where_the_fold_says_so():
-    fold = toys.mean_of(6).evaluate
-    assert loop.objective(fold, {"error": 2.0}) == 2.0
-    assert loop.objective(fold._replace(better="higher"), {"error": 2.0}) == -2.0
 
 
 def test_the_same_stage_compiles_once():

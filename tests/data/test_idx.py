@@ -48,6 +48,10 @@ WRONG = {
     "signed": (encoded(IMAGES, bytes([0, 0, 9, 3])), "found 00000903"),
     "no_sizes": (WHOLE[:7], "is truncated in its header"),
     "cut": (WHOLE[:-9], "is truncated: expected 140 bytes after the header, found 131"),
+    "endless": (
+        WHOLE[:4] + b"\xff" * 12 + WHOLE[16:],
+        "is truncated: expected 79,228,162,458,924,105,385,300,197,375 bytes",
+    ),
     "more": (WHOLE + b"x", "holds more than the 140 bytes its header announces"),
     "cut_gzip": (PACKED[:-30], "is damaged"),
     "no_checksum": (PACKED[:-8], "is damaged"),

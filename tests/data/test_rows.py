@@ -38,8 +38,6 @@ def test_rows_are_those_of_the_array(dtype, tmp_path):
         assert np.array_equal(read, rows.read(table, which))
     chosen = rows.pick(rows.pick(found, np.arange(49, -1, -1)), slice(2, 30))
     assert np.array_equal(rows.read(chosen, np.array([0, 27])), table[[47, 20]])
-    assert np.array_equal(np.concatenate(list(rows.in_blocks(found, 20))), table)
-    assert np.array_equal(np.concatenate(list(rows.in_blocks(table, 20))), table)
 
 
 def test_small_sets_are_gathered_in_memory_and_large_ones_in_a_file(tmp_path):

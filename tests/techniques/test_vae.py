@@ -24,7 +24,7 @@ def bound(mean, log_var, draws, seed=1):
     mean, log_var = jnp.asarray(mean, jnp.float32), jnp.broadcast_to(jnp.asarray(log_var, jnp.float32), mean.shape)
 
     def one(key):
-        z = reparameterise(key, mean, log_var)
+        z = reparameterise(jax.random.normal(key, mean.shape), mean, log_var)
         out = z @ jnp.asarray(w.T, jnp.float32) + jnp.asarray(b, jnp.float32)[None]
         terms = normal_log_likelihood(out, jnp.float32(np.log(sigma)), jnp.asarray(x, jnp.float32))
         return -vae.negative_elbo(vae.Terms(terms[None], jnp.zeros(()), kl_standard_normal(mean, log_var)))

@@ -26,7 +26,7 @@ from jaxgen.core.steps import begin, gradient_step
 from jaxgen.core.types import Technique
 from jaxgen.nets import coders
 from jaxgen.ops import importance
-from jaxgen.ops.distributions import kl_standard_normal
+from jaxgen.ops.distributions import kl_standard_normal, reparameterise
 from jaxgen.ops.images import to_unit
 from jaxgen.ops.likelihoods import LIKELIHOODS
 from jaxgen.optim.textbook import adam
@@ -50,8 +50,8 @@ class Config:
         "for all; gaussian learns one standard deviation for all",
     )
     objective: Literal["elbo", "iwae"] = knob("elbo", "the bound that training climbs; iwae is the tighter one")
-    k: int = knob(1, "samples of a code for each image in training", lower=1, upper=2**16)
-    beta: float = knob(1.0, "weight of the KL term in training", lower=0.0)
+    k: int = knob(1, "samples of a code for each image in the bound", lower=1, upper=2**16)
+    beta: float = knob(1.0, "weight, in training, of what pulls codes to the prior", lower=0.0)
     importance_samples: int = knob(
         0, "of a code for the test log-likelihood; 0: not estimated", lower=0, upper=2**30, free=True
     )
@@ -90,7 +90,7 @@ class VAE(nn.Module):
     def __call__(self, x, noise):
         """Images [B, D] and standard normal noise [K, B, Z] to the decoder's [K, B, D] at K codes each."""
         mean, log_var = self.encode(x)
-        z = mean[None] + jnp.exp(0.5 * log_var)[None] * noise
+        z = reparameterise(noise, mean[None], log_var[None])
         # One product over all codes: a batch of products, [K] of [B, Z], would be slower.
         out = self.decode(z.reshape(-1, z.shape[-1])).reshape(*z.shape[:-1], -1)
         return out, z, mean, log_var, self.log_sigma
@@ -165,7 +165,7 @@ def target(config, key, image):
 def log_likelihood(config):
     """The Fold of -log p(x) by importance sampling from q(z | x), Burda et al., section 5.2.
 
-    The estimate is a lower bound of log p(x) in expectation, and comes down to it as samples grow.
+    In expectation what is given is never below -log p(x), and comes down to it as samples grow.
     """
     samples, (_, terms) = config.importance_samples, bounds(config)
 
@@ -198,7 +198,7 @@ def make(config=Config(), optimizer=adam):
         found = terms(params, *target(config, key, batch["image"]), config.k)
         value = objective(found, config.beta).mean()
         metrics = {kl: found.kl.mean(), reconstruction: -found.log_likelihood.mean()}
-        return value, (carry, {"loss": value, **metrics})
+        return value, (carry, {f"loss_{config.likelihood}": value, **metrics})
 
     def measure(state, key, batch):
         found = terms(state.params, *target(config, key, batch["image"]), config.k)
@@ -213,9 +213,12 @@ def make(config=Config(), optimizer=adam):
         return {"sample": (), "encode": image, "decode": z, "reconstruct": image}
 
     given = f"{config.k} sample{'s' * (config.k > 1)} of z; {likelihood.definition}"
-    headline = {"elbo": "-log p(x | z) + KL", "iwae": "-log of the mean weight p(x, z) / q(z | x)"}[config.objective]
+    name, meaning = {
+        "elbo": ("negative_elbo", "-log p(x | z) + KL"),
+        "iwae": (f"negative_iwae{config.k}", "-log of the mean weight p(x, z) / q(z | x)"),
+    }[config.objective]
     definitions = {
-        f"negative_{config.objective}_{config.likelihood}": f"{headline}, nats per image, beta 1, {given}",
+        f"{name}_{config.likelihood}": f"{meaning}, nats per image, beta 1, {given}",
         reconstruction: f"-log p(x | z), nats per image, {given}",
         kl: f"KL(q(z | x) || N(0, I)), nats per image, in closed form; {likelihood.definition}",
     }

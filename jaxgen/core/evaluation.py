@@ -1,0 +1,58 @@
+"""A Fold over a whole split, in as many dispatches as memory or patience ask for."""
+
+import functools
+from collections.abc import Callable
+
+import jax
+import numpy as np
+
+from jaxgen.core.types import Fold, State, Sweep
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _compiled(function, *arguments):
+    return function(*arguments)
+
+
+@functools.partial(jax.jit, static_argnames=("add", "take"))
+def _fold(add, take, tally, state, arrays, rows, numbers, key):
+    def body(tally, item):
+        n, row = item
+        batch, mask = take(arrays if row is None else row, n)
+        return add(state, jax.random.fold_in(key, n), tally, batch, mask), None
+
+    return jax.lax.scan(body, tally, (numbers, rows))[0]
+
+
+def evaluate(
+    fold: Fold,
+    state: State,
+    sweep: Sweep,
+    key: jax.Array,
+    at_once: int = 0,
+    advance: Callable[[int], None] = lambda done: None,
+) -> dict[str, float]:
+    """Metrics over a whole split, in the order of the fold's definitions (a compiled function sorts a dict's keys).
+
+    `advance` is told the number of batches done after every `at_once` of them (0: as the sweep is fetched, or all).
+    """
+    tally, length = _compiled(fold.start), at_once or sweep.at_once or sweep.batches
+    firsts = range(0, sweep.batches, length)
+    choose = lambda first: sweep.fetch(first, min(length, sweep.batches - first)) if sweep.fetch else lambda: None
+    rows = choose(0)() if firsts else None
+    for first in firsts:
+        numbers = np.arange(first, min(first + length, sweep.batches), dtype=np.int32)
+        tally = _fold(fold.add, sweep.take, tally, state, sweep.arrays, rows, numbers, key)
+        if first + length < sweep.batches:
+            rows = choose(first + length)()  # the host reads while the device works
+        if at_once:
+            jax.block_until_ready(tally)
+            advance(min(first + length, sweep.batches))
+    metrics = _compiled(fold.finish, tally)
+    return {name: float(metrics[name]) for name in fold.definitions}
+
+
+def objective(fold: Fold, metrics: dict[str, float]) -> float:
+    """The fold's first metric, its sign turned so that lower is better."""
+    value = metrics[next(iter(fold.definitions))]
+    return value if fold.better == "lower" else -value
