@@ -116,7 +116,8 @@ def test_arrays_of_other_shapes_are_refused(tmp_path):
         go(tmp_path / "run", plan=wider)
 
 
-@pytest.mark.parametrize("network", ["mlp", pytest.param("conv", marks=pytest.mark.slow)])
+@pytest.mark.slow  # starts many processes
+@pytest.mark.parametrize("network", ["mlp", "conv"])
 def test_two_host_devices_agree_with_one_and_resume(network, tmp_path):
     def start(name, steps, devices):
         flags = "--dataset=digits --hidden=8 --latent=2 --batch_size=64 --log_every=5 --eval_every=5"
