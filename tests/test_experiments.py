@@ -21,7 +21,7 @@ TINY = "--steps=6 --batch_size=32 --hidden=8 --log_every=2 --eval_every=2"
     [
         "--latent=2",
         "--latent=3 --likelihood=gaussian --importance_samples=7",
-        "--preset=chollet --epochs=1 --batch_size=400",
+        pytest.param("--preset=chollet --epochs=1 --batch_size=400", marks=pytest.mark.slow),
     ],
 )
 def test_vae_draws_and_tells_everything(more, tmp_path, capsys):
