@@ -21,7 +21,7 @@ BATCH, K = 128, 100
 
 
 def peak_mb() -> float:
-    """The most resident memory the process has had, MiB: VmHWM, mapped files included."""
+    """The most resident memory the process has had, MiB: VmHWM, mapped files included; only Linux tells."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 

@@ -13,10 +13,8 @@ import functools
 import hashlib
 import math
 import os
-import sys
-import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
@@ -31,9 +29,7 @@ from jaxgen.data.listing import Listing, listed, printable
 from jaxgen.data.rows import RESIDENT
 
 DECODER = 1  # to be raised when the same file decodes to other pixels: cached ones are then not taken
-PAUSE = 5.0  # seconds between two lines of progress
 MEMORY = 2**30  # bytes for images while they are decoded, on all cores together
-AMPLE = 4  # times as large as wanted: then a photograph comes out within a few of 255 steps, in a sixth of the time
 PIXEL = 16  # bytes of a pixel on its way: four as it is decoded, and its copies
 
 Shape = tuple[int, int, int]
@@ -84,7 +80,7 @@ def load(path: Path, image_size: int = 0, resident: int = RESIDENT) -> Dataset:
 def _survey(listing: Listing, image_size: int) -> tuple[Shape, int]:
     """What shape all images will have, and the pixels of the largest; from their headers alone."""
     first, grey, most = None, True, 0
-    advance = _progress(len(listing.entries), "looked at")
+    advance = rows.progress(len(listing.entries), "looked at")
     for done, entry in enumerate(listing.entries):
         where = listing.where(entry.name)
         if entry.size == 0:
@@ -110,13 +106,10 @@ def _blocks(listing: Listing, image_size: int, shape: Shape, most: int) -> Itera
     """All images in order, [n, D] uint8 at a time, decoded on all cores: Pillow lets go of the interpreter."""
     workers = max(1, min(os.cpu_count() or 1, MEMORY // (PIXEL * most)))
     count = max(2 * workers, rows.BLOCK // math.prod(shape))
-    advance = _progress(len(listing.entries), "decoded")
 
     def decode(name):
         with _naming(listing.where(name)), pixels.opened(BytesIO(listing.read(name))) as image:
-            if image_size:  # a JPEG can be decoded at half, a quarter or an eighth, as long as that is ample
-                image.draft(None, (AMPLE * image_size, AMPLE * image_size))
-            array = pixels.to_array(image, image_size, shape[2])
+            array = pixels.to_array(pixels.drafted(image, image_size), image_size, shape[2])
             if array.shape != shape:
                 raise Refused(f"has the shape {array.shape} and not {shape}, as its header said")
             return array.reshape(-1)
@@ -125,7 +118,6 @@ def _blocks(listing: Listing, image_size: int, shape: Shape, most: int) -> Itera
         for first in range(0, len(listing.entries), count):
             names = [entry.name for entry in listing.entries[first : first + count]]
             yield np.stack(list(pool.map(decode, names)))
-            advance(first + len(names))
 
 
 @contextlib.contextmanager
@@ -153,16 +145,3 @@ def _identity(path: Path, listing: Listing, image_size: int, shape: Shape) -> tu
         digest.update(repr(tuple(entry)).encode())
     changed = 0 if os.path.isdir(path) else path.stat().st_mtime_ns
     return "folder", DECODER, os.path.realpath(path), changed, digest.hexdigest(), image_size, shape
-
-
-def _progress(total: int, done: str) -> Callable[[int], None]:
-    """A line on stderr every PAUSE seconds: none where all takes less."""
-    printed = time.monotonic()
-
-    def advance(count):
-        nonlocal printed
-        if time.monotonic() - printed >= PAUSE:
-            printed = time.monotonic()
-            print(f"{done} {count:,} of {total:,} images", file=sys.stderr, flush=True)
-
-    return advance

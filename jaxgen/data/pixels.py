@@ -4,7 +4,7 @@ H, W, C    height, width, channels
 """
 
 import functools
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -55,6 +55,16 @@ def upright_size(image: "Image") -> tuple[int, int]:
     # A TIFF's size is the upright one already. PNG's own `getexif` would decode all of it, to look behind the pixels.
     turned = image.format != "TIFF" and _orientation(functools.partial(Image.Image.getexif, image)) >= 5
     return (image.height, image.width) if turned else image.size
+
+
+AMPLE = 4  # times as large as wanted may a JPEG be decoded at half, a quarter or an eighth: it looks the same, sooner
+
+
+def drafted(image: Any, size: int) -> Any:
+    """The picture, told to be decoded no larger than ample for `size` where its format can; 0: as it is."""
+    if size:
+        image.draft(None, (AMPLE * size, AMPLE * size))
+    return image
 
 
 def to_array(image: "Image", size: int, channels: int) -> np.ndarray:

@@ -12,6 +12,8 @@ import hashlib
 import json
 import os
 import shutil
+import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +25,7 @@ from jaxgen.core.types import Refused
 from jaxgen.data.places import cache_folder
 
 BLOCK = 2**24  # bytes read or decoded at once where a whole set goes by
+PAUSE = 5.0  # seconds between two lines of progress
 RESIDENT = 2**30  # bytes of images up to which a set is held in memory
 
 
@@ -88,12 +91,12 @@ def gather(
     """
     if rows * width <= resident:
         image = np.empty((rows, width), np.uint8)
-        for first, block in _placed(blocks()):
+        for first, block in _placed(blocks(), rows):
             image[first : first + len(block)] = block
         return image
     name = hashlib.sha256(repr((rows, width, identity)).encode()).hexdigest()[:24]
     path = cache_folder() / "rows" / f"{name}.u8"
-    digest = _noted(path, rows * width) or _write(path, blocks, rows * width)
+    digest = _noted(path, rows * width) or _write(path, blocks, rows, rows * width)
     return Rows(path, 0, width, np.dtype(np.uint8), np.arange(rows), digest)
 
 
@@ -106,7 +109,7 @@ def _noted(path: Path, total: int) -> str:
         return ""
 
 
-def _write(path: Path, blocks: Callable[[], Iterable[np.ndarray]], total: int) -> str:
+def _write(path: Path, blocks: Callable[[], Iterable[np.ndarray]], count: int, total: int) -> str:
     """The file and, written last, the note that says it is whole; returns the rows' hash."""
     part, digest = path.with_name(f".{path.name}.{os.getpid()}.part"), hashlib.sha256()
     with writing(path):
@@ -116,7 +119,7 @@ def _write(path: Path, blocks: Callable[[], Iterable[np.ndarray]], total: int) -
         file = open(part, "wb")  # noqa: SIM115 - closed below: reading `blocks` is no writing
     try:
         with file:
-            for block in blocks():
+            for _, block in _placed(blocks(), count):
                 data = np.ascontiguousarray(block).data
                 digest.update(data)
                 with writing(path):
@@ -132,8 +135,22 @@ def _write(path: Path, blocks: Callable[[], Iterable[np.ndarray]], total: int) -
     return digest.hexdigest()
 
 
-def _placed(blocks: Iterable[np.ndarray]) -> Iterator[tuple[int, np.ndarray]]:
-    first = 0
+def progress(total: int, done: str) -> Callable[[int], None]:
+    """Tells on stderr how many of `total` are `done`, a line every PAUSE seconds: none where all takes less."""
+    printed = time.monotonic()
+
+    def advance(count):
+        nonlocal printed
+        if time.monotonic() - printed >= PAUSE:
+            printed = time.monotonic()
+            print(f"{done} {count:,} of {total:,} images", file=sys.stderr, flush=True)
+
+    return advance
+
+
+def _placed(blocks: Iterable[np.ndarray], total: int) -> Iterator[tuple[int, np.ndarray]]:
+    first, advance = 0, progress(total, "decoded")
     for block in blocks:
         yield first, block
         first += len(block)
+        advance(first)

@@ -9,8 +9,6 @@ H, W, C    height, width, channels of an image as it is learnt from; D = H * W *
 import contextlib
 import io
 import math
-import sys
-import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,8 +22,6 @@ from jaxgen.data import pixels, png
 from jaxgen.data.rows import BLOCK
 
 MOST = 4096  # records in a block, however small they are
-AMPLE = 4  # times as large as wanted is a photograph decoded, which is faster than whole and looks the same
-PAUSE = 5.0  # seconds between two lines of progress
 
 
 class Shard(NamedTuple):
@@ -93,19 +89,11 @@ def _blocks(shards: Sequence[Shard], size: int) -> Iterator[tuple[Path, list[byt
 
 
 def rows(shards: Sequence[Shard], images: Images) -> Iterator[np.ndarray]:
-    """All images in order: [n, D] uint8 each. A line on stderr every PAUSE seconds, none where all takes less.
-
-    Raises Refused where an image is damaged or has another size.
-    """
-    done, total, printed = 0, sum(shard.records for shard in shards), time.monotonic()
+    """All images in order: [n, D] uint8 each. Raises Refused where an image is damaged or has another size."""
     for path, records in _blocks(shards, math.prod(images.shape)):
         with reading(path):
             found = images.decode(records)
         yield found
-        done += len(found)
-        if time.monotonic() - printed >= PAUSE:
-            printed = time.monotonic()
-            print(f"decoded {done:,} of {total:,} images", file=sys.stderr, flush=True)
 
 
 def labels(shards: Sequence[Shard]) -> Iterator[np.ndarray]:
@@ -150,9 +138,7 @@ def images(feature: Any, image_size: int) -> Images | None:
     numbers = None if stored else _numbers(feature)
 
     def row(picture):
-        if image_size:
-            picture.draft(None, (AMPLE * image_size, AMPLE * image_size))
-        array = pixels.to_array(picture, image_size, shape[2])
+        array = pixels.to_array(pixels.drafted(picture, image_size), image_size, shape[2])
         if array.shape != shape:
             raise ValueError(f"an image of the shape {array.shape} and not {shape}")
         return array.reshape(-1)

@@ -4,36 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from folders import packed, picture, saved
 from PIL import Image
 
 from jaxgen.core.types import Refused
 from jaxgen.data import folder, images, pixels, rows
 
 DATA = os.environ.get("JAXGEN_DATA", "")
-
-
-def picture(n, channels=1, shape=(4, 5)):
-    """An image that is told from all others by its pixels: the first is n."""
-    image = np.random.default_rng(n).integers(0, 256, (*shape, channels), np.uint8)
-    image[0, 0, 0] = n
-    return image
-
-
-def saved(folder, names, channels=1, shape=(4, 5)):
-    """Image n under the n-th name."""
-    for n, name in enumerate(names):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture(n, channels, shape).squeeze()).save(path)
-    return folder
-
-
-def packed(folder, compression=zipfile.ZIP_DEFLATED):
-    path = folder.with_name(f"{folder.name}.zip")
-    with zipfile.ZipFile(path, "w", compression) as archive:
-        for file in sorted(folder.rglob("*"), reverse=True):
-            archive.write(file, file.relative_to(folder))
-    return path
 
 
 def numbers(part):

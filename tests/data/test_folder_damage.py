@@ -1,4 +1,3 @@
-import io
 import os
 import struct
 import zipfile
@@ -6,22 +5,11 @@ import zlib
 
 import numpy as np
 import pytest
+from folders import PICTURE, PNG, THREE, content
 from PIL import Image
 
 from jaxgen.core.types import Refused
 from jaxgen.data import folder, pixels
-
-PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 7), np.uint8))
-
-
-def content(format="png", image=PICTURE):
-    file = io.BytesIO()
-    image.save(file, format)
-    return file.getvalue()
-
-
-PNG = content()
-THREE = {f"{n}.png": PNG for n in range(3)}
 
 
 def made(path, files):

@@ -1,8 +1,8 @@
 import os
-import zipfile
 
 import numpy as np
 import pytest
+from folders import packed, picture, saved
 from PIL import Image
 
 from jaxgen.data import folder, pixels, rows
@@ -14,30 +14,6 @@ def cache(tmp_path_factory, monkeypatch):
     place = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("JAXGEN_CACHE", str(place))
     return place
-
-
-def picture(n, channels=1, shape=(4, 5)):
-    """An image that is told from all others by its pixels: the first is n."""
-    image = np.random.default_rng(n).integers(0, 256, (*shape, channels), np.uint8)
-    image[0, 0, 0] = n
-    return image
-
-
-def saved(folder, names, channels=1, shape=(4, 5)):
-    """Image n under the n-th name."""
-    for n, name in enumerate(names):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture(n, channels, shape).squeeze()).save(path)
-    return folder
-
-
-def packed(folder, compression=zipfile.ZIP_DEFLATED):
-    path = folder.with_name(f"{folder.name}.zip")
-    with zipfile.ZipFile(path, "w", compression) as archive:
-        for file in sorted(folder.rglob("*"), reverse=True):
-            archive.write(file, file.relative_to(folder))
-    return path
 
 
 CLASSES = [f"{name}/{n}.png" for name in ("ant", "bee") for n in range(10)]
@@ -96,7 +72,7 @@ def test_progress_is_shown_where_it_takes_long(tmp_path, capsys, monkeypatch):
     path = saved(tmp_path / "a", [f"{n}.png" for n in range(9)])
     folder.load(path)
     assert capsys.readouterr().err == ""
-    monkeypatch.setattr(folder, "PAUSE", 0.0)
+    monkeypatch.setattr(rows, "PAUSE", 0.0)
     monkeypatch.setattr(folder.os, "cpu_count", lambda: 2)
     monkeypatch.setattr(rows, "BLOCK", 80)
     folder.load(path)

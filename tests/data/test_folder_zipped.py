@@ -1,26 +1,12 @@
-import io
 import stat
 import struct
 import zipfile
 
-import numpy as np
 import pytest
-from PIL import Image
+from folders import PNG, THREE
 
 from jaxgen.core.types import Refused
 from jaxgen.data import folder
-
-PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 7), np.uint8))
-
-
-def content(format="png", image=PICTURE):
-    file = io.BytesIO()
-    image.save(file, format)
-    return file.getvalue()
-
-
-PNG = content()
-THREE = {f"{n}.png": PNG for n in range(3)}
 
 
 def packed(path, files):

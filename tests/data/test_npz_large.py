@@ -2,15 +2,10 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from archives import COLOUR, GREY, LABEL, LIMIT, RNG, cached, saved
 
 from jaxgen.data import images, npz, rows
 from jaxgen.data.rows import Rows
-
-RNG = np.random.default_rng(0)
-GREY = RNG.integers(0, 256, (20, 4, 5), np.uint8)
-COLOUR = RNG.integers(0, 256, (20, 4, 5, 3), np.uint8)
-LABEL = np.arange(20) % 3
-LIMIT = 100  # bytes: more are not held in memory
 
 
 @pytest.fixture(autouse=True)
@@ -18,15 +13,6 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("JAXGEN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(rows, "BLOCK", 70)  # three images, or one
     return tmp_path / "cache"
-
-
-def cached(cache):
-    return [file for file in cache.glob("**/*") if file.is_file()]
-
-
-def saved(path, compressed=False, **arrays):
-    (np.savez_compressed if compressed else np.savez)(path, **arrays)
-    return path
 
 
 def same(small, large):

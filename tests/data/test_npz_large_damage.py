@@ -3,15 +3,10 @@ import zipfile
 
 import numpy as np
 import pytest
+from archives import COLOUR, GREY, LABEL, LIMIT, cached, saved
 
 from jaxgen.core.types import Refused
 from jaxgen.data import npz, rows
-
-RNG = np.random.default_rng(0)
-GREY = RNG.integers(0, 256, (20, 4, 5), np.uint8)
-COLOUR = RNG.integers(0, 256, (20, 4, 5, 3), np.uint8)
-LABEL = np.arange(20) % 3
-LIMIT = 100  # bytes: more are not held in memory
 
 
 @pytest.fixture(autouse=True)
@@ -19,15 +14,6 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("JAXGEN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(rows, "BLOCK", 70)  # three images, or one
     return tmp_path / "cache"
-
-
-def cached(cache):
-    return [file for file in cache.glob("**/*") if file.is_file()]
-
-
-def saved(path, compressed=False, **arrays):
-    (np.savez_compressed if compressed else np.savez)(path, **arrays)
-    return path
 
 
 UNIT = GREY / 255
