@@ -108,10 +108,15 @@ def beyond_init_and_apply(root):
         yield from (f"{path}: imports {name}" for name in imports(path) if lifted.match(name))
         tree = ast.parse(path.read_text())
         known = bindings(tree)
+        flax = any(name.split(".")[0] == "flax" for name in imports(path))  # elsewhere `bind` is a primitive's
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute):
                 name = dotted(node, known)
-                if node.attr in hidden or name == "flax.training" or (lifted.match(name) and "linen" in name):
+                if (
+                    (flax and node.attr in hidden)
+                    or name == "flax.training"
+                    or (lifted.match(name) and "linen" in name)
+                ):
                     yield f"{path}:{node.lineno}: {name or node.attr}"
 
 

@@ -1,25 +1,31 @@
 """Flax's convolution layers on `ops.conv`: the same names, shapes and values, gradients fast on CPU too."""
 
+from collections.abc import Sequence
+from functools import partial
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 from jax.typing import DTypeLike
 
-from jaxgen.ops.conv import Padding, conv, conv_transpose
+from jaxgen.ops.conv import Padding, Sizes, conv, conv_transpose
 
 
 class Conv(nn.Module):
     """Convolution of x [..., H, W, I] to [..., H', W', features], as `flax.linen.Conv`.
 
-    Any leading axes, none for a single image. Parameters `kernel` [kh, kw, I, features] and `bias` [features]
-    are float32; they and x are promoted to `dtype`, or to their common type.
+    Any leading axes, none for a single image; as many axes in space as `kernel_size` has, one or two. Parameters
+    `kernel` [kh, kw, I / feature_group_count, features] and `bias` [features] are float32; they and x are promoted to
+    `dtype`, or to their common type.
     """
 
     features: int
-    kernel_size: tuple[int, int] = (3, 3)
-    strides: tuple[int, int] = (1, 1)
+    kernel_size: Sequence[int] = (3, 3)
+    strides: Sizes = 1
     padding: Padding = "SAME"
+    kernel_dilation: Sizes = 1
+    feature_group_count: int = 1
     use_bias: bool = True
     dtype: DTypeLike | None = None
     kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
@@ -28,7 +34,7 @@ class Conv(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Returns [..., H', W', features]."""
-        return _apply(self, conv, x)
+        return _apply(self, partial(conv, groups=self.feature_group_count), x, self.feature_group_count)
 
 
 class ConvTranspose(nn.Module):
@@ -38,9 +44,10 @@ class ConvTranspose(nn.Module):
     """
 
     features: int
-    kernel_size: tuple[int, int] = (3, 3)
-    strides: tuple[int, int] = (1, 1)
+    kernel_size: Sequence[int] = (3, 3)
+    strides: Sizes = 1
     padding: Padding = "SAME"
+    kernel_dilation: Sizes = 1
     use_bias: bool = True
     dtype: DTypeLike | None = None
     kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
@@ -52,12 +59,14 @@ class ConvTranspose(nn.Module):
         return _apply(self, conv_transpose, x)
 
 
-def _apply(layer, operation, x):
-    shape = (*layer.kernel_size, x.shape[-1], layer.features)
+def _apply(layer, operation, x, groups=1):
+    axes = len(layer.kernel_size)
+    shape = (*layer.kernel_size, x.shape[-1] // groups, layer.features)
     kernel = layer.param("kernel", layer.kernel_init, shape, jnp.float32)
     bias = layer.param("bias", layer.bias_init, shape[-1:], jnp.float32) if layer.use_bias else None
     x, kernel, bias = promote_dtype(x, kernel, bias, dtype=layer.dtype)
-    y = operation(x.reshape(-1, *x.shape[-3:]), kernel, layer.strides, layer.padding)
+    flat = x.reshape(-1, *x.shape[-1 - axes :])
+    y = operation(flat, kernel, layer.strides, layer.padding, layer.kernel_dilation)
     if bias is not None:
-        y = y + bias.reshape(1, 1, 1, -1)
-    return y.reshape(*x.shape[:-3], *y.shape[1:])
+        y = y + bias.reshape((1,) * (y.ndim - 1) + (-1,))
+    return y.reshape(*x.shape[: -1 - axes], *y.shape[1:])

@@ -1,40 +1,29 @@
-"""Convolutions and their gradients against lax and its autodiff.
-
-Explicit padding is done by the reference itself: jax 0.10.2 on CPU computes some convolutions with negative
-padding, which autodiff makes of generous padding, from memory outside the array.
-"""
+"""Convolutions and their derivatives against lax and its autodiff, over shapes and options."""
 
 from functools import partial
 from itertools import product
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
-from jax import lax
+from convs import OPERATIONS, assert_near, both, draw, everything, results
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
 
 from jaxgen.core.types import Refused
 from jaxgen.ops import conv as ops
 from jaxgen.ops import correlation
 
-LAYOUT = ("NHWC", "HWIO", "NHWC")
 IMAGES = [(5, 6), (7, 4), (3, 1)]
 KERNELS = [(3, 3), (2, 4), (1, 1), (5, 2), (7, 7)]
 STRIDES = [(1, 1), (2, 2), (3, 2)]
 PADDINGS = ["SAME", "VALID", ((2, 0), (1, 3)), ((6, 4), (7, 6))]
-OPERATIONS = [ops.conv, ops.conv_transpose]
 
 
-def reference(operation, x, kernel, strides, padding):
-    transposed = operation is ops.conv_transpose
-    if not isinstance(padding, str):
-        sides = [(*side, s - 1 if transposed else 0) for side, s in zip(padding, strides)]
-        x = lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), *sides, (0, 0, 0)))
-        strides = (1, 1) if transposed else strides
-        return lax.conv_general_dilated(x, kernel, strides, "VALID", dimension_numbers=LAYOUT)
-    if transposed:
-        return lax.conv_transpose(x, kernel, strides, padding)
-    return lax.conv_general_dilated(x, kernel, strides, padding, dimension_numbers=LAYOUT)
+@pytest.fixture
+def phases(request, monkeypatch):
+    """Transposed convolutions, and gradients of strided ones, in one of their two forms whatever their size."""
+    monkeypatch.setattr(correlation, "FEW", 0 if request.param else 2**30)
 
 
 def cases():
@@ -48,131 +37,107 @@ def cases():
                 yield operation, image, size, strides, padding
 
 
-def draw(image, size, channels=(3, 4), batch=2):
-    x_key, kernel_key = jax.random.split(jax.random.key(0))
-    return (
-        jax.random.normal(x_key, (batch, *image, channels[0])),
-        jax.random.normal(kernel_key, (*size, *channels)),
-    )
-
-
-def results(function, x, kernel):
-    """The output and both gradients, for a cotangent that tells all pixels apart."""
-    y, pull = jax.vjp(function, x, kernel)
-    return y, *pull(jnp.sin(1.0 + jnp.arange(y.size, dtype=jnp.float32)).reshape(y.shape).astype(y.dtype))
-
-
-def assert_near(found, expected, tolerance=1e-5):
-    assert len(found) == len(expected)
-    for a, b in zip(found, expected):
-        assert a.shape == b.shape
-        a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-        assert np.abs(a - b).max() <= tolerance * max(np.abs(b).max(), 1e-3)
-
-
-def both(operation, strides, padding):
-    return (
-        lambda x, kernel: operation(x, kernel, strides, padding),
-        lambda x, kernel: reference(operation, x, kernel, strides, padding),
-    )
-
-
+@pytest.mark.parametrize("phases", [True], indirect=True)
 @pytest.mark.parametrize(("operation", "image", "size", "strides", "padding"), list(cases()))
-def test_output_and_gradients_are_those_of_lax(operation, image, size, strides, padding):
+def test_output_and_gradients_are_those_of_lax(phases, operation, image, size, strides, padding):
     ours, theirs = both(operation, strides, padding)
     found, expected = jax.jit(lambda *args: (results(ours, *args), results(theirs, *args)))(*draw(image, size))
     assert_near(found, expected)
 
 
+OPTIONS = [
+    (1, 2, 1),
+    ((2, 1), (1, 3), 1),
+    (2, 2, 2),
+    ((3, 2), (2, 4), 1),
+    (4, 6, 1),
+    (2, 1, 2),
+    (1, 1, 4),
+    ((1, 2), 2, 4),
+]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize(
+    ("phases", "padding", "strides", "dilation", "groups"),
+    [(n % 2 == 0, PADDINGS[(n + n // 8) % 4], *OPTIONS[n % 8]) for n in range(16)],
+    indirect=["phases"],
+)
+def test_dilated_kernels_and_groups(phases, operation, padding, strides, dilation, groups):
+    ours, theirs = both(operation, strides, padding, dilation, groups)
+    x, kernel = draw((14, 13), (3, 2), (4, 8), groups=groups)
+    found, expected = jax.jit(lambda *args: (results(ours, *args), results(theirs, *args)))(x, kernel)
+    assert_near(found, expected)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("channels", [(4, 4), (4, 8)])
+def test_depthwise(operation, channels):
+    ours, theirs = both(operation, 2, "SAME", 1, 4)
+    x, kernel = draw((6, 7), (3, 2), channels, groups=4)
+    assert_near(*(jax.jit(partial(everything, each))(x, kernel) for each in (ours, theirs)))
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize(
+    ("phases", "padding", "strides", "dilation", "groups", "inputs"),
+    [
+        (True, "SAME", 1, 1, 1, 4),
+        (False, "VALID", 2, 1, 1, 1),
+        (True, ((3, 1),), 3, 2, 1, 4),
+        (True, "VALID", 1, 2, 2, 4),
+        (False, "SAME", 3, 2, 1, 4),
+    ],
+    indirect=["phases"],
+)
+def test_one_axis(phases, operation, padding, strides, dilation, groups, inputs):
+    ours, theirs = both(operation, strides, padding, dilation, groups)
+    x, kernel = draw((11,), (3,), (inputs, 6), groups=groups)
+    found, expected = jax.jit(lambda *args: (everything(ours, *args), everything(theirs, *args)))(x, kernel)
+    assert_near(found, expected)
+
+
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("channels", [(1, 5), (5, 1), (1, 1)])
-@pytest.mark.parametrize("strides", [(1, 1), (2, 3)])
-def test_one_channel(operation, channels, strides):
-    ours, theirs = both(operation, strides, "SAME")
+@pytest.mark.parametrize(("strides", "dilation"), [(1, 1), ((2, 3), 1), (1, 2), (2, (3, 1))])
+def test_one_channel(operation, channels, strides, dilation):
+    ours, theirs = both(operation, strides, "SAME", dilation)
     x, kernel = draw((6, 7), (3, 2), channels)
     assert_near(jax.jit(partial(results, ours))(x, kernel), jax.jit(partial(results, theirs))(x, kernel))
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
-def test_chunks_of_a_batch_add_up(operation, monkeypatch):
-    monkeypatch.setattr(correlation, "CHUNK", 1)
-    ours, theirs = both(operation, (2, 2), "SAME")
-    x, kernel = draw((5, 6), (3, 3), batch=48)
-    gradient = jax.jit(partial(results, ours))
-    assert "while" in gradient.lower(x, kernel).as_text()
-    assert_near(gradient(x, kernel), jax.jit(partial(results, theirs))(x, kernel))
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(some.data())
+def test_any_convolution_has_the_derivatives_of_lax(data):
+    pick = lambda *values: data.draw(some.sampled_from(values))
+    axes, operation, groups = pick(1, 2), pick(*OPERATIONS), pick(1, 1, 2, 3)
+    few = lambda low, high: tuple(data.draw(some.integers(low, high)) for _ in range(axes))
+    strides, dilation, size, image = few(1, 4), few(1, 3), few(1, 4), few(1, 9)
+    reach = [(k - 1) * e + 1 for k, e in zip(size, dilation)]
+    sides = tuple((data.draw(some.integers(0, 2)), far - 1) for far in reach)  # room for the kernel, whatever the image
+    padding = pick("SAME", sides)
+    channels = (groups * data.draw(some.integers(1, 3)), groups * data.draw(some.integers(1, 3)))
+    x, kernel = draw(image, size, channels, data.draw(some.integers(1, 3)), groups)
+    ours, theirs = both(operation, strides, padding, dilation, groups)
+    found, expected = jax.jit(lambda *args: (everything(ours, *args), everything(theirs, *args)))(x, kernel)
+    assert_near(found, expected)
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
-def test_inside_scan(operation):
-    ours, theirs = both(operation, (2, 2), "SAME")
-    x, kernel = draw((5, 6), (3, 3), batch=6)
-    x = x.reshape(3, 2, *x.shape[1:])
-
-    def loop(kernel, x):
-        return lax.scan(lambda kernel, x: (kernel - 0.01 * results(ours, x, kernel)[2],) * 2, kernel, x)[0]
-
-    expected = kernel
-    for one in x:
-        expected = expected - 0.01 * results(theirs, one, expected)[2]
-    assert_near([jax.jit(loop)(kernel, x)], [expected])
-
-
-@pytest.mark.parametrize("operation", OPERATIONS)
-@pytest.mark.parametrize("over", ["inputs", "kernels", "both"])
-def test_vmap(operation, over):
-    ours, theirs = both(operation, (2, 1), "SAME")
-    x, kernel = draw((5, 6), (3, 2))
-    x = x if over == "kernels" else jnp.stack([x, x**2, 1.0 - x])
-    kernel = kernel if over == "inputs" else jnp.stack([kernel, kernel**2, 1.0 - kernel])
-    axes = (None if over == "kernels" else 0, None if over == "inputs" else 0)
-    found = jax.jit(jax.vmap(partial(results, ours), axes))(x, kernel)
-    single = [
-        results(theirs, x if axes[0] is None else x[i], kernel if axes[1] is None else kernel[i]) for i in range(3)
-    ]
-    assert_near(found, [jnp.stack(parts) for parts in zip(*single)])
-
-
-@pytest.mark.parametrize("operation", OPERATIONS)
-@pytest.mark.parametrize("batch", [2, 16])
-def test_second_derivatives(operation, batch, monkeypatch):
-    monkeypatch.setattr(correlation, "CHUNK", 1)
-    x, kernel = draw((5, 4), (3, 2), batch=batch)
-
-    def penalty(function):
-        def slope(x, kernel):
-            loss = lambda x, kernel: jnp.sin(function(x, kernel)).mean()
-            return sum((g**2).sum() for g in jax.grad(loss, (0, 1))(x, kernel))
-
-        return jax.jit(jax.grad(slope, (0, 1)))(x, kernel)
-
-    ours, theirs = both(operation, (2, 2), "SAME")
-    assert_near(penalty(ours), penalty(theirs))
-
-
-@pytest.mark.parametrize("operation", OPERATIONS)
-def test_bfloat16(operation):
-    ours, _ = both(operation, (2, 2), "SAME")
-    x, kernel = draw((5, 6), (3, 3))
-    found = jax.jit(partial(results, ours))(x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16))
-    assert all(a.dtype == jnp.bfloat16 for a in found)
-    assert_near(found, jax.jit(partial(results, ours))(x, kernel), tolerance=0.02)
-
-
-@pytest.mark.skipif(jax.default_backend() != "cpu", reason="other backends keep XLA's own gradients")
-def test_kernel_gradients_see_no_zeros_between_pixels_and_need_no_input_gradient():
-    x, kernel = draw((8, 8), (3, 3))
-    for operation in OPERATIONS:
-        gradient = jax.jit(lambda kernel, op=operation: results(lambda x, k: op(x, k, (2, 2)), x, kernel)[2])
-        text = gradient.lower(kernel).compile().as_text()
-        assert text.count(" convolution(") == 1  # neither the output nor the input's gradient
-        assert "lhs_dilate" not in text
-
-
-def test_shapes_that_do_not_fit_are_refused():
-    x, kernel = draw((5, 6), (3, 3))
-    for wrong in (x[0], x[..., :2]):
-        with pytest.raises(Refused, match=r"expected x \[N, H, W, I\].*found"):
-            ops.conv(wrong, kernel)
-    with pytest.raises(Refused, match="expected"):
-        ops.conv_transpose(x, kernel[0])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x, k: (x[0], k), r"expected x \[N, H, W, I\].*found"),
+        (lambda x, k: (x[..., :2], k), r"expected x \[N, H, W, I\].*found \(2, 5, 6, 2\)"),
+        (lambda x, k: (x, k[0]), "expected"),
+        (lambda x, k: (x, k.astype(jnp.bfloat16)), "of one type, found float32 and bfloat16"),
+        (lambda x, k: (x, k, 1, "same"), "padding is SAME, VALID or"),
+        (lambda x, k: (x, k, (1, 1, 1)), "one number, or one for each of 2 axes"),
+        (lambda x, k: (x, k, 0), "at least 1"),
+        (lambda x, k: (x, k, 1, "SAME", 1, 2), "in 2 groups"),
+        (lambda x, k: (x[:, :2], k, 1, "VALID"), r"found 2 pixels, padded by 0 and 0, under a kernel of 3"),
+        (lambda x, k: (x, k, 1, "VALID", 3), r"under a kernel of 7"),
+    ],
+)
+def test_what_does_not_fit_is_refused(change, message):
+    with pytest.raises(Refused, match=message):
+        ops.conv(*change(*draw((5, 6), (3, 3))))

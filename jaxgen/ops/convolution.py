@@ -1,0 +1,121 @@
+"""Convolution as two bilinear primitives that are closed under every transformation of JAX.
+
+A convolution y = x * k and its two gradients are the partial derivatives of one trilinear form, sum(dy (x * k)):
+each is linear in its two arguments, and the transpose of each is one of the others. So they are given here as
+primitives with exactly those rules, and reverse mode, forward mode, derivatives of any order and vmap, over images,
+over kernels and over both, follow. (`custom_vjp` has no forward mode; `custom_jvp` would leave the transposes to
+XLA's slow ones.) How each is computed, on CPU and elsewhere, stands in `ops.correlation`.
+
+S convolutions side by side, groups or vmapped kernels, of N images of H by W, I input and O output channels, kernel
+kh by kw. Per axis: n the size of x, m of y, k of the kernel, s stride, d dilation of x (the stride of a transposed
+convolution), e dilation of the kernel, lo and hi padding. One of s and d is 1.
+
+    y[o] = sum_t kernel[t] z[o s + t e - lo]      where z[i d] = x[i] and z is zero elsewhere
+    m    = ((n - 1) d + 1 + lo + hi - (k - 1) e - 1) // s + 1
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.core import ShapedArray
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+from jaxgen.ops import correlation
+from jaxgen.ops.correlation import Pair, Window
+
+convolve_p = Primitive("convolve")  # x [S, N, H, W, I], kernel [S, kh, kw, I, O] -> [S, N, H', W', O]
+kernel_gradient_p = Primitive("convolve_kernel_gradient")  # x, dy [S, N, H', W', O] -> [S, kh, kw, I, O]
+
+
+def convolve(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
+    """S convolutions of x [S, N, H, W, I] with kernel [S, kh, kw, I, O], both of one type: [S, N, H', W', O]."""
+    return convolve_p.bind(x, kernel, window=window)
+
+
+def input_gradient(dy: jax.Array, kernel: jax.Array, window: Window, size: Pair) -> jax.Array:
+    """dx[i] = sum_t kernel[t] dy[(i d + lo - t e) / s], for x of `size` H and W: again a convolution.
+
+    The kernel is flipped and has I and O exchanged, s and d are exchanged, padding is (k - 1) e - lo and what gives n.
+    """
+    sides = []
+    strides, dilation, spread, pads = window
+    for n, m, k, s, d, e, (lo, _) in zip(size, dy.shape[2:4], kernel.shape[1:3], strides, dilation, spread, pads):
+        before = (k - 1) * e - lo
+        sides.append((before, (n - 1) * d + (k - 1) * e - (m - 1) * s - before))
+    flipped = lax.rev(kernel, (1, 2)).swapaxes(3, 4)
+    return convolve(dy, flipped, Window(dilation, strides, spread, (sides[0], sides[1])))
+
+
+def kernel_gradient(x: jax.Array, dy: jax.Array, window: Window, size: Pair) -> jax.Array:
+    """dk[t] = sum_o dy[o] z[o s + t e - lo], for a kernel of `size` kh and kw."""
+    return kernel_gradient_p.bind(x, dy, window=window, size=size)
+
+
+def _convolve_shape(x, kernel, *, window):
+    (s, n, height, width, _), (_, kh, kw, _, o) = x.shape, kernel.shape
+    rows, columns = correlation.sizes((height, width), (kh, kw), window)
+    return ShapedArray((s, n, rows, columns, o), x.dtype)
+
+
+def _kernel_gradient_shape(x, dy, *, window, size):
+    return ShapedArray((x.shape[0], *size, x.shape[4], dy.shape[4]), x.dtype)
+
+
+def _fold(array, dim, axis):
+    """The axis `dim` merged into `axis` (of the array without it), in front of it."""
+    array = jnp.moveaxis(array, dim, axis)
+    return array.reshape(*array.shape[:axis], -1, *array.shape[axis + 2 :])
+
+
+def _unfold(array, count, axis):
+    return array.reshape(*array.shape[:axis], count, -1, *array.shape[axis + 1 :]), axis
+
+
+def _batched(operation, alone):
+    """vmap of `operation`: over both arguments more convolutions; over one, what `alone` says of its axis.
+
+    alone: for the first and for the second argument, (its axis that grows, the output's that grows with it).
+    """
+
+    def rule(arguments, dims, **params):
+        arguments = list(arguments)
+        mapped = [i for i in (0, 1) if dims[i] is not None]
+        count = arguments[mapped[0]].shape[dims[mapped[0]]]
+        grows, out = alone[mapped[0]] if len(mapped) == 1 else (0, 0)
+        for i in mapped:
+            arguments[i] = _fold(arguments[i], dims[i], grows)
+        return _unfold(operation(*arguments, **params), count, out)
+
+    return rule
+
+
+convolve_p.def_abstract_eval(_convolve_shape)
+kernel_gradient_p.def_abstract_eval(_kernel_gradient_shape)
+for primitive, on_cpu, elsewhere in (
+    (convolve_p, correlation.convolve_on_cpu, correlation.convolve_by_xla),
+    (kernel_gradient_p, correlation.kernel_gradient_on_cpu, correlation.kernel_gradient_by_xla),
+):
+    mlir.register_lowering(primitive, mlir.lower_fun(elsewhere, multiple_results=False))
+    mlir.register_lowering(primitive, mlir.lower_fun(on_cpu, multiple_results=False), platform="cpu")
+
+    def _now(x, other, on_cpu=on_cpu, elsewhere=elsewhere, **params):  # outside of jit
+        return lax.platform_dependent(x, other, cpu=partial(on_cpu, **params), default=partial(elsewhere, **params))
+
+    primitive.def_impl(_now)
+
+ad.defbilinear(
+    convolve_p,
+    lambda ct, x, kernel, window: input_gradient(ct, kernel, window, x.aval.shape[2:4]),
+    lambda ct, x, kernel, window: kernel_gradient(x, ct, window, kernel.aval.shape[1:3]),
+)
+ad.defbilinear(
+    kernel_gradient_p,
+    lambda ct, x, dy, window, size: input_gradient(dy, ct, window, x.aval.shape[2:4]),
+    lambda ct, x, dy, window, size: convolve(x, ct, window),
+)
+# More images; kernels one after the other in O, whose images are read once; more channels of x.
+batching.primitive_batchers[convolve_p] = _batched(convolve, ((1, 1), (4, 4)))
+batching.primitive_batchers[kernel_gradient_p] = _batched(kernel_gradient, ((4, 3), (4, 4)))

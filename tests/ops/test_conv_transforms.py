@@ -1,0 +1,137 @@
+"""Convolutions under the transformations of JAX, and what is compiled of them."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import pytest
+from convs import OPERATIONS, assert_near, both, draw, everything, results
+from jax import lax
+
+from jaxgen.ops import correlation
+
+on_cpu = pytest.mark.skipif(jax.default_backend() != "cpu", reason="other backends keep XLA's own gradients")
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_chunks_of_a_batch_add_up(operation, monkeypatch):
+    monkeypatch.setattr(correlation, "CHUNK", 1)
+    ours, theirs = both(operation, (2, 2), "SAME")
+    x, kernel = draw((5, 6), (3, 3), batch=48)
+    gradient = jax.jit(partial(everything, ours))
+    assert "while" in gradient.lower(x, kernel).as_text()
+    assert_near(gradient(x, kernel), jax.jit(partial(everything, theirs))(x, kernel))
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_inside_scan(operation):
+    ours, theirs = both(operation, (2, 2), "SAME")
+    x, kernel = draw((5, 6), (3, 3), batch=6)
+    x = x.reshape(3, 2, *x.shape[1:])
+
+    def loop(kernel, x):
+        return lax.scan(lambda kernel, x: (kernel - 0.01 * results(ours, x, kernel)[2],) * 2, kernel, x)[0]
+
+    expected = kernel
+    for one in x:
+        expected = expected - 0.01 * results(theirs, one, expected)[2]
+    assert_near([jax.jit(loop)(kernel, x)], [expected])
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("over", ["inputs", "kernels", "both"])
+@pytest.mark.parametrize(("groups", "axis"), [(1, 3), (2, 0)])
+def test_vmap(operation, over, groups, axis):
+    ours, theirs = both(operation, (2, 1), "SAME", 1, groups)
+    x, kernel = draw((5, 6), (3, 2), (4, 4), groups=groups)
+    spread = lambda a: jnp.stack([a, a**2, 1.0 - a], axis)
+    axes = (None if over == "kernels" else axis, None if over == "inputs" else axis)
+    wide = [a if where is None else spread(a) for a, where in zip((x, kernel), axes)]
+    found = jax.jit(jax.vmap(partial(everything, ours), axes))(*wide)
+    take = lambda a, where, i: a if where is None else jnp.take(a, i, where)
+    single = [everything(theirs, *(take(a, where, i) for a, where in zip(wide, axes))) for i in range(3)]
+    assert_near(found, [jnp.stack(parts) for parts in zip(*single)])
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_vmap_of_vmap(operation):
+    """Images over one axis, kernels over another: the whole table, by three orders of derivatives."""
+    ours, theirs = both(operation, 2, "SAME")
+    x, kernel = draw((4, 3), (2, 2))
+    images, kernels = jnp.stack([x, 1.0 - x]), jnp.stack([kernel, kernel**2, 1.0 - kernel])
+    table = lambda f: jax.jit(jax.vmap(jax.vmap(partial(everything, f), (None, 0)), (0, None)))(images, kernels)
+    assert_near(table(ours), table(theirs))
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_whole_jacobians_and_hessians_either_way(operation):
+    ours, theirs = both(operation, 2, "SAME")
+    x, kernel = draw((3, 4), (2, 2), (2, 3))
+
+    def derivatives(f):
+        forward, reverse = (mode(f, (0, 1))(x, kernel) for mode in (jax.jacfwd, jax.jacrev))
+        bent = lambda kernel: jnp.sin(f(x, kernel)).sum()
+        return *forward, *reverse, jax.hessian(bent)(kernel), jax.jacrev(jax.jacrev(bent))(kernel)
+
+    assert_near(jax.jit(partial(derivatives, ours))(), jax.jit(partial(derivatives, theirs))())
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_outside_of_jit(operation):
+    ours, theirs = both(operation, 2, "SAME")
+    x, kernel = draw((4, 4), (3, 3), batch=1)
+    assert_near(everything(ours, x, kernel), everything(theirs, x, kernel))
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_bfloat16(operation):
+    """Within 2 %: eight bits of mantissa, one rounding of sums made in float32."""
+    ours, _ = both(operation, (2, 2), "SAME")
+    x, kernel = draw((5, 6), (3, 3))
+    found = jax.jit(partial(results, ours))(x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16))
+    assert all(a.dtype == jnp.bfloat16 for a in found)
+    assert_near(found, jax.jit(partial(results, ours))(x, kernel), tolerance=0.02)
+
+
+def test_float64():
+    with jax.enable_x64(True):
+        x, kernel = draw((5, 6), (3, 3), dtype=jnp.float64)
+        ours, theirs = both(OPERATIONS[0], 2, "SAME")
+        assert_near(everything(ours, x, kernel), everything(theirs, x, kernel), 1e-13)
+
+
+@on_cpu
+def test_kernel_gradients_see_no_zeros_between_pixels_and_need_no_input_gradient():
+    x, kernel = draw((8, 8), (3, 3))
+    for operation in OPERATIONS:
+        gradient = jax.jit(lambda kernel, op=operation: results(lambda x, k: op(x, k, (2, 2)), x, kernel)[2])
+        text = gradient.lower(kernel).compile().as_text()
+        assert text.count(" convolution(") == 1  # neither the output nor the input's gradient
+        assert "lhs_dilate" not in text
+
+
+@on_cpu
+def test_mapped_kernels_make_no_grouped_convolution():
+    x, kernel = draw((6, 6), (3, 3), (4, 4))
+    for operation in OPERATIONS:
+        seeds = jax.jit(jax.vmap(lambda x, k, op=operation: results(lambda x, k: op(x, k, 2), x, k)))
+        text = seeds.lower(jnp.stack([x, x]), jnp.stack([kernel, kernel])).compile().as_text()
+        assert "feature_group_count" not in text
+        assert "batch_group_count" not in text
+
+
+def test_the_form_for_other_backends_has_the_same_values(monkeypatch):
+    """`..._by_xla` is what a GPU compiles; here it runs on whatever there is."""
+    x, kernel = draw((5, 6), (3, 2))
+    for operation in OPERATIONS:
+        ours, theirs = both(operation, 2, "SAME")
+        jaxpr = jax.make_jaxpr(lambda x, k, f=ours: f(x, k))(x, kernel)
+        window = next(eqn.params["window"] for eqn in jaxpr.eqns if "window" in eqn.params)
+        pulled = jax.vjp(theirs, x, kernel)
+        dy = jnp.sin(pulled[0])
+        two = lambda a: jnp.stack([a, 1.0 - a])
+        y = correlation.convolve_by_xla(two(x), two(kernel), window)
+        dk = correlation.kernel_gradient_by_xla(two(x), two(dy), window, (3, 2))
+        other = jax.vjp(theirs, 1.0 - x, 1.0 - kernel)
+        assert_near(list(y), [pulled[0], other[0]])
+        assert_near(list(dk), [pulled[1](dy)[1], other[1](1.0 - dy)[1]])
