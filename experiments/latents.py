@@ -13,7 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgen.core.pictures import save_png, save_scatter
+from jaxgen.core.pictures import save_png
+from jaxgen.core.plots import save_scatter
 from jaxgen.core.report import Picture
 from jaxgen.core.types import Refused, State, Technique
 from jaxgen.data import rows

@@ -1,12 +1,9 @@
-import sys
-
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgen.core.pictures import save_gif, save_png, save_scatter, to_bytes
-from jaxgen.core.types import Refused
+from jaxgen.core.pictures import save_gif, save_png, to_bytes
 
 
 def pixels(path):
@@ -59,37 +56,3 @@ def test_gif_has_its_frames_and_their_time(tmp_path):
             assert np.asarray(image.convert("L"))[0, 0] == to_bytes(frames[n])[0, 0]
     with pytest.raises(ValueError, match="at least one frame"):
         save_gif(tmp_path / "b.gif", [])
-
-
-def cloud(classes=47, count=2000):
-    generator = np.random.default_rng(0)
-    labels = generator.integers(0, classes, count)
-    return generator.normal(size=(classes, 2))[labels] * 8 + generator.normal(size=(count, 2)), labels
-
-
-def test_scatter_is_written_without_global_figures(tmp_path, monkeypatch):
-    pytest.importorskip("matplotlib")
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)  # importing it would fail
-    points, labels = cloud()
-    points[0] = np.nan
-    names = ["$"] + [chr(65 + n) for n in range(46)]  # a dollar sign is no mathematics here
-    save_scatter(tmp_path / "a.png", points, labels, names, title="$ per _x", axes=("first", "second"))
-    image = pixels(tmp_path / "a.png")
-    assert image.shape[:2] == (856, 880)
-    assert len(np.unique(image.reshape(-1, image.shape[-1]), axis=0)) > 47  # colours
-    save_scatter(tmp_path / "b.png", points, labels, names, title="$ per _x", axes=("first", "second"))
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-
-
-def test_scatter_needs_matching_shapes_and_labels(tmp_path):
-    for points, labels in [(np.zeros((3, 3)), np.zeros(3, int)), (np.zeros((3, 2)), np.zeros(2, int))]:
-        with pytest.raises(ValueError, match=r"expected points \[N, 2\]"):
-            save_scatter(tmp_path / "a.png", points, labels, ["a"])
-    with pytest.raises(ValueError, match="expected labels from 0 to 1, found 0 to 2"):
-        save_scatter(tmp_path / "a.png", np.zeros((3, 2)), np.arange(3), ["a", "b"])
-
-
-def test_without_matplotlib_the_extra_is_named(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(Refused, match=r"jaxgen\[report\]"):
-        save_scatter(tmp_path / "a.png", *cloud(2, 5), ["a", "b"])

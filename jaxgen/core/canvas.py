@@ -1,0 +1,64 @@
+"""What all drawings of a report share: the style, the size, and how they become files."""
+
+import contextlib
+import io
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any, Concatenate, Literal, ParamSpec
+
+from jaxgen.core.files import write_whole
+from jaxgen.core.types import Refused
+
+P = ParamSpec("P")
+
+DENSITY = 2  # pixels of a file per pixel of the page
+LETTER = 0.6  # the width of a letter over its size, about
+INK, SOFT, RULE, GRID, PAPER = "#1d1f23", "#656973", "#c9c9c4", "#ecece8", "#f4f4f1"  # from dark to light
+STYLE: dict[str, Any] = {
+    "text.parse_math": False,  # a dollar sign in a class's name is no mathematics
+    **{"text.color": INK, "axes.labelcolor": SOFT, "axes.edgecolor": RULE, "grid.color": GRID},
+    **{"xtick.color": RULE, "ytick.color": RULE, "xtick.labelcolor": SOFT, "ytick.labelcolor": SOFT},
+    **{"font.size": 11, "axes.titlesize": 13, "axes.titlelocation": "left", "axes.titlepad": 8},
+    **{"axes.labelsize": 11.5, "xtick.labelsize": 11, "ytick.labelsize": 11},
+    **{"axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True, "axes.formatter.useoffset": False},
+    **{"legend.frameon": False, "legend.labelcolor": SOFT, "legend.handlelength": 1.2},
+}
+
+
+@contextlib.contextmanager
+def _style() -> Iterator[None]:
+    """The look of a drawing, whatever the user's own matplotlibrc says."""
+    try:
+        from matplotlib import style
+    except ImportError:
+        raise Refused('drawings need matplotlib: pip install "jaxgen[report]"') from None
+    with style.context(STYLE, after_reset=True), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the box in its place says so, too
+        yield
+
+
+def canvas(width: float, height: float, layout: Literal["constrained"] | None = "constrained"):
+    """An empty Figure of that many pixels of the page; sizes of letters and widths of lines are such pixels, too."""
+    from matplotlib.figure import Figure  # pyplot would keep every figure in a global list
+
+    return Figure(figsize=(width / 72, height / 72), dpi=72 * DENSITY, layout=layout)
+
+
+def styled(draw: Callable[P, Any]) -> Callable[P, Any]:
+    """`draw` in the style of a report. Raises Refused where matplotlib is not installed."""
+    return _style()(draw)
+
+
+def saved(draw: Callable[P, Any]) -> Callable[Concatenate[str | os.PathLike, P], None]:
+    """The function that draws a Figure and writes it as PNG to the path that is its first argument."""
+
+    def save(path: str | os.PathLike, *args: P.args, **kwargs: P.kwargs) -> None:
+        with _style():
+            buffer = io.BytesIO()
+            draw(*args, **kwargs).savefig(buffer, format="png", dpi="figure")
+        write_whole(path, buffer.getvalue())
+
+    save.__name__ = f"save_{draw.__name__}"
+    save.__doc__ = f"Writes, to `path`, what `{draw.__name__}` draws.\n\n{draw.__doc__}"
+    return save

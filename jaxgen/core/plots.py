@@ -1,0 +1,195 @@
+"""Drawings for a report: clouds of points, confusion matrices, galleries and lines.
+
+`save_matrix(path, ...)` writes as PNG what `matrix(...)` draws, and so on. All sizes are pixels of the page, letters
+included. All functions raise Refused where matplotlib is missing.
+
+N    points, or images of H x W pixels
+C    classes
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from jaxgen.core.canvas import DENSITY, LETTER, canvas, saved, styled
+from jaxgen.core.confusions import matrix
+from jaxgen.core.pictures import to_bytes
+from jaxgen.core.report import FULL, HALF, TALL
+
+COLOURS = ("#2d66c3", "#c8631a", "#2b8a5b", "#9a4fc0", "#c2334d", "#16879c", "#8a7317", "#6b7280")
+
+
+class Panel(NamedTuple):
+    """One plot of `lines`."""
+
+    title: str
+    x_label: str
+    y_label: str
+    lines: Mapping[str, tuple[Any, Any]]  # name -> x and y, of equal length
+    log_y: bool = False
+    log_x: bool = False
+
+
+@styled
+def scatter(points, labels, classes: Sequence[str], title: str = "", axes: tuple[str, str] = ("", "")):
+    """Points [N, 2] coloured by `labels` [N] (indices into `classes`), each class named at its mean.
+
+    Names stand in the picture: nobody can tell 47 colours apart in a legend. Points that are not finite are
+    left out. Raises ValueError for other shapes or labels.
+    """
+    from matplotlib import colormaps, patheffects
+
+    points, labels = np.asarray(points, np.float64), np.asarray(labels)
+    if points.ndim != 2 or points.shape[1] != 2 or labels.shape != points.shape[:1]:
+        raise ValueError(f"expected points [N, 2] and labels [N], found {points.shape} and {labels.shape}")
+    if labels.size and not 0 <= labels.min() <= labels.max() < len(classes):
+        raise ValueError(f"expected labels from 0 to {len(classes) - 1}, found {labels.min()} to {labels.max()}")
+    finite = np.isfinite(points).all(1)
+    points, labels = points[finite], labels[finite]
+    palette = colormaps["tab10"] if len(classes) <= 10 else colormaps["turbo"].resampled(len(classes))
+    figure = canvas(HALF, TALL)
+    plot = figure.add_subplot(title=title, xlabel=axes[0], ylabel=axes[1])
+    # One call in the order given: class by class, the last class would cover all others.
+    area = max(1.0, min(14.0, 1.2e4 / max(len(labels), 1)))
+    plot.scatter(points[:, 0], points[:, 1], c=palette(labels), s=area, alpha=0.6, lw=0)
+    halo = [patheffects.withStroke(linewidth=3, foreground="white")]
+    for index in np.unique(labels):
+        x, y = points[labels == index].mean(0)
+        colour = [0.6 * channel for channel in palette(int(index))[:3]]  # darker than the cloud it names
+        text = plot.text(x, y, classes[index], color=colour, size=14, weight="bold")
+        text.set(ha="center", va="center", path_effects=halo)
+    return figure
+
+
+@styled
+def gallery(images, captions: Sequence[str], columns: int, title: str = ""):
+    """Images [N, H, W], [N, H, W, 1] or [N, H, W, 3] (uint8, or floats in [0, 1]) in rows of `columns`.
+
+    Below each stands its caption, one or two short lines. Images are as large as width and height of a page allow,
+    but pixels no larger than 8. Raises ValueError for other shapes and dtypes, no images, or not N captions.
+    """
+    images = np.asarray(images)
+    if images.ndim < 3 or not len(images) == len(captions) > 0 or columns < 1:
+        raise ValueError(
+            f"expected images [N >= 1, H, W] or [N, H, W, C], N captions and columns >= 1, found {images.shape}, "
+            f"{len(captions)} and {columns}"
+        )
+    images = [Image.fromarray(to_bytes(image)).convert("RGB") for image in images]
+    columns, top, lengths = min(columns, len(images)), 28 if title else 4, [_length(caption) for caption in captions]
+    rows, below = -(-len(images) // columns), 14 * (1 + max(caption.count("\n") for caption in captions)) + 10
+    room = FULL // columns, max((TALL - top) // rows, below + 24)
+    scale = DENSITY * min((room[0] - 8) / images[0].width, (room[1] - below) / images[0].height, 8.0)
+    scale = int(scale) if scale > 1 else scale  # whole factors: pixels are equally large
+    size = max(1, round(scale * images[0].width)), max(1, round(scale * images[0].height))  # in the file
+    across = min(max(size[0] // DENSITY, int(11 * max(lengths))) + 8, room[0])
+    down = size[1] // DENSITY + 1 + below
+    width, height = min(max(columns * across, int(13 * _length(title)) + 8), FULL), top + rows * down
+    figure = canvas(width, height, layout=None)
+    figure.text(4 / width, 1 - 4 / height, title, size=13, va="top")
+    shown = np.full((DENSITY * height, DENSITY * width, 3), 255, np.uint8)
+    for n, (image, caption) in enumerate(zip(images, captions)):
+        x, y = n % columns * across, top + n // columns * down
+        left = DENSITY * x + (DENSITY * across - size[0]) // 2
+        resized = image.resize(size, Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.LANCZOS)
+        shown[DENSITY * y :][: size[1], left : left + size[0]] = resized
+        text = figure.text((x + across / 2) / width, 1 - (y + size[1] / DENSITY + 3) / height, caption)
+        text.set(ha="center", va="top", linespacing=1.1, size=min(11, (across - 4) / max(*lengths, 1)))
+    figure.figimage(shown)
+    return figure
+
+
+def _length(text):
+    """About how long the longest line of a text is, in sizes of its letters."""
+    return LETTER * max(map(len, text.split("\n")))
+
+
+@styled
+def lines(panels: Sequence[Panel], title: str = "", colours: Literal["sequence", "category"] = "sequence"):
+    """One to three panels side by side; a line has the same colour in all of them.
+
+    colours: "sequence" where lines are in an order (layers, moments of a training), "category" where not. More than
+    8 lines of a sequence have a scale with the names of the first, the middle and the last, all others a legend.
+
+    What is not finite, or not positive on a logarithmic axis, interrupts a line. Raises ValueError for another
+    number of panels, no lines, and x and y that are not [n] and [n].
+    """
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+    from matplotlib.lines import Line2D
+
+    names = list(dict.fromkeys(name for panel in panels for name in panel.lines))
+    if not 1 <= len(panels) <= 3 or not names or colours not in ("sequence", "category"):
+        raise ValueError(
+            f'expected 1 to 3 panels, lines in them and "sequence" or "category", found {len(panels)}, {len(names)} '
+            f'and "{colours}"'
+        )
+    scale = _scale(len(names), colours)
+    colour = dict(zip(names, scale.colors))
+    figure = canvas(FULL, 330)
+    figure.suptitle(title, x=0.005, ha="left", size=14)
+    plots = figure.subplots(1, len(panels), squeeze=False)[0]
+    for plot, panel in zip(plots, panels):
+        _plot(plot, panel, colour)
+    if colours == "sequence" and len(names) > 8:
+        between = Normalize(-0.5, len(names) - 0.5)
+        bar = figure.colorbar(ScalarMappable(between, scale), ax=list(plots), aspect=40, pad=0.02)
+        places = sorted({0, len(names) // 2, len(names) - 1})
+        bar.set_ticks(places, labels=[names[n] for n in places])
+    else:
+        handles = [Line2D([], [], color=colour[name], label=name) for name in names]
+        figure.legend(handles=handles, loc="outside right upper", ncols=-(-len(names) // 18))
+    return figure
+
+
+def _scale(count, colours):
+    """As many colours as there are lines."""
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
+
+    if colours == "category" and count <= len(COLOURS):
+        return ListedColormap(COLOURS[:count])
+    name, end = ("turbo", 1.0) if colours == "category" else ("viridis", 0.9)  # beyond is too pale for white paper
+    return ListedColormap(colormaps[name](np.linspace(0.0, end, count)))
+
+
+def _plot(plot, panel, colour):
+    plot.set_title(panel.title, size=12)
+    plot.set(xlabel=panel.x_label, ylabel=panel.y_label)
+    plot.grid(axis="y")
+    empty = True
+    for name, xy in panel.lines.items():
+        x, y = (np.asarray(values, np.float64) for values in xy)
+        if x.ndim != 1 or x.shape != y.shape:
+            raise ValueError(f'expected x [n] and y [n] of the line "{name}", found {x.shape} and {y.shape}')
+        there = np.isfinite(x) & np.isfinite(y) & ((x > 0) | (not panel.log_x)) & ((y > 0) | (not panel.log_y))
+        empty &= not there.any()
+        near = np.pad(there, 1)
+        alone = np.flatnonzero(there & ~near[:-2] & ~near[2:])
+        x, y = np.where(there, (x, y), np.nan)
+        plot.plot(x, y, color=colour[name], lw=1.4, marker="o", ms=3, markevery=alone)
+    if empty:  # a logarithmic axis has no limits then
+        plot.set(xticks=[], yticks=[])
+        plot.text(0.5, 0.5, "no values", transform=plot.transAxes, ha="center")
+        return
+    if panel.log_x:
+        plot.set_xscale("log")
+        _decades(plot.xaxis, *plot.get_xlim())
+    if panel.log_y:
+        plot.set_yscale("log")
+        _decades(plot.yaxis, *plot.get_ylim())
+
+
+def _decades(axis, low, high):
+    """Ticks of a logarithmic axis: some powers of ten, or more than these where they are few."""
+    from matplotlib import ticker
+
+    close = ticker.LogLocator(subs=(1, 2, 5)) if high > 8 * low else ticker.MaxNLocator(4)
+    axis.set_major_locator(ticker.LogLocator(numticks=7) if high > 200 * low else close)
+    axis.set_minor_locator(ticker.NullLocator())
+    axis.set_major_formatter(lambda x, _: f"{x:g}".replace("e-0", "e-").replace("e+", "e"))
+
+
+save_scatter, save_matrix = saved(scatter), saved(matrix)
+save_gallery, save_lines = saved(gallery), saved(lines)
