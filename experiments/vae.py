@@ -21,11 +21,10 @@ import numpy as np
 from PIL import Image
 
 from experiments.latents import pictures, prior_samples
-from jaxgen import cli, results, run, workdir
+from jaxgen import cli, results, run, stages, workdir
 from jaxgen.core.pictures import save_gif, save_png, to_bytes
 from jaxgen.core.report import Chapter, Picture
-from jaxgen.data import images
-from jaxgen.stages import image_stage, measure, optimizer
+from jaxgen.inherit import inherit
 from jaxgen.techniques.autoencoders import vae
 
 TEXT = (
@@ -83,21 +82,21 @@ def snapshots(folder: Path, like: np.ndarray) -> list[np.ndarray]:
 
 def experiment(flags: cli.RunFlags, config: vae.Config) -> Chapter:
     """Trains, evaluates on the test split, draws."""
-    dataset = images.load(flags.dataset, flags.data_dir, flags.image_size, flags.resident_mb * 2**20)
+    dataset = stages.dataset(flags)
     config = dataclasses.replace(config, shape=dataset.shape)
-    technique = vae.make(config, optimizer(flags, dataset))
-    stage = image_stage(technique, dataset, flags)
-    who = workdir.identity(flags, [(vae, config)], dataset.sha256)
+    technique = vae.make(config, stages.optimizer(flags, dataset))
+    stage, previous = inherit(stages.image_stage(technique, dataset, flags), flags.init_from, vae)
+    who = workdir.identity(flags, [(vae, config)], dataset.sha256, previous)
     with workdir.open_workdir(flags.workdir, who) as place:
         samples = place / "samples"
 
         def snapshot(stage, step, state):
             save_png(samples / f"step-{step:08d}.png", prior_samples(technique, state, dataset.shape), SCALE)
 
-        outcome = run.train(place, flags, [stage], snapshot)
-        named = measure(technique.evaluate, outcome.state, dataset.test, flags)
+        outcome = run.train(place, flags, [stage], snapshot, previous)
+        named = stages.measure(technique.evaluate, outcome.state, dataset.test, flags)
         if config.importance_samples:
-            estimate = measure(vae.log_likelihood(config), outcome.state, dataset.test, flags, slow=True)
+            estimate = stages.measure(vae.log_likelihood(config), outcome.state, dataset.test, flags, slow=True)
             named = {**estimate, **named}
 
         def draw():

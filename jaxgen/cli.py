@@ -40,6 +40,17 @@ class RunFlags:
         "glyphs", "a named set, tfds:NAME, or the path of a folder, .zip, .npz or .npy", free=True, group=DATA
     )
     data_dir: str = knob("", "where local files live; JAXGEN_DATA where not given", free=True, group=DATA)
+    classes: str = knob(
+        "", "names of those to keep, such as cat,dog or 0-4, renumbered in that order", free=True, group=DATA
+    )
+    per_class: int = knob(
+        0,
+        "training images of each class, the same ones in every run; 0: all",
+        lower=0,
+        upper=LARGEST,
+        free=True,
+        group=DATA,
+    )
     image_size: int = knob(
         0,
         "side in pixels that a folder's images are resized and cropped to; 0: as they are",
@@ -55,6 +66,9 @@ class RunFlags:
         group=DATA,
     )
     batch_size: int = knob(128, "examples per step", lower=1, upper=LARGEST, group=DATA)
+    init_from: str = knob(
+        "", "a run's directory, to start from its parameters (the best, if kept)", free=True, group=TRAINING
+    )
     steps: int | None = knob(
         None, "updates in all; more than a run has had go on", lower=1, upper=LARGEST, free=True, group=TRAINING
     )

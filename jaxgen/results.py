@@ -25,7 +25,7 @@ def finish(
     pictures: draws them, once the numbers are written and printed.
     """
     found = read_config(workdir)
-    named = {name: found["free"][name] for name in ("dataset", "preset") if found["free"].get(name)}
+    named = {name: found["free"][name] for name in ("dataset", "preset", "init_from") if found["free"].get(name)}
     summary = record.write_summary(
         workdir / "summary.json",
         technique=found["stages"][-1]["technique"],

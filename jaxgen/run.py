@@ -69,14 +69,17 @@ def train(
     flags: Any,
     stages: Sequence[Stage],
     snapshot: Callable[[int, int, State], None] = lambda stage, step, state: None,
+    previous: State | None = None,
 ) -> Outcome:
     """Trains, or goes on training, with everything written down; `snapshot` is called after each evaluation.
+
+    `previous` is what the first stage adopts from (see `jaxgen.inherit`): the same one whenever the run goes on.
 
     Raises SystemExit(128 + n) after signal n, with a checkpoint written; FloatingPointError, naming the last good
     checkpoint, where a parameter or metric is no longer finite; Refused where the run has gone further than `stages`.
     """
     policy, directory = policy_of(flags), workdir / "checkpoints"
-    saved = checkpoint.restore(directory, lambda n: loop.shapes(_upto(stages, n, workdir), n, policy), warn)
+    saved = checkpoint.restore(directory, lambda n: loop.shapes(_upto(stages, n, workdir), n, policy, previous), warn)
     resume, earlier = _going_on(saved, stages) if saved else (None, 0)
     placed = machine.shardings()
     events = loop.train(
@@ -87,6 +90,7 @@ def train(
         policy,
         resume,
         placed and placed[0],
+        previous,
     )
     total = earlier + (saved.step if saved else 0)  # updates so far, over all stages
     at, good = ((saved.stage, saved.step), saved.path) if saved else ((-1, -1), None)
@@ -153,6 +157,12 @@ def load(workdir: str | os.PathLike) -> tuple[Technique, State]:
     Raises Refused where there is no run, no checkpoint, none that is intact, or one whose arrays a stage adopted in
     other shapes than the technique's own.
     """
+    _, technique, state = load_named(workdir)
+    return technique, state
+
+
+def load_named(workdir: str | os.PathLike) -> tuple[str, Technique, State]:
+    """What `load` gives, and before it the name of the technique's module."""
     found = read_config(workdir)
     policy = policy_of(types.SimpleNamespace(**found["flags"]))
     optimizer = chosen(*(found["flags"][name] for name in ("optimizer", "epsilon", "schedule")))
@@ -170,4 +180,4 @@ def load(workdir: str | os.PathLike) -> tuple[Technique, State]:
     if saved is None:
         raise Refused(f"{workdir} has no checkpoint yet")
     state, progress = saved.tree
-    return technique(saved.stage), best_state(progress, state)
+    return found["stages"][saved.stage]["technique"], technique(saved.stage), best_state(progress, state)

@@ -6,11 +6,19 @@ import jax
 
 from jaxgen import machine, results
 from jaxgen.core.bar import bar
-from jaxgen.core.loop import evaluate, spread
+from jaxgen.core.evaluation import finish, tally
+from jaxgen.core.loop import spread
 from jaxgen.core.types import Fold, Refused, Stage, State, Technique
+from jaxgen.data import images
 from jaxgen.data.examples import Dataset, Examples
 from jaxgen.data.sources import source, sweep
 from jaxgen.optim.textbook import Factory, chosen
+
+
+def dataset(flags: Any, least: int = 0) -> Dataset:
+    """The part of a set of images that the flags name, of at least so many classes. Raises Refused, see `images`."""
+    resident = flags.resident_mb * 2**20
+    return images.load(flags.dataset, flags.data_dir, flags.image_size, resident, flags.classes, flags.per_class, least)
 
 
 def optimizer(flags: Any, dataset: Dataset) -> Factory:
@@ -54,17 +62,25 @@ def image_stage(technique: Technique, dataset: Dataset, flags: Any) -> Stage:
 def measure(
     fold: Fold, state: State, examples: Examples, flags: Any, slow: bool = False
 ) -> dict[str, tuple[float, str]]:
-    """The fold's metrics on the test split, named `test_...`, each with its definition.
+    """The fold's metrics on the test split, named `test_...`, each with its definition; the rest is as in `tallied`."""
+    return named(fold, tallied(fold, state, examples, flags, slow))
+
+
+def tallied(fold: Fold, state: State, examples: Examples, flags: Any, slow: bool = False) -> Any:
+    """What the fold counts over the test split.
 
     The draws are those of the seed, whatever is measured; nothing in training has them. Of a `slow` one, a bar shows
     how far it is.
     """
     test = sweep(examples, flags.batch_size, flags.resident_mb * 2**20)
     key = jax.random.fold_in(jax.random.key(flags.seed), 2**31 - 1)  # training folds in its stages, from 0
-    if slow:
-        at_once = max(1, min(test.at_once or 10, 10, test.batches // 20))
-        with bar(test.batches, f"test {next(iter(fold.definitions))}", unit="batches") as advance:
-            metrics = evaluate(fold, state, test, key, at_once, lambda done: advance(done, {}))
-    else:
-        metrics = evaluate(fold, state, test, key)
-    return results.measured(metrics, fold.definitions)
+    if not slow:
+        return tally(fold, state, test, key)
+    at_once = max(1, min(test.at_once or 10, 10, test.batches // 20))
+    with bar(test.batches, f"test {next(iter(fold.definitions))}", unit="batches") as advance:
+        return tally(fold, state, test, key, at_once, lambda done: advance(done, {}))
+
+
+def named(fold: Fold, counted: Any) -> dict[str, tuple[float, str]]:
+    """The metrics of such a tally, named `test_...`, each with its definition."""
+    return results.measured(finish(fold, counted), fold.definitions)

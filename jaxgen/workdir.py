@@ -10,26 +10,33 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from jaxgen.core import provenance
 from jaxgen.core.config import knobs
 from jaxgen.core.files import write_whole
-from jaxgen.core.types import Refused
+from jaxgen.core.types import Refused, State
 
 
-def identity(flags: Any, modules: Sequence[tuple[ModuleType, Any]], data: str = "") -> dict[str, Any]:
+def identity(
+    flags: Any, modules: Sequence[tuple[ModuleType, Any]], data: str = "", previous: State | None = None
+) -> dict[str, Any]:
     """What makes a run this run: flags that shape the result, each stage's technique and config, the data's hash.
 
+    `previous` is what it starts from, where that is another run's State: then the hash of parameters and carry, too.
     What stands under "free" may change when it is resumed, and is only noted.
     """
     fixed, free = ({k.name: getattr(flags, k.name) for k in knobs(type(flags)) if k.free is f} for f in (False, True))
     if flags.cooldown:  # its end shapes the steps before it
         fixed |= {name: free.pop(name) for name in ("steps", "epochs")}
+    # The data's hash has them; named where they are given, for a summary and a refusal that can be read.
+    fixed |= {name: free.pop(name) for name in ("classes", "per_class") if free[name]}
+    inherited = {"init_from": provenance.fingerprint((previous.params, previous.carry))} if previous else {}
     stages = []
     for module, config in modules:
         loose = [k.name for k in knobs(type(config)) if k.free]
         free |= {name: getattr(config, name) for name in loose}
         kept = {name: value for name, value in dataclasses.asdict(config).items() if name not in loose}
         stages.append({"technique": module.__name__, "config": kept})
-    return json.loads(json.dumps({"flags": fixed, "stages": stages, "data": data, "free": free}))
+    return json.loads(json.dumps({"flags": fixed, "stages": stages, "data": data, **inherited, "free": free}))
 
 
 @contextlib.contextmanager

@@ -151,7 +151,7 @@ def test_one_class_where_two_are_needed(tmp_path, capsys):
     photographs(tmp_path / "photos/only")
 
     def experiment(flags, config):
-        images.load(flags.dataset, classes=2)
+        images.load(flags.dataset, least=2)
 
     telling_apart = COMMAND._replace(experiment=experiment)
     flags = [*TINY, f"--dataset={tmp_path / 'photos'}", f"--workdir={tmp_path / 'run'}"]

@@ -4,18 +4,19 @@ import dataclasses
 import sys
 
 from experiments.vae import PRESETS
-from jaxgen import cli, run, workdir
-from jaxgen.data import images
-from jaxgen.stages import image_stage, optimizer
+from jaxgen import cli, run, stages, workdir
+from jaxgen.inherit import inherit
 from jaxgen.techniques.autoencoders import vae
 
 
 def experiment(flags, config):
-    dataset = images.load(flags.dataset, flags.data_dir, flags.image_size, flags.resident_mb * 2**20)
+    dataset = stages.dataset(flags)
     config = dataclasses.replace(config, shape=dataset.shape)
-    stage = image_stage(vae.make(config, optimizer(flags, dataset)), dataset, flags)
-    with workdir.open_workdir(flags.workdir, workdir.identity(flags, [(vae, config)])) as place:
-        run.train(place, flags, [stage])
+    stage = stages.image_stage(vae.make(config, stages.optimizer(flags, dataset)), dataset, flags)
+    stage, previous = inherit(stage, flags.init_from, vae)
+    who = workdir.identity(flags, [(vae, config)], previous=previous)
+    with workdir.open_workdir(flags.workdir, who) as place:
+        run.train(place, flags, [stage], previous=previous)
 
 
 COMMAND = cli.Command("worker", experiment, vae.Config, PRESETS, {"steps": 100})

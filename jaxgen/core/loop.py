@@ -61,30 +61,47 @@ def train(
     policy: Policy | None = None,
     resume: tuple[int, State, Progress] | None = None,
     sharding: jax.sharding.Sharding | None = None,
+    previous: State | None = None,
 ) -> Iterator[Event]:
     """Runs the stages in chunks of `every` updates and yields an Event after each; stop by leaving the iteration.
 
     Evaluates after the chunk that reaches a multiple of `eval_every` updates, and at a stage's end (0: only there),
     always with the same key, so that the curve shows the parameters and not the draws.
-    `resume` is (stage, State, Progress) of a checkpoint, `sharding` where State and arrays live.
+    `resume` is (stage, State, Progress) of a checkpoint, `sharding` where State and arrays live, `previous` what the
+    first stage adopts from, another run's last State.
     """
     policy = policy or Policy()
     first, state, progress = resume if resume else (0, None, None)
     for number in range(first, len(stages)):
         stage = stages[number]
-        init_key, data_key, eval_key = jax.random.split(jax.random.fold_in(key, number), 3)
+        _, data_key, eval_key = _keys(key, number)
         if state is None or progress is None or number > first:
-            previous = None if state is None or progress is None else best_state(progress, state)
-            # Compiled, because op by op every initialiser is compiled on its own.
-            state = jax.jit(_begin, static_argnums=(0, 1))(
-                stage.technique.init, stage.adopt, previous, init_key, stage.source.arrays
-            )
+            if state is not None and progress is not None:
+                previous = best_state(progress, state)
+            state = first_state(stage, key, number, previous)
             progress = begin_progress(policy, state)
         state, progress, arrays = place((state, progress, stage.source.arrays), sharding)
         stage = stage._replace(source=stage.source._replace(arrays=arrays))
         for event in _run(stage, state, progress, data_key, eval_key, every, eval_every, policy):
             state, progress = event.state, event.progress
             yield event._replace(stage=number)
+
+
+def _keys(key: jax.Array, number: int) -> jax.Array:
+    """Of a stage [3]: for its first State, for its batches, for its evaluations."""
+    return jax.random.split(jax.random.fold_in(key, number), 3)
+
+
+def first_state(stage: Stage, key: jax.Array, number: int = 0, previous: State | None = None) -> State:
+    """The State that `train`, given this key, begins stage `number` with: what it is before its first update.
+
+    `previous` is what the stage adopts from; the State shares no buffer with it.
+    """
+    init_key, _, _ = _keys(key, number)
+    # Compiled, because op by op every initialiser is compiled on its own.
+    return jax.jit(_begin, static_argnums=(0, 1))(
+        stage.technique.init, stage.adopt, previous, init_key, stage.source.arrays
+    )
 
 
 def _pieces(done: int, steps: int, every: int, at_once: int) -> Iterator[tuple[int, int, bool]]:
@@ -144,9 +161,14 @@ def _begin(init, adopt, previous, key, arrays) -> State:
     return adopt(previous, adopt_key, arrays)._replace(step=jnp.zeros((), jnp.int32), key=state_key)
 
 
-def shapes(stages: Sequence[Stage], number: int, policy: Policy) -> tuple[State, Progress]:
-    """What (State, Progress) look like in a stage, as `jax.eval_shape` gives it: the template of a checkpoint."""
-    state = None
+def shapes(
+    stages: Sequence[Stage], number: int, policy: Policy, previous: State | None = None
+) -> tuple[State, Progress]:
+    """What (State, Progress) look like in a stage, as `jax.eval_shape` gives it: the template of a checkpoint.
+
+    `previous` is that of `train`.
+    """
+    state = previous
     for stage in stages[: number + 1]:
         begin = functools.partial(_begin, stage.technique.init, stage.adopt)
         state = jax.eval_shape(begin, state, jax.random.key(0), stage.source.arrays)

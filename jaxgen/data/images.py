@@ -10,6 +10,7 @@ from jaxgen.core.types import Refused
 from jaxgen.data import digits, frogs, glyphs, npz, olivetti, originals
 from jaxgen.data.examples import Dataset, Examples, split
 from jaxgen.data.rows import RESIDENT
+from jaxgen.data.subsets import narrowed
 
 __all__ = ["NAMES", "Dataset", "Examples", "load", "split"]
 
@@ -44,7 +45,15 @@ def find(path: str, data_dir: str = "") -> Path:
     raise Refused(f"there is no file or folder {path}; looked for {looked}")
 
 
-def load(name: str, data_dir: str = "", image_size: int = 0, resident: int = RESIDENT, classes: int = 0) -> Dataset:
+def load(
+    name: str,
+    data_dir: str = "",
+    image_size: int = 0,
+    resident: int = RESIDENT,
+    classes: str = "",
+    per_class: int = 0,
+    least: int = 0,
+) -> Dataset:
     """A set of images in train, valid and test splits; the same images in every run.
 
     Args:
@@ -53,15 +62,18 @@ def load(name: str, data_dir: str = "", image_size: int = 0, resident: int = RES
         data_dir: folder in which sets, and relative paths as well, are looked for, and to which sets are downloaded.
         image_size: side of the square that images of a folder, or of TFDS, are brought to; 0 where all have one size.
         resident: bytes of images up to which a set is held in memory.
-        classes: how many classes the images must at least have, where they are to be told apart.
+        classes, per_class: which part of it, see `subsets.narrowed`.
+        least: how many classes the part must at least have, where images are to be told apart.
 
     Raises:
-        Refused: an unknown name, a missing or unusable file, too few classes, or a library that is not installed.
+        Refused: an unknown name, a missing or unusable file, classes that the set has not, too few of them, or a
+            library that is not installed.
     """
-    found = _load(name, data_dir, image_size, resident)
-    if len(found.classes) < classes:
+    found = narrowed(_load(name, data_dir, image_size, resident), classes, per_class)
+    if len(found.classes) < least:
+        which = f"--classes={classes} of {name}" if classes else name
         raise Refused(
-            f"{name} has {len(found.classes) or 'no'} class{'es' * (len(found.classes) != 1)}; at least {classes} are "
+            f"{which} has {len(found.classes) or 'no'} class{'es' * (len(found.classes) != 1)}; at least {least} are "
             "needed here (a folder has one for each subfolder)"
         )
     return found

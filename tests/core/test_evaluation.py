@@ -7,7 +7,7 @@ import pytest
 import toys
 
 from jaxgen.core import evaluation
-from jaxgen.core.types import Sweep
+from jaxgen.core.types import Fold, Sweep
 
 KEY = jax.random.key(0)
 
@@ -48,3 +48,29 @@ def test_a_higher_objective_is_better_where_the_fold_says_so():
     fold = toys.mean_of(6).evaluate
     assert evaluation.objective(fold, {"error": 2.0}) == 2.0
     assert evaluation.objective(fold._replace(better="higher"), {"error": 2.0}) == -2.0
+
+
+@pytest.mark.parametrize("at_once", [0, 2])
+def test_what_a_fold_counted_can_be_read(at_once):
+    """A confusion matrix over a ragged split, against numpy; the metrics are what is made of it."""
+    truth, guess = np.random.default_rng(0).integers(0, 3, (2, 11))
+
+    def add(state, key, counts, batch, mask):
+        return counts.at[batch[0], batch[1]].add(mask.astype(jnp.int32))
+
+    accuracy = lambda counts: {"accuracy": jnp.trace(counts) / counts.sum()}
+    fold = Fold(lambda: jnp.zeros((3, 3), jnp.int32), add, accuracy, {"accuracy": "share"}, "higher")
+
+    def four(arrays, n):
+        index = n * 4 + jnp.arange(4)
+        return arrays[:, jnp.minimum(index, 10)], index < 11
+
+    sweep, told = Sweep(jnp.stack([truth, guess]), four, 3), []
+    expected = np.zeros((3, 3), int)
+    np.add.at(expected, (truth, guess), 1)
+    counted = evaluation.tally(fold, toys.mean_of(6).init(KEY), sweep, KEY, at_once, told.append)
+    np.testing.assert_array_equal(counted, expected)
+    assert told == ([2, 3] if at_once else [])
+    measured = evaluation.evaluate(fold, toys.mean_of(6).init(KEY), sweep, KEY)
+    assert evaluation.finish(fold, counted) == measured
+    assert measured == {"accuracy": pytest.approx(np.mean(truth == guess), rel=1e-6)}
