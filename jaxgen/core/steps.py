@@ -1,6 +1,6 @@
 """From a loss to a step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import jax
@@ -12,9 +12,20 @@ from jaxgen.core.types import Batch, Metrics, Params, State
 Loss = Callable[[Params, Any, jax.Array, Batch], tuple[jax.Array, tuple[Any, Metrics]]]
 
 
-def begin(key: jax.Array, params: Params, optimizer: optax.GradientTransformation, carry: Any = ()) -> State:
-    """The state before the first update."""
-    return State(jnp.zeros((), jnp.int32), key, params, optimizer.init(params), carry)
+def begin(
+    key: jax.Array,
+    params: Params,
+    optimizer: optax.GradientTransformation,
+    carry: Any = (),
+    frozen: Collection[str] = (),
+) -> State:
+    """The state before the first update. Of params that are `frozen`, see `gradient_step`, the optimiser knows none."""
+    return State(jnp.zeros((), jnp.int32), key, params, optimizer.init(free(params, frozen)), carry)
+
+
+def free(params: Params, frozen: Collection[str]) -> Params:
+    """The params, a dict, without its entries of these names; as they are where there are none."""
+    return {name: tree for name, tree in params.items() if name not in frozen} if frozen else params
 
 
 def descend(
@@ -36,18 +47,23 @@ def descend(
 
 
 def gradient_step(
-    loss: Loss, optimizer: optax.GradientTransformation
+    loss: Loss, optimizer: optax.GradientTransformation, frozen: Collection[str] = ()
 ) -> Callable[[State, Batch], tuple[State, Metrics]]:
     """Lifts `loss(params, carry, key, batch) -> (scalar, (carry, metrics))` to a step.
 
     The step's randomness is a function of (state.key, state.step): a run can stop anywhere and go on.
+    `frozen` entries of params, a dict, are constants of the loss, which is what `stop_gradient` makes of them: no
+    gradient is computed, clipped or accumulated for them, and no optimiser moves them.
     """
 
     def step(state, batch):
         key = jax.random.fold_in(state.key, state.step)
-        params, opt, (carry, metrics) = descend(
-            lambda params: loss(params, state.carry, key, batch), optimizer, state.params, state.opt
-        )
+
+        def of(moving):
+            return loss({**state.params, **moving} if frozen else moving, state.carry, key, batch)
+
+        moved, opt, (carry, metrics) = descend(of, optimizer, free(state.params, frozen), state.opt)
+        params = {**state.params, **moved} if frozen else moved
         return State(state.step + 1, state.key, params, opt, carry), metrics
 
     return step

@@ -1,0 +1,128 @@
+"""Classifier: an MLP or a CNN with every knob of training, and what each does to the signals in its layers.
+
+python -m experiments.classify                                    embedded glyphs, 47 classes, an MLP
+python -m experiments.classify --preset=lecture --dataset=mnist   784-300-100-10 by plain gradient descent
+python -m experiments.classify --preset=fast --dataset=mnist      the quickest to 97 %
+python -m experiments.classify --preset=cnn --dataset=mnist       convolutions, batch normalisation, moved images
+python -m experiments.classify --preset=deep --dataset=digits     fifty sigmoid layers, whose gradients vanish
+python -m experiments.classify --init_from=WORKDIR --freeze=layer1 --classes=5-9 --per_class=20
+
+FIGURES
+"""
+
+import dataclasses
+import sys
+
+import jax
+import numpy as np
+
+from experiments.judgements import drawn, watcher
+from jaxgen import cli, results, run, stages, workdir
+from jaxgen.core import loop
+from jaxgen.core.report import Chapter, Picture
+from jaxgen.core.types import Refused
+from jaxgen.inherit import inherit
+from jaxgen.techniques.vision import classifier
+
+TEXT = (
+    "Layers are turned into class probabilities and trained on the cross-entropy. How signals pass through the layers, "
+    "forward and backward, decides what can be learnt."
+)
+
+PRESETS: dict[str, dict] = {
+    # The lecture's first network in code: plain gradient descent, kernels from a truncated normal of 2 / sqrt(in).
+    "lecture": {
+        "network": "mlp",
+        "hidden": "300,100",
+        "initializer": "truncated",
+        "optimizer": "sgd",
+        "learning_rate": 0.01,
+        "batch_size": 50,
+        "epochs": 40,
+        "log_every": 1100,
+        "eval_every": 1100,
+        "checkpoint_every": 5500,
+    },
+    "fast": {
+        "network": "mlp",
+        "hidden": "300",
+        "learning_rate": 2e-3,
+        "cooldown": 0.5,
+        "batch_size": 128,
+        "epochs": 3,
+        "log_every": 429,
+        "eval_every": 429,
+        "checkpoint_every": 10_000,
+    },
+    "cnn": {
+        "network": "cnn",
+        "channels": "16,32",
+        "hidden": "128",
+        "batch_norm": True,
+        "dropout": 0.4,
+        "shift": 2.0,
+        "rotate": 10.0,
+        "zoom": 0.1,
+        "learning_rate": 2e-3,
+        "cooldown": 0.5,
+        "batch_size": 128,
+        "epochs": 15,
+        "log_every": 143,
+        "eval_every": 429,
+        "checkpoint_every": 858,
+    },
+    "deep": {
+        "network": "mlp",
+        "hidden": "100x50",
+        "activation": "sigmoid",
+        "initializer": "xavier_uniform",
+        "steps": 1000,
+        "log_every": 50,
+        "eval_every": 100,
+    },
+}
+
+
+def anew(init_from: str, labels: tuple[str, ...]) -> tuple[str, ...]:
+    """Layers that start as drawn although there is another run to start from: the output, if it told other classes."""
+    there = workdir.read_config(init_from)["stages"][-1]["config"] if init_from else {}
+    return ("output",) if tuple(there.get("labels", ())) != labels else ()
+
+
+def experiment(flags: cli.RunFlags, config: classifier.Config) -> Chapter:
+    """Trains, evaluates on the test split, draws."""
+    dataset = stages.dataset(flags, least=2)
+    config = dataclasses.replace(config, shape=dataset.shape, labels=dataset.classes)
+    technique = classifier.make(config, stages.optimizer(flags, dataset))
+    stage = stages.image_stage(technique, dataset, flags)
+    stage, previous = inherit(stage, flags.init_from, classifier, anew(flags.init_from, dataset.classes))
+    who = workdir.identity(flags, [(classifier, config)], dataset.sha256, previous)
+    with workdir.open_workdir(flags.workdir, who) as place:
+        samples = place / "samples"
+        watch = watcher(config, dataset, samples)
+        if not (place / "checkpoints").exists():
+            watch(0, loop.first_state(stage, jax.random.key(flags.seed), previous=previous))
+        outcome = run.train(place, flags, [stage], lambda stage, step, state: watch(step, state), previous)
+        counted = stages.tallied(technique.evaluate, outcome.state, dataset.test, flags)
+        named = stages.named(technique.evaluate, counted)
+        counts = np.asarray(counted["confusion"])
+
+        def draw():
+            pictures = []
+            try:
+                for name, save, caption in drawn(technique, outcome.state, dataset, config, counts, samples):
+                    save(samples / f"{name}.png")
+                    pictures.append(Picture(samples / f"{name}.png", caption))
+            except Refused as missing:  # matplotlib is optional, and a trained run is not thrown away for it
+                run.warn(str(missing))
+            return pictures
+
+        return results.finish(place, "Classifier", TEXT, flags.seed, outcome, named, draw)
+
+
+COMMAND = cli.Command(
+    "classify", experiment, classifier.Config, PRESETS, {"dataset": "glyphs", "epochs": 10, "eval_every": 100}
+)
+
+if __name__ == "__main__":
+    sys.exit(cli.main(COMMAND))
