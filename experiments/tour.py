@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments import vae
+from experiments import classify, vae
 from jaxgen import cli, flags
 from jaxgen.core import report
 from jaxgen.core.config import knob
@@ -27,6 +27,10 @@ class Stop(NamedTuple):
 
 CHAPTERS = {
     "vae": Stop(vae.COMMAND, "--dataset=glyphs --network=mlp --latent=16 --steps=1500 --eval_every=300"),
+    "classifier": Stop(
+        classify.COMMAND,
+        "--dataset=digits --network=cnn --channels=16,32 --hidden=64 --batch_norm --epochs=10 --eval_every=22",
+    ),
     "vae_book": Stop(vae.COMMAND, "--dataset=glyphs --preset=chollet --batch_size=128 --epochs=15", long=True),
 }
 

@@ -44,12 +44,19 @@ class Config:
         "relu", "of the hidden layers"
     )
     initializer: Literal[
-        "xavier_uniform", "xavier_normal", "he_uniform", "he_normal", "lecun_normal", "lecture_uniform",
-        "lecture_normal", "truncated",
-    ] = knob("he_uniform", "of the kernels; lecture_* depend on the activation")  # fmt: skip
+        "xavier_uniform",
+        "xavier_normal",
+        "he_uniform",
+        "he_normal",
+        "lecun_normal",
+        "lecture_uniform",
+        "lecture_normal",
+        "truncated",
+    ] = knob("he_uniform", "of the kernels; lecture_* depend on the activation")
     batch_norm: bool = knob(False, "normalise over the batch before each activation")
-    dropout: float = knob(0.0, "share of units dropped after each hidden dense layer and after the last convolution",
-                          lower=0.0, upper=0.99)  # fmt: skip
+    dropout: float = knob(
+        0.0, "share of units dropped, from the last convolution or the first dense layer on", lower=0.0, upper=0.99
+    )
     l1: float = knob(0.0, "weight of the sum of the kernels' absolute values", lower=0.0)
     l2: float = knob(0.0, "weight of the sum of the kernels' squares", lower=0.0)
     clip_value: float = knob(0.0, "largest absolute value of a gradient's components; 0: any", lower=0.0)
@@ -70,7 +77,9 @@ def widths(text: str, flag: str) -> list[int]:
     found = []
     for part in filter(None, text.split(",")):
         width, _, times = part.partition("x")
-        if not (width.isdecimal() and (times or "1").isdecimal() and 0 < int(width) <= 2**20 and int(times or 1) > 0):
+        if not (
+            width.isdecimal() and (times or "1").isdecimal() and 0 < int(width) <= 2**20 and 0 < int(times or 1) <= 1000
+        ):
             raise Refused(f"--{flag} is a list of widths such as 300,100 or 100x50, not {text!r}")
         found += [int(width)] * int(times or 1)
     if len(found) > 1000:

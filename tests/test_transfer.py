@@ -1,0 +1,46 @@
+"""The comparison of transferred layers with a start from scratch, end to end; its interval."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from experiments import classify, transfer
+from jaxgen import cli
+
+SMALL = ["--batch_size=16", "--steps=4", "--log_every=2", "--eval_every=4"]
+
+
+def test_interval_is_students():
+    values = [0.9, 0.93, 0.88, 0.95, 0.91]
+    mean, half = transfer.interval(values)
+    low, high = stats.t.interval(0.95, 4, np.mean(values), stats.sem(values))
+    assert mean == pytest.approx(np.mean(values))
+    assert (mean - half, mean + half) == pytest.approx((low, high))
+
+
+def test_every_seed_is_trained_three_times(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(transfer, "NETWORK", ["--network=mlp", "--hidden=8,8"])
+    monkeypatch.setattr(transfer, "KNOWN", SMALL)
+    monkeypatch.setattr(transfer, "NEW", SMALL)
+    monkeypatch.setattr(classify, "drawn", lambda *given: iter(()))  # pictures are most of a small run's time
+    flags = [f"--workdir={tmp_path}", "--dataset=digits", "--per_class=5", "--seeds=2", "--freeze=layer1"]
+    assert cli.guarded("transfer", lambda: transfer.transfer(flags)) == 0
+    said = capsys.readouterr().out
+    assert "mean of 2 seeds and its 95 % interval" in said
+    found = {path.parent.name: json.loads(path.read_text()) for path in tmp_path.glob("*/summary.json")}
+    kinds = ("known", "transferred", "from_scratch")
+    assert set(found) == {f"{kind}{seed}" for kind in kinds for seed in (0, 1)}
+    accuracy = lambda name: found[name]["metrics"]["test_accuracy"]["value"]
+    gained = [accuracy(f"transferred{n}") - accuracy(f"from_scratch{n}") for n in (0, 1)]
+    assert f"gained, seed by seed: {100 * np.mean(gained):.2f} ± " in said
+    assert found["transferred1"]["config"]["init_from"] == str(tmp_path / "known1")
+    assert found["from_scratch1"]["config"]["freeze"] == ""
+    assert (tmp_path / "report.html").stat().st_size > 10_000
+
+
+def test_what_cannot_be_is_said_in_a_sentence(tmp_path, capsys):
+    flags = [f"--workdir={tmp_path}", "--dataset=digits", "--known=0-4,x"]
+    assert cli.guarded("transfer", lambda: transfer.transfer(flags)) == 2
+    assert "transfer: digits has no class 'x'" in capsys.readouterr().err
