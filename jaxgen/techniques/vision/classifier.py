@@ -12,6 +12,7 @@ dropout, `stop_gradient` around its parameters, no update.
 
 import dataclasses
 import math
+import re
 from typing import Any, Literal
 
 import flax.linen as nn
@@ -76,12 +77,10 @@ def widths(text: str, flag: str) -> list[int]:
     """The numbers of "300,100", and fifty times 100 of "100x50". Raises Refused for what is no such list."""
     found = []
     for part in filter(None, text.split(",")):
-        width, _, times = part.partition("x")
-        if not (
-            width.isdecimal() and (times or "1").isdecimal() and 0 < int(width) <= 2**20 and 0 < int(times or 1) <= 1000
-        ):
-            raise Refused(f"--{flag} is a list of widths such as 300,100 or 100x50, not {text!r}")
-        found += [int(width)] * int(times or 1)
+        given = re.fullmatch("([1-9][0-9]{0,6})(?:x([1-9][0-9]{0,3}))?", part)
+        if not given or int(given[1]) > 2**20:
+            raise Refused(f"--{flag} is a list of widths such as 300,100 or 100x50, not {text[:50]!r}")
+        found += [int(given[1])] * int(given[2] or 1)
     if len(found) > 1000:
         raise Refused(f"--{flag}={text} are {len(found):,} layers; at most 1,000 are made")
     return found

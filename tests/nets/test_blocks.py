@@ -1,0 +1,193 @@
+"""A hidden layer against numpy: what each knob does to the function that it computes."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.special import erf, expit
+
+from jaxgen.nets.blocks import Activation, Block
+
+KEY, KEYS = jax.random.key(0), {"dropout": jax.random.key(1), "rrelu": jax.random.key(2)}
+RNG = np.random.default_rng(0)
+FLAT, GRID = (np.float32(RNG.normal(1.0, 2.0, shape)) for shape in ((64, 5), (32, 5, 6, 3)))
+BOTH = pytest.mark.parametrize("x", [FLAT, GRID], ids=["dense", "conv"])
+SELU, ALPHA = 1.0507009873554805, 1.6732632423543772
+FORMULAS = {
+    "sigmoid": expit,
+    "tanh": np.tanh,
+    "relu": lambda x: np.maximum(x, 0),
+    "leaky_relu": lambda x: np.where(x < 0, 0.01 * x, x),
+    "rrelu": lambda x: np.where(x < 0, 11 / 48 * x, x),  # the mean of U(1/8, 1/3)
+    "prelu": lambda x: np.where(x < 0, x / 4, x),
+    "elu": lambda x: np.where(x < 0, np.expm1(x), x),
+    "selu": lambda x: SELU * np.where(x < 0, ALPHA * np.expm1(x), x),
+    "gelu": lambda x: x * (1 + erf(x / np.sqrt(2))) / 2,
+}
+
+
+def begun(block, x=FLAT):
+    return jax.jit(block.init)(KEY, x)
+
+
+def trained(block, variables, x=FLAT, keys=KEYS):
+    """(output, activations), and the moved collections, as in training."""
+    run = lambda v, x, keys: block.apply(v, x, True, rngs=keys, mutable=["batch_stats"])
+    return jax.jit(run)(variables, x, keys)
+
+
+def linear(variables, x):
+    """What stands before the normalisation: [..., F], float64."""
+    kernel = np.float64(variables["params"]["linear"]["kernel"])
+    if kernel.ndim == 2:
+        return x @ kernel
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    height, width = x.shape[1:3]
+    return sum(padded[:, i : i + height, j : j + width] @ kernel[i, j] for i in range(3) for j in range(3))
+
+
+def straight(activations):
+    """What leaky_relu was given."""
+    return np.where(activations < 0, 100 * activations, activations)
+
+
+@pytest.mark.parametrize("kind", FORMULAS)
+def test_each_name_is_its_own_activation(kind):
+    x = np.linspace(-3, 3, 61, dtype=np.float32).reshape(61, 1)
+    layer = Activation(kind)
+    found = layer.apply(layer.init(KEY, x), x)
+    np.testing.assert_allclose(found, FORMULAS[kind](np.float64(x)), rtol=1e-5, atol=1e-6)
+
+
+@BOTH
+def test_a_block_in_order(x):
+    """Linear with a bias, activation, pooling."""
+    block = Block(4, x.ndim > 2, "tanh")
+    variables = begun(block, x)
+    assert list(variables) == ["params"]
+    shape = (5, 4) if x.ndim == 2 else (3, 3, 3, 4)
+    assert jax.tree.map(jnp.shape, variables["params"]["linear"]) == {"bias": (4,), "kernel": shape}
+    bias = np.float32([0.5, -1.0, 0.0, 2.0])
+    variables["params"]["linear"]["bias"] = jnp.asarray(bias)
+    expected = np.tanh(linear(variables, x) + bias)
+    out, activations = jax.jit(block.apply)(variables, x)
+    np.testing.assert_allclose(activations, expected, atol=1e-5)
+    if x.ndim > 2:
+        expected = expected[:, :4].reshape(32, 2, 2, 3, 2, 4).max((2, 4))
+    np.testing.assert_allclose(out, expected, atol=1e-5)
+
+
+@BOTH
+def test_prelus_slope_is_learnt_for_each_feature(x):
+    block = Block(4, x.ndim > 2, "prelu")
+    params = begun(block, x)["params"]
+    np.testing.assert_array_equal(params["activation"]["slope"], np.full(4, 0.25, np.float32))
+    found = jax.jit(jax.grad(lambda p: block.apply({"params": p}, x)[1].sum()))(params)["activation"]["slope"]
+    before = linear({"params": params}, x)
+    np.testing.assert_allclose(found, np.where(before < 0, before, 0).reshape(-1, 4).sum(0), rtol=1e-4)
+
+
+def test_rrelus_slopes_are_drawn_in_training_only():
+    block = Block(200, activation="rrelu")
+    variables = begun(block)
+    still = np.asarray(jax.jit(block.apply)(variables, FLAT)[0])  # no random numbers given
+    before = linear(variables, FLAT)
+    np.testing.assert_allclose(still, FORMULAS["rrelu"](before), atol=1e-5)
+    one, other = (trained(block, variables, keys={"rrelu": jax.random.key(n)})[0][0] for n in (0, 1))
+    assert not np.array_equal(one, other)
+    np.testing.assert_array_equal(one, trained(block, variables, keys={"rrelu": jax.random.key(0)})[0][0])
+    slopes = (np.asarray(one) / before)[before < -0.1]
+    assert slopes.min() == pytest.approx(1 / 8, abs=0.01)
+    assert slopes.max() == pytest.approx(1 / 3, abs=0.01)
+    assert slopes.mean() == pytest.approx(11 / 48, abs=5 * (1 / 3 - 1 / 8) / np.sqrt(12 * slopes.size))
+
+
+NORMED = dict(activation="leaky_relu", batch_norm=True)
+
+
+@BOTH
+def test_batches_are_normalised_in_training(x):
+    """Mean 0 and variance 1 over the batch, and over pixels; then scale and shift. No bias stands beside it."""
+    block = Block(4, x.ndim > 2, **NORMED)
+    variables = begun(block, x)
+    assert set(variables["params"]["linear"]) == {"kernel"}
+    assert jax.tree.map(jnp.shape, variables["params"]["norm"]) == {"bias": (4,), "scale": (4,)}
+    scale, shift = np.float32([1, 2, 3, 4]), np.float32([4, 3, -2, -1])
+    variables["params"]["norm"] = {"scale": jnp.asarray(scale), "bias": jnp.asarray(shift)}
+    (_, activations), moved = trained(block, variables, x)
+    before, found = linear(variables, x).reshape(-1, 4), (straight(activations).reshape(-1, 4) - shift) / scale
+    mean, variance = before.mean(0), before.var(0)  # the biased one
+    assert np.abs(mean).max() > 0.5
+    np.testing.assert_allclose(found.mean(0), 0, atol=1e-4)
+    np.testing.assert_allclose(found.var(0), 1, atol=1e-3)
+    np.testing.assert_allclose(found, (before - mean) / np.sqrt(variance + 1e-5), atol=1e-3)
+    running = moved["batch_stats"]["norm"]  # began as a standard normal's
+    np.testing.assert_allclose(running["mean"], 0.9 * 0 + 0.1 * mean, atol=1e-5)
+    np.testing.assert_allclose(running["var"], 0.9 * 1 + 0.1 * variance, rtol=1e-5)
+
+
+@BOTH
+def test_evaluation_uses_running_statistics_and_no_neighbour(x):
+    block = Block(4, x.ndim > 2, **NORMED)
+    variables = begun(block, x)
+    mean, variance = np.float32([0.3, -1.0, 2.0, 0.0]), np.float32([0.5, 1.0, 2.0, 4.0])
+    variables["batch_stats"]["norm"] = {"mean": jnp.asarray(mean), "var": jnp.asarray(variance)}
+    evaluated = jax.jit(block.apply)
+    out, activations = evaluated(variables, x)
+    expected = (linear(variables, x) - mean) / np.sqrt(variance + 1e-5)
+    np.testing.assert_allclose(straight(activations), expected, atol=1e-3)
+    others = np.concatenate([x[:1], 100 * RNG.normal(size=x[1:].shape).astype(np.float32)])
+    np.testing.assert_array_equal(evaluated(variables, others)[0][0], out[0])
+
+
+def test_running_statistics_become_those_of_the_data():
+    """100 batches of 64: 0.9^100 of the start is left, and noise as of 19 batches."""
+    block = Block(6, **NORMED)
+    variables = begun(block)
+    data = RNG.normal(1.0, 2.0, (100, 64, 5)).astype(np.float32)
+
+    def step(stats, x):
+        return block.apply(variables | stats, x, True, mutable=["batch_stats"])[1], None
+
+    found = jax.jit(lambda: jax.lax.scan(step, {"batch_stats": variables["batch_stats"]}, data))()[0]
+    kernel = np.float64(variables["params"]["linear"]["kernel"])
+    mean, variance = kernel.sum(0), 4 * np.square(kernel).sum(0)
+    noise = 5 / np.sqrt(19 * 64)
+    found = found["batch_stats"]["norm"]
+    np.testing.assert_allclose((found["mean"] - mean) / np.sqrt(variance), 0, atol=noise)
+    np.testing.assert_allclose(found["var"] / variance, 63 / 64, atol=noise * np.sqrt(2))
+
+
+@pytest.mark.parametrize(("x", "share"), [(FLAT, 0.2), (GRID, 0.7)], ids=["dense", "conv"])
+def test_dropout(x, share):
+    """Each unit, after pooling, is 0 with that probability or divided by the other: expectations are evaluation's."""
+    block = Block(40, x.ndim > 2, "sigmoid", dropout=share)
+    variables = begun(block, x)
+    still, whole = jax.jit(block.apply)(variables, x)
+    pooled = whole if x.ndim == 2 else whole[:, :4].reshape(32, 2, 2, 3, 2, 40).max((2, 4))
+    np.testing.assert_array_equal(still, pooled)
+    keys = jax.random.split(jax.random.key(3), 300)
+    run = lambda key: block.apply(variables, x, True, rngs={"dropout": key})
+    draws, activations = map(np.asarray, jax.jit(jax.vmap(run))(keys))
+    np.testing.assert_allclose(activations[7], whole, rtol=1e-5)
+    kept = draws != 0
+    np.testing.assert_allclose(draws, np.where(kept, still / (1 - share), 0), rtol=1e-5)
+    odds = np.sqrt(share * (1 - share))
+    assert kept.mean() == pytest.approx(1 - share, abs=5 * odds / np.sqrt(kept.size))
+    deviation = np.asarray(still) * np.sqrt(share / (1 - share) / len(keys))
+    assert np.abs((draws.mean(0) - still) / deviation).max() < 6  # of thousands of units
+    assert np.abs(np.corrcoef(kept.reshape(300, -1)[:, :20].T) - np.eye(20)).max() < 0.4, "units fall together"
+
+
+@BOTH
+@pytest.mark.parametrize("norm", [False, True])
+def test_bfloat16_computes_narrow_and_keeps_wide(x, norm):
+    narrow, wide = (Block(4, x.ndim > 2, batch_norm=norm, dtype=dtype) for dtype in (jnp.bfloat16, jnp.float32))
+    variables = begun(narrow, x)
+    (out, activations), moved = trained(narrow, variables, x)
+    assert {leaf.dtype for leaf in jax.tree.leaves((variables, moved))} == {jnp.dtype("float32")}
+    assert (out.dtype, activations.dtype) == (jnp.bfloat16, jnp.bfloat16)
+    (_, exact), kept = trained(wide, variables, x)
+    assert 1e-3 < np.abs(np.float32(activations) - exact).max() < 0.02 * np.abs(exact).max()
+    for found, expected in zip(jax.tree.leaves(moved), jax.tree.leaves(kept), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0.02, atol=2e-3)

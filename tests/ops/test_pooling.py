@@ -1,0 +1,120 @@
+"""Pooling against Flax's, and the gradients that Flax's has not: of ties, and of what XLA computes twice."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen.ops.pooling import max_pool
+
+pooled = jax.jit(max_pool)
+
+
+def flax_pool(x):
+    return nn.max_pool(x, (2, 2), (2, 2))
+
+
+def distinct(shape, seed=0):
+    """All values differ, so that each square has one maximum."""
+    values = np.random.default_rng(seed).permutation(np.prod(shape)) + 1
+    return jnp.asarray(values.reshape(shape), jnp.float32)
+
+
+def squares(x):
+    """[..., H, W, C] to [..., H // 2, W // 2, C, 4], by slices."""
+    height, width = (size - size % 2 for size in x.shape[-3:-1])
+    return np.stack([np.asarray(x)[..., i:height:2, j:width:2, :] for i in (0, 1) for j in (0, 1)], -1)
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 6, 3), (2, 5, 7, 1), (4, 3, 2), (1, 2, 2, 1), (2, 3, 2, 5, 2)])
+def test_value_and_gradient_equal_flax(shape):
+    x, half = distinct(shape), (*shape[:-3], shape[-3] // 2, shape[-2] // 2, shape[-1])
+    weight = jnp.asarray(np.random.default_rng(1).normal(size=half), jnp.float32)
+
+    def both(pool):
+        y, pull = jax.vjp(pool, x)
+        return y, pull(weight)[0]
+
+    (ours, our_slope), (theirs, their_slope) = jax.jit(lambda: (both(max_pool), both(flax_pool)))()
+    np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(ours, squares(x).max(-1))
+    np.testing.assert_array_equal(our_slope, their_slope)
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_types_stay(dtype):
+    x = distinct((1, 4, 4, 2)).astype(dtype)
+    value, slope = jax.jit(lambda x: (max_pool(x), jax.grad(lambda x: max_pool(x).sum())(x)))(x)
+    assert (value.dtype, slope.dtype) == (dtype, dtype)
+    np.testing.assert_array_equal(value, squares(x).max(-1))
+
+
+def test_of_equal_maxima_the_first_has_the_gradient():
+    """Every pattern of four pixels that are 0 or 1: a rectifier's zeros are ties."""
+    patterns = np.array([[n >> bit & 1 for bit in range(4)] for n in range(16)], np.float32)
+    slope = jax.jit(jax.grad(lambda x: max_pool(x).sum()))(jnp.asarray(patterns.reshape(16, 2, 2, 1)))
+    np.testing.assert_array_equal(np.asarray(slope).reshape(16, 4), np.eye(4)[patterns.argmax(1)])
+
+
+def test_what_is_cut_off_has_no_gradient():
+    slope = np.asarray(jax.jit(jax.grad(lambda x: max_pool(x).sum()))(jnp.ones((1, 5, 3, 1))))
+    assert not slope[:, 4:].any()
+    assert not slope[:, :, 2:].any()
+    assert slope.sum() == 2
+
+
+def test_forward_mode_and_second_derivatives():
+    """Of sum y^3 of the maxima y: 3 y^2 and, on the diagonal, 6 y."""
+    x, along = distinct((2, 3, 4, 1)), distinct((2, 3, 4, 1), 1)
+    cubes = lambda x: jnp.sum(max_pool(x) ** 3)
+    chosen = squares(x) == squares(x).max(-1, keepdims=True)
+    values, pushed = jax.jit(lambda x, dx: jax.jvp(max_pool, (x,), (dx,)))(x, along)
+    np.testing.assert_array_equal(values, squares(x).max(-1))
+    np.testing.assert_array_equal(pushed, (chosen * squares(along)).sum(-1))
+    np.testing.assert_allclose(squares(jax.jit(jax.grad(cubes))(x)), 3 * chosen * squares(x) ** 2, rtol=1e-6)
+    for twice in (jax.jacfwd(jax.grad(cubes)), jax.jacrev(jax.jacfwd(cubes))):
+        hessian = jax.jit(twice)(x).reshape(24, 24)
+        diagonal = np.diag(hessian)
+        np.testing.assert_array_equal(hessian, np.diag(diagonal))
+        np.testing.assert_allclose(squares(diagonal.reshape(x.shape)), 6 * chosen * squares(x), rtol=1e-6)
+
+
+def test_vmapped_it_is_the_same():
+    x = distinct((3, 2, 5, 4, 2))
+    slope = lambda x: jax.grad(lambda x: jnp.sum(max_pool(x) ** 2))(x)
+    for function in (max_pool, slope):
+        for axis in (0, 1):
+            mapped = jax.jit(jax.vmap(function, axis, axis))(x)
+            np.testing.assert_array_equal(mapped, jax.jit(function)(x))
+
+
+@pytest.mark.parametrize("where", range(4))
+def test_not_a_number_goes_through(where):
+    x = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)
+    x[0, where // 2, where % 2, 0] = np.nan
+    assert np.isnan(pooled(x)).reshape(-1).tolist() == [True, False, False, False]
+
+
+INNER = {"tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid, "gelu": lambda x: jax.nn.gelu(x, approximate=False)}
+
+
+@pytest.mark.parametrize("name", INNER)
+def test_one_pixel_has_the_gradient_in_fused_programs(name):
+    """Although XLA may compute the input twice, rounded otherwise backward than forward, or write over it too early.
+
+    Where it is found by comparing with the maximum, gelu has 0 / 0 (jax 0.10.2 on CPU). Where the four are taken from
+    a reshaped input, tanh and sigmoid have gradients in two pixels and three: the result is written into the input's
+    buffer while its other name is still read (jax 0.12.0 on CPU).
+    """
+    inner = INNER[name]
+    keys = jax.random.split(jax.random.key(0), 4)
+    a, b, c = (jax.random.normal(key, (8, 8, 8, 4)) for key in keys[:3])
+    weight = 1 + jax.random.uniform(keys[3], (8, 4, 4, 4))
+    found = jax.jit(jax.grad(lambda a, b, c: jnp.sum(weight * max_pool(inner(a * b + c))), 2))(a, b, c)
+    y, slope = jax.vmap(jax.value_and_grad(inner))((a * b + c).reshape(-1))  # op by op
+    first = squares(y.reshape(a.shape)).argmax(-1)[..., None]
+    expected = np.take_along_axis(squares(slope.reshape(a.shape)), first, -1)[..., 0] * np.asarray(weight)
+    np.testing.assert_array_equal((squares(found) != 0).sum(-1), 1)
+    assert np.abs(found).sum() == pytest.approx(np.abs(expected).sum(), rel=1e-4)
+    np.testing.assert_allclose(squares(found).sum(-1), expected, atol=1e-4)

@@ -1,0 +1,121 @@
+"""Layers that do not learn, and the return to the best parameters."""
+
+import dataclasses
+import functools
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen.core import loop
+from jaxgen.core.progress import Policy, best_state
+from jaxgen.core.types import Refused, Source, Stage, Sweep
+from jaxgen.optim.textbook import OPTIMIZERS, sgd
+from jaxgen.techniques.vision import classifier
+
+KEY = jax.random.key(0)
+SMALL = classifier.Config(shape=(6, 6, 1), labels=("a", "b", "c"), hidden="8,5", batch_norm=True, l2=0.01)
+change = functools.partial(dataclasses.replace, SMALL)
+RNG = np.random.default_rng(0)
+BATCH = {"image": RNG.integers(0, 256, (16, 36), np.uint8), "label": RNG.integers(0, 3, 16).astype(np.int32)}
+
+
+def same_batch(arrays, key, n):
+    return arrays
+
+
+def begun(technique):
+    """With running statistics that are not those of the start."""
+    state = jax.jit(technique.init)(KEY)
+    return state._replace(carry=jax.tree.map(lambda a: a + 0.3, state.carry))
+
+
+def moved(before, after):
+    """layer -> whether any, whether every array of it moved, running statistics included."""
+    names, found = [*before.params], {}
+    for name in names:
+        trees = [(s.params[name], s.carry["batch_stats"].get(name, {})) for s in (before, after)]
+        changed = jax.tree.leaves(jax.tree.map(lambda a, b: bool(np.any(a != b)), *trees))
+        found[name] = (any(changed), all(changed))
+    return found
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_frozen_layers_do_not_move_by_a_bit(optimizer):
+    """In 20 steps with a penalty on the weights; nor do their running statistics. The optimiser knows none of them."""
+    config = change(freeze="layer1,output", learning_rate=0.01, activation="prelu", dropout=0.2)
+    technique = classifier.make(config, OPTIMIZERS[optimizer])
+    state = begun(technique)
+    before = jax.tree.map(np.array, state._replace(key=()))
+    named = jax.tree_util.tree_leaves_with_path(state.opt)
+    paths = {name for name in before.params for path, _ in named if name in jax.tree_util.keystr(path)}
+    assert paths == (set() if optimizer == "sgd" else {"layer2"})
+    after, _, finite = loop.chunk(technique.step, same_batch, state, BATCH, None, 20, KEY)
+    assert finite
+    assert moved(before, after) == {"layer1": (False, False), "layer2": (True, True), "output": (False, False)}
+
+
+def test_frozen_is_stop_gradient():
+    """The update is that of a loss with `stop_gradient` around those parameters, clipping included."""
+    config = change(freeze="layer1,output", clip_norm=0.1, learning_rate=1.0)
+    technique, loss = classifier.make(config, sgd), classifier.training(config)[1]
+    state = begun(technique)
+
+    def stopped(params):
+        held = {name: jax.lax.stop_gradient(params[name]) for name in ("layer1", "output")}
+        return loss(params | held, state.carry, KEY, BATCH)[0]
+
+    grads = jax.jit(jax.grad(stopped))(state.params)
+    length = np.sqrt(sum(np.square(g).sum() for g in jax.tree.leaves(grads)))
+    assert length > 0.1, "nothing to clip: the test would show less"
+    after, _ = jax.jit(technique.step)(state, BATCH)
+    expected = jax.tree.map(lambda p, g: p - np.float32(0.1 / length) * g, state.params, grads)
+    chex.assert_trees_all_close(after.params, expected, atol=1e-6)
+    for name in ("layer1", "output"):
+        chex.assert_trees_all_equal(after.params[name], state.params[name])
+
+
+def test_a_frozen_layer_is_used_as_at_evaluation():
+    """With its running statistics, without its dropout and draws; the layers above it are trained as ever."""
+    state, runs = jax.tree.map(np.asarray, begun(classifier.make(SMALL))._replace(key=())), []
+    for freeze in ("", "layer1", "layer1,layer2"):
+        loss = jax.jit(classifier.training(change(freeze=freeze, dropout=0.4, activation="rrelu"))[1])
+        drawn = [loss(state.params, state.carry, jax.random.key(n), BATCH)[1][2] for n in (0, 1)]
+        runs.append([not np.array_equal(one, other) for one, other in zip(*drawn, strict=True)])
+    assert runs == [[True, True, True], [False, True, True], [False, False, False]]
+    running = state.carry["batch_stats"]["layer1"]["norm"]
+    h = np.float64(BATCH["image"]) / 255 @ state.params["layer1"]["linear"]["kernel"] - running["mean"]
+    h = h / np.sqrt(running["var"] + 1e-5)
+    np.testing.assert_allclose(drawn[0][0], np.where(h < 0, 11 / 48 * h, h), atol=1e-4)
+
+
+def test_layers_that_cannot_be_frozen():
+    assert classifier.frozen(change(freeze="layer2,output")) == {"layer2", "output"}
+    assert classifier.frozen(SMALL) == frozenset()
+    with pytest.raises(Refused, match="there is no layer 'layer3'; known: layer1, layer2, output"):
+        classifier.frozen(change(freeze="layer1,layer3"))
+    with pytest.raises(Refused, match="leaves no layer to learn"):
+        classifier.make(change(freeze="output,layer2,layer1"))
+
+
+def test_early_stopping_returns_to_the_best_parameters():
+    """Of a rate that overshoots: what comes out is the state at the best evaluation, statistics included."""
+    technique = classifier.make(change(learning_rate=0.5), OPTIMIZERS["adam"])
+    valid = {"image": RNG.integers(0, 256, (40, 36), np.uint8), "label": RNG.integers(0, 3, 40).astype(np.int32)}
+    sweep = Sweep(valid, lambda arrays, n: (arrays, jnp.ones(40, bool)), 1)
+    stage = Stage(technique, Source(BATCH, same_batch), 400, sweep)
+    seen = []
+    for event in loop.train([stage], KEY, 1, 1, Policy(patience=4)):
+        seen.append((event.valid["accuracy"], jax.tree.map(np.array, (event.state.params, event.state.carry))))
+        last = event
+    values = [value for value, _ in seen]
+    best = int(np.argmax(values))  # the first of equals
+    assert last.done
+    assert len(values) == best + 1 + 4 < 400
+    assert values[-1] < values[best]
+    found = best_state(last.progress, last.state)
+    chex.assert_trees_all_equal((found.params, found.carry), seen[best][1])
+    again = loop.evaluate(technique.evaluate, found, sweep, KEY)
+    assert again["accuracy"] == max(values)

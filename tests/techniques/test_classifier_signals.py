@@ -1,0 +1,93 @@
+"""What becomes of signals in the layers, forward and backward: by hand, and through fifty layers."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen.techniques.vision import classifier
+
+KEY, LABELS = jax.random.key(0), ("a", "b", "c")
+RNG = np.random.default_rng(0)
+BATCH = {"image": RNG.integers(0, 256, (24, 36), np.uint8), "label": RNG.integers(0, 3, 24).astype(np.int32)}
+
+
+def measured(**fields):
+    """(parameters, statistics) before the first update."""
+    config = classifier.Config(shape=(6, 6, 1), labels=LABELS, **fields)
+    state = classifier.make(config).init(KEY)  # op by op: fifty equal layers are compiled once
+    found = jax.jit(classifier.layer_statistics(config))(state, KEY, BATCH)
+    return jax.tree.map(np.asarray, (state.params, found))
+
+
+def test_two_layers_by_hand():
+    """Of tanh(x W1 + b1) W2 + b2: gradients by the chain rule, in float64."""
+    params, found = measured(hidden="7", activation="tanh")
+    first, output = params["layer1"]["linear"], params["output"]
+    x = np.float64(BATCH["image"]) / 255
+    h = np.tanh(x @ first["kernel"] + first["bias"])
+    logits = h @ output["kernel"] + output["bias"]
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    error = (p - np.eye(3)[BATCH["label"]]) / 24  # of the mean cross-entropy in the logits
+    kernels = x.T @ (error @ output["kernel"].T * (1 - h**2)), h.T @ error
+    np.testing.assert_allclose(found["gradient"], [np.sqrt(np.mean(g**2)) for g in kernels], rtol=1e-4)
+    np.testing.assert_allclose(found["mean"], [h.mean(), logits.mean()], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found["spread"], [h.std(), logits.std()], rtol=1e-4)
+
+
+def test_of_convolutions_too():
+    """In training: what is normalised has mean 0 and standard deviation 1 where nothing bends it."""
+    config = classifier.Config(shape=(6, 6, 1), labels=LABELS, network="cnn", channels="3", hidden="4", batch_norm=True)
+    state = jax.jit(classifier.make(config).init)(KEY)
+    state = state._replace(carry=jax.tree.map(lambda a: a + 5.0, state.carry))
+    found, slopes = jax.jit(
+        lambda: (
+            classifier.layer_statistics(config)(state, KEY, BATCH),
+            jax.grad(lambda p: classifier.training(config)[1](p, state.carry, KEY, BATCH)[0])(state.params),
+        )
+    )()
+    kernels = [slopes["layer1"]["linear"], slopes["layer2"]["linear"], slopes["output"]]
+    rms = [np.sqrt(np.square(np.float64(layer["kernel"])).mean()) for layer in kernels]
+    np.testing.assert_allclose(found["gradient"], rms, rtol=1e-3)
+    half = 1 / np.sqrt(2 * np.pi), np.sqrt(0.5 - 0.5 / np.pi)  # of a rectified standard normal
+    np.testing.assert_allclose([found[name][0] for name in ("mean", "spread")], half, atol=0.1)
+
+
+def test_a_gradient_of_nothing_is_0():
+    """Of layers whose activations are all 0, no matter how its size is found."""
+    config = classifier.Config(shape=(6, 6, 1), labels=LABELS, hidden="5")
+    state = jax.jit(classifier.make(config).init)(KEY)
+    dead = state.params | {"layer1": {"linear": {"kernel": jnp.zeros((36, 5)), "bias": jnp.full(5, -1.0)}}}
+    found = jax.jit(classifier.layer_statistics(config))(state._replace(params=dead), KEY, BATCH)
+    assert np.asarray(found["gradient"]).tolist() == [0.0, 0.0]
+    assert (found["mean"][0], found["spread"][0]) == (0.0, 0.0)
+
+
+FIFTY = {
+    "sigmoid, Xavier": dict(activation="sigmoid", initializer="xavier_uniform"),
+    "ReLU, He": dict(activation="relu", initializer="he_uniform"),
+    "sigmoid, batch norm": dict(activation="sigmoid", initializer="xavier_uniform", batch_norm=True),
+}
+
+
+@pytest.mark.parametrize("name", FIFTY)
+def test_fifty_layers(name):
+    """Sigmoids lose the gradient on its way down, a factor of 4 in each layer and 1e-32 in all.
+
+    ReLUs that start as He et al. have it, and sigmoids after batch normalisation, keep it: at widths of 16 to 100 the
+    first layer has 0.2 to 6 times the output's (three seeds each), and the bounds are wider.
+    """
+    _, found = measured(hidden="24x50", **FIFTY[name])
+    gradient, spread = found["gradient"], found["spread"]
+    assert gradient.shape == spread.shape == (51,)
+    share = np.float64(gradient[0]) / gradient[-1]
+    if name == "sigmoid, Xavier":
+        assert 0 < share < 1e-25, "lost, but not squared away to nothing"
+        assert (gradient[:-1] < gradient[1:]).all(), "it falls in every layer"
+        steps = gradient[1:] / gradient[:-1]
+        assert 3 < np.exp(np.log(steps[5:45]).mean()) < 6
+    else:
+        assert 1e-2 < share < 1e2
+        assert gradient.max() / gradient.min() < 1e3
+    if name == "sigmoid, batch norm":
+        np.testing.assert_allclose(spread[:-1], 0.21, atol=0.02)  # of the sigmoid of a standard normal: 0.208

@@ -1,0 +1,195 @@
+"""What each knob of a classifier's training does to the loss, to its gradient and to the update."""
+
+import dataclasses
+import functools
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen.optim.textbook import momentum, sgd
+from jaxgen.techniques.vision import classifier
+
+KEY = jax.random.key(0)
+SMALL = classifier.Config(shape=(6, 6, 1), labels=("a", "b", "c"), hidden="8,5", channels="3,4", learning_rate=1.0)
+change = functools.partial(dataclasses.replace, SMALL)
+RNG = np.random.default_rng(0)
+BATCH = {"image": RNG.integers(0, 256, (16, 36), np.uint8), "label": RNG.integers(0, 3, 16).astype(np.int32)}
+
+
+@functools.cache
+def started(config):
+    """The State of plain gradient descent at rate 1."""
+    return jax.jit(classifier.make(config, sgd).init)(KEY)
+
+
+@functools.cache
+def forward(config):
+    """Compiled: State, key, batch -> loss, (carry, logits, activations), in training."""
+    loss = classifier.training(config)[1]
+    return jax.jit(lambda state, key, batch: loss(state.params, state.carry, key, batch))
+
+
+@functools.cache
+def slope(config):
+    """Compiled: State, key, batch -> loss, (carry, logits, activations), gradient."""
+    loss = jax.value_and_grad(classifier.training(config)[1], has_aux=True)
+
+    def both(state, key, batch):
+        (value, rest), grads = loss(state.params, state.carry, key, batch)
+        return value, rest, grads
+
+    return jax.jit(both)
+
+
+def log_softmax(logits):
+    logits = np.float64(logits)
+    return logits - np.log(np.exp(logits).sum(1, keepdims=True))
+
+
+def leaves(tree):
+    return {jax.tree_util.keystr(path, simple=True, separator="."): np.asarray(leaf) for path, leaf in
+            jax.tree_util.tree_leaves_with_path(tree)}  # fmt: skip
+
+
+@pytest.mark.parametrize("network", ["mlp", "cnn"])
+def test_penalties_are_on_kernels_alone(network):
+    """l1 sum |w| + l2 sum w^2, whose gradient is l1 sign(w) + 2 l2 w; all else goes free."""
+    params = started(change(network=network, hidden="5", batch_norm=True, activation="prelu")).params
+    value, grads = jax.jit(jax.value_and_grad(lambda p: classifier.penalty(p, 0.03, 0.2)))(params)
+    kernels, free = [], set()
+    for (name, w), found in zip(leaves(params).items(), leaves(grads).values(), strict=True):
+        if name.endswith("kernel"):
+            kernels.append(np.float64(w))
+            np.testing.assert_allclose(found, 0.03 * np.sign(w) + 0.4 * w, rtol=1e-5, err_msg=name)
+        else:
+            free.add(name.rsplit(".", 1)[-1])
+            assert not found.any(), name
+    assert (len(kernels), free) == (4 if network == "cnn" else 2, {"bias", "scale", "slope"})
+    assert float(value) == pytest.approx(sum((0.03 * np.abs(w) + 0.2 * w**2).sum() for w in kernels), rel=1e-5)
+
+
+def test_penalties_are_added_to_the_loss():
+    state, held = started(SMALL), change(l1=0.03, l2=0.2)
+    (value, _, grads), (more, _, pulled) = (slope(config)(state, KEY, BATCH) for config in (SMALL, held))
+    added, expected = jax.value_and_grad(lambda p: classifier.penalty(p, 0.03, 0.2))(state.params)
+    assert float(more - value) == pytest.approx(float(added), rel=1e-4)
+    chex.assert_trees_all_close(jax.tree.map(jnp.subtract, pulled, grads), expected, atol=1e-5)
+
+
+def test_label_smoothing_by_the_formula():
+    """And what is told of the step is the loss, penalties included, and the share that is right."""
+    config = change(label_smoothing=0.2, l2=0.1)
+    state = started(config)
+    value, (_, logits, _), _ = slope(config)(state, KEY, BATCH)
+    q = 0.8 * np.eye(3)[BATCH["label"]] + 0.2 / 3
+    expected = -(q * log_softmax(logits)).sum(1).mean() + float(classifier.penalty(state.params, 0.0, 0.1))
+    assert float(value) == pytest.approx(expected, rel=1e-5)
+    assert slope(change(l2=0.1))(state, KEY, BATCH)[0] != value
+    _, told = jax.jit(classifier.make(config, sgd).step)(state, BATCH)
+    assert float(told["loss"]) == pytest.approx(expected, rel=1e-5)
+    assert float(told["accuracy"]) == np.mean(np.asarray(logits).argmax(1) == BATCH["label"])
+
+
+def test_one_hot_labels_make_the_same_step():
+    technique = classifier.make(change(label_smoothing=0.1, learning_rate=0.1), momentum)
+    state, step = jax.jit(technique.init)(KEY), jax.jit(technique.step)
+    one_hot = BATCH | {"label": np.eye(3, dtype=np.float32)[BATCH["label"]]}
+    (sparse, told), (dense, said) = (step(state, batch) for batch in (BATCH, one_hot))
+    chex.assert_trees_all_equal(sparse.params, dense.params)
+    assert float(told["loss"]) == pytest.approx(float(said["loss"]), rel=1e-6)
+    assert told["accuracy"] == said["accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("value", "norm"), [(0.02, 0.0), (0.0, 0.05), (0.02, 0.05), (1e6, 0.0), (0.0, 1e6), (1e6, 1e6)], ids=str
+)
+def test_clipping_cuts_the_gradient(value, norm):
+    """At rate 1 the update is the clipped gradient: of each component, then of all parameters together."""
+    config = change(clip_value=value, clip_norm=norm)
+    state = started(config)
+    grads = {name: np.float64(g) for name, g in leaves(slope(SMALL)(state, KEY, BATCH)[2]).items()}
+    assert max(np.abs(g).max() for g in grads.values()) > 0.02, "nothing to clip: the test would show nothing"
+    if value:
+        grads = {name: np.clip(g, -value, value) for name, g in grads.items()}
+    length = np.sqrt(sum(np.square(g).sum() for g in grads.values()))
+    assert length > 0.05
+    if norm and length > norm:
+        grads = {name: g * norm / length for name, g in grads.items()}
+    after, _ = jax.jit(classifier.make(config, sgd).step)(state, BATCH)
+    for (name, before), moved in zip(leaves(state.params).items(), leaves(after.params).values(), strict=True):
+        np.testing.assert_allclose(moved, np.float32(before - grads[name]), atol=3e-7, err_msg=name)
+    if max(value, norm) == 1e6:
+        plain, _ = jax.jit(classifier.make(SMALL, sgd).step)(started(SMALL), BATCH)
+        chex.assert_trees_all_close(after.params, plain.params, atol=1e-7)
+
+
+@pytest.mark.parametrize("network", ["mlp", "cnn"])
+def test_prelus_slopes_are_learnt(network):
+    config = change(network=network, activation="prelu")
+    state = started(config)
+    grads = slope(config)(state, KEY, BATCH)[2]
+    after, _ = jax.jit(classifier.make(config, sgd).step)(state, BATCH)
+    for name in ("layer1", "layer2"):
+        before, pulled, moved = (tree[name]["activation"]["slope"] for tree in (state.params, grads, after.params))
+        np.testing.assert_array_equal(before, np.full(before.shape, 0.25))
+        assert np.mean(pulled != 0) >= 0.5  # others are above 0 for all images
+        np.testing.assert_allclose(moved, before - pulled, atol=1e-6)
+
+
+def differ(config, keys=(1, 2)):
+    """Of each layer, the output included, whether its activations in training depend on the key."""
+    state = started(dataclasses.replace(config, dropout=0.0, activation="relu"))
+    one, other = (forward(config)(state, jax.random.key(key), BATCH)[1][2] for key in keys)
+    return [not np.array_equal(a, b) for a, b in zip(one, other, strict=True)]
+
+
+def test_where_units_are_dropped():
+    """Before what follows a dense layer and the last convolution; not the image, not the logits."""
+    assert differ(change(dropout=0.5)) == [False, True, True]
+    assert differ(change(dropout=0.5, hidden="")) == [False]
+    assert differ(change(dropout=0.5), (1, 1)) == [False] * 3
+    assert differ(change(network="cnn", dropout=0.5, hidden="6")) == [False, False, True, True]
+    drops = [made["dropout"] for made in classifier.layers(change(network="cnn", dropout=0.5)).values()]
+    assert drops == [0.0, 0.5, 0.5, 0.5]
+    assert differ(change(activation="rrelu")) == [True] * 3
+
+
+SPY = change(hidden="36", activation="leaky_relu")  # whose layer is given what it gives, where that is not negative
+AUGMENTED = {"shift": 2.0, "rotate": 40.0, "zoom": 0.5, "flip": True, "cutout": 3}
+
+
+def seen(ranges, key=KEY, batch=BATCH):
+    """The images [B, 36] that the first layer is given in training; and the loss."""
+    state = started(SPY)
+    layer = {"linear": {"kernel": jnp.eye(36), "bias": jnp.zeros(36)}}
+    state = state._replace(params=state.params | {"layer1": layer})
+    value, (_, _, activations) = forward(dataclasses.replace(SPY, **ranges))(state, key, batch)
+    return np.asarray(activations[0]), float(value)
+
+
+@pytest.mark.parametrize("name", AUGMENTED)
+def test_augmentation_changes_the_images_of_training(name):
+    """Each by its own draws, within [0, 1]."""
+    same = BATCH | {"image": np.broadcast_to(BATCH["image"][:1], (16, 36))}
+    found, _ = seen({name: AUGMENTED[name]}, batch=same)
+    assert len(np.unique(found, axis=0)) > (1 if name == "flip" else 8)
+    assert found.min() >= 0
+    assert found.max() <= 1
+    assert not np.array_equal(seen({name: AUGMENTED[name]}, jax.random.key(4), same)[0], found)
+
+
+def test_without_ranges_images_are_as_they_are():
+    for key in (KEY, jax.random.key(4)):
+        np.testing.assert_allclose(seen({}, key)[0], np.float32(BATCH["image"]) / 255, atol=1e-7)
+    assert seen({})[1] == seen({}, jax.random.key(4))[1]
+
+
+def test_augmentation_keeps_labels():
+    """Of images that are their own mirror image, flipping changes nothing, unless they change places."""
+    image = BATCH["image"].reshape(16, 6, 6)
+    symmetric = BATCH | {"image": np.maximum(image, image[:, :, ::-1]).reshape(16, 36)}
+    assert seen({"flip": True}, batch=symmetric)[1] == seen({}, batch=symmetric)[1]
+    assert seen({"flip": True})[1] != seen({})[1]

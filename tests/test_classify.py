@@ -1,0 +1,122 @@
+"""The classifier's script from end to end with tiny flags: pictures, numbers, exact resuming."""
+
+import json
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from experiments import classify, judgements
+from jaxgen import cli, run
+from jaxgen.core import loop, record
+from jaxgen.core.provenance import fingerprint
+from jaxgen.core.types import Source, Stage
+from jaxgen.data import images
+from jaxgen.techniques.vision import classifier
+
+TINY = ["--dataset=digits", "--steps=6", "--batch_size=32", "--hidden=8", "--log_every=2", "--eval_every=2"]
+PICTURES = {"confusion.png", "layers.png", "training.png", "mistakes.png"}
+
+
+@pytest.fixture
+def without_plots(monkeypatch):
+    """Where the report's packages are not installed: quicker, too."""
+    for package in ("matplotlib", "matplotlib.figure", "jinja2", "tensorboardX.event_file_writer"):
+        monkeypatch.setitem(sys.modules, package, None)
+
+
+def go(place, *flags):
+    return cli.main(classify.COMMAND, [*TINY, f"--workdir={place}", *flags])
+
+
+def told(place):
+    """metric -> value, of summary.json."""
+    summary = json.loads((place / "summary.json").read_text())
+    assert summary["technique"] == "jaxgen.techniques.vision.classifier"
+    assert all(len(metric["definition"]) > 20 for metric in summary["metrics"].values())
+    return {name: metric["value"] for name, metric in summary["metrics"].items()}
+
+
+def drawn(place):
+    return {path.name for path in (place / "samples").glob("*.png")}
+
+
+def test_it_draws_and_tells_everything(tmp_path, monkeypatch, capsys):
+    """Many layers are set beside other starts of themselves; here, to be quick, two are many."""
+    assert judgements.DEEP < 51
+    monkeypatch.setattr(judgements, "DEEP", 2)
+    place = tmp_path / "run"
+    assert go(place, "--preset=deep", "--hidden=4x2") == 0
+    out, metrics, digits = capsys.readouterr().out, told(place), images.load("digits")
+    technique, state = run.load(place)
+    predict = jax.jit(jax.vmap(technique.infer["predict"], (None, None, 0)))
+    p, label = np.asarray(predict(state, jax.random.key(0), digits.test.image)), digits.test.label
+    assert metrics["test_accuracy"] == pytest.approx(np.mean(p.argmax(1) == label), rel=1e-6)
+    assert metrics["test_nll"] == pytest.approx(-np.log(p[np.arange(len(p)), label]).mean(), rel=1e-4)
+    assert list(metrics) == ["test_accuracy", "test_nll", "test_calibration_error"]
+    assert all(name in out for name in metrics)
+    assert drawn(place) == PICTURES | {"starts.png"}
+    assert f"report: {place / 'report.html'}" in out
+    page = (place / "report.html").read_text()
+    assert page.count("<img") >= 5
+    for words in (
+        "started in three ways",
+        "taken for",
+        "surest mistakes",
+        "From the first layer to the output",
+        "over training",
+    ):
+        assert words in page
+    config = json.loads((place / "summary.json").read_text())["config"]
+    assert (config["activation"], config["initializer"]) == ("sigmoid", "xavier_uniform")
+
+
+def test_without_the_reports_packages_training_still_succeeds(tmp_path, without_plots, capsys):
+    """And layers are watched: before training and at each evaluation, on the images that the script says."""
+    place = tmp_path / "run"
+    assert go(place, "--activation=tanh") == 0
+    assert list(told(place)) == ["test_accuracy", "test_nll", "test_calibration_error"]
+    assert not (place / "report.html").exists()
+    assert not drawn(place)
+    assert capsys.readouterr().err.count("jaxgen[report]") == 2
+    found = {path.name: dict(np.load(path)) for path in (place / "samples").glob("*.npz")}
+    assert sorted(found) == [f"layers-{step:08d}.npz" for step in (0, 2, 4, 6)]
+    digits, (technique, last) = images.load("digits"), run.load(place)
+    batch = {"image": digits.train.image[:256], "label": digits.train.label[:256]}
+    first = loop.first_state(Stage(technique, Source((), None), 6), jax.random.key(0))
+    config = classifier.Config(shape=(8, 8, 1), labels=digits.classes, hidden="8", activation="tanh")
+    measure = jax.jit(classifier.layer_statistics(config))
+    for step, state in ((0, first), (6, last)):
+        expected = measure(state, jax.random.key(0), batch)
+        for name, values in found[f"layers-{step:08d}.npz"].items():
+            assert values.shape == (2,)
+            np.testing.assert_allclose(values, expected[name], rtol=1e-4, atol=1e-7)
+
+
+def test_convolutions_on_floats_in_colour(tmp_path):
+    rng = np.random.default_rng(0)
+    label = np.arange(200) % 3
+    shade = rng.random((200, 7, 6, 3)) * 0.3 + 0.3 * label[:, None, None, None]
+    np.savez(tmp_path / "colours.npz", images=shade.astype(np.float32), labels=label)
+    flags = ["--network=cnn", "--channels=3", "--batch_norm", "--dropout=0.3", "--flip"]
+    assert go(tmp_path / "run", f"--dataset={tmp_path / 'colours.npz'}", *flags) == 0
+    assert drawn(tmp_path / "run") - {"mistakes.png"} == PICTURES - {"mistakes.png"}  # there may be none
+    assert run.load(tmp_path / "run")[1].params["layer1"]["linear"]["kernel"].shape == (3, 3, 3, 3)
+
+
+def test_an_interrupted_run_ends_at_the_same_bytes(tmp_path, without_plots):
+    """With everything that is random or carried along."""
+    knobs = ["--batch_norm", "--dropout=0.3", "--flip", "--cutout=2"]
+
+    def train(name, steps):
+        assert go(tmp_path / name, *knobs, f"--steps={steps}") == 0
+        rows = record.read(tmp_path / name / "metrics.jsonl")
+        state = run.load(tmp_path / name)[1]
+        seen = {path.name: path.read_bytes() for path in (tmp_path / name / "samples").glob("*.npz")}
+        timeless = [{k: v for k, v in row.items() if k != "timing"} for row in rows]
+        return fingerprint((state.params, state.carry, state.opt)), timeless, seen, told(tmp_path / name)
+
+    whole = train("whole", 8)
+    assert train("parts", 4)[0] != whole[0]
+    assert train("parts", 8) == whole
