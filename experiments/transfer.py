@@ -6,10 +6,12 @@ python -m experiments.transfer --dataset=mnist    the same on MNIST
 A network is trained on the known classes. Then its lower layers, frozen, carry a new output for the new classes, and
 beside it the same network starts from scratch, with the same images, steps and rate: --seeds times each.
 
-FIGURES
+On MNIST 93.65 ± 0.70 % of 5-9 are told, from scratch 90.10 ± 0.28 %: 3.55 ± 0.71 more (5 seeds, 95 %), in 5 min. Two
+cores of an AMD EPYC that others shared, jax 0.10.2, 2026-11-21.
 """
 
 import dataclasses
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,9 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from experiments import classify
-from jaxgen import cli, flags
+from jaxgen import cli, flags, stages
 from jaxgen.core import report
 from jaxgen.core.config import knob
+from jaxgen.techniques.vision import classifier
 
 TEXT = (
     "Lower layers that learnt to tell some classes apart are frozen; only what stands above them learns the new "
@@ -28,7 +31,7 @@ TEXT = (
 NETWORK = ["--network=cnn", "--channels=16,32", "--hidden=64"]
 KNOWN = ["--batch_size=64", "--steps=2000", "--eval_every=1000", "--checkpoint_every=2000", "--dropout=0.3"]
 KNOWN += ["--shift=2", "--rotate=15", "--zoom=0.15"]  # what is learnt of moved images is of more use to other classes
-NEW = ["--batch_size=20", "--steps=300", "--eval_every=300", "--checkpoint_every=300"]
+NEW = ["--steps=300", "--eval_every=300", "--checkpoint_every=300"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,10 +56,19 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     return float(np.mean(values)), float(stats.t.ppf(0.975, len(values) - 1) * error)
 
 
+def check(ours: Flags, data: list[str]) -> int:
+    """The number of images that the new classes are learnt from; Refused before anything is trained in vain."""
+    for classes, few in ((ours.known, []), (ours.new, [f"--per_class={ours.per_class}", f"--freeze={ours.freeze}"])):
+        run_flags, config = cli.parse(classify.COMMAND, [*data, *NETWORK, f"--classes={classes}", *few])
+        dataset = stages.dataset(run_flags, least=2)
+        classifier.frozen(dataclasses.replace(config, shape=dataset.shape))
+    return len(dataset.train.label)
+
+
 def transfer(argv: list[str]) -> None:
     """Trains all networks, a run's directory each, and tells what was gained."""
     (ours,) = flags.build([Flags], flags.explicit("transfer", [Flags], argv))
-    place = Path(ours.workdir).expanduser()
+    place = Path(os.path.expanduser(ours.workdir))
     accuracy: dict[str, list[float]] = {"transferred": [], "from scratch": []}
     data = [f"--dataset={ours.dataset}", *([f"--data_dir={ours.data_dir}"] if ours.data_dir else [])]
     told = []
@@ -66,6 +78,7 @@ def transfer(argv: list[str]) -> None:
         return cli.run_command(classify.COMMAND, [*data, *NETWORK, f"--seed={seed}", f"--workdir={where}", *more])
 
     few = [f"--classes={ours.new}", f"--per_class={ours.per_class}", *NEW]
+    few.append(f"--batch_size={min(20, check(ours, data))}")
     for seed in range(ours.seeds):
         run("known", seed, f"--classes={ours.known}", *KNOWN)
         taken = [f"--init_from={place / f'known{seed}'}", f"--freeze={ours.freeze}"]

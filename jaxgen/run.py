@@ -176,7 +176,7 @@ def load_named(workdir: str | os.PathLike) -> tuple[str, Technique, State]:
     def template(number: int) -> tuple[State, Progress]:
         return loop.shapes([Stage(technique(number), Source((), lambda arrays, key, n: ()), 0)], 0, policy)
 
-    saved = checkpoint.restore(Path(workdir).expanduser() / "checkpoints", template, warn)
+    saved = checkpoint.restore(Path(os.path.expanduser(workdir)) / "checkpoints", template, warn)
     if saved is None:
         raise Refused(f"{workdir} has no checkpoint yet")
     state, progress = saved.tree

@@ -46,7 +46,7 @@ def open_workdir(workdir: str | os.PathLike, who: dict[str, Any]) -> Iterator[Pa
     Raises Refused where it cannot be written, is some other directory, is in use, or holds a different configuration;
     then nothing in it was changed.
     """
-    path = Path(workdir).expanduser()
+    path = Path(os.path.expanduser(workdir))  # Path's own raises for a user that is not there
     with contextlib.ExitStack() as stack:
         try:
             _check_ours(path)
@@ -78,7 +78,7 @@ def _check_ours(path: Path) -> None:
 
 def read_config(workdir: str | os.PathLike) -> dict[str, Any]:
     """What config.json says. Raises Refused where there is none, or none that can be read."""
-    path = Path(workdir).expanduser() / "config.json"
+    path = Path(os.path.expanduser(workdir)) / "config.json"
     try:
         found = json.loads(path.read_text())
         if [type(found[name]) for name in ("flags", "stages", "data")] == [dict, list, str]:

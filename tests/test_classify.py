@@ -120,3 +120,14 @@ def test_an_interrupted_run_ends_at_the_same_bytes(tmp_path, without_plots):
     whole = train("whole", 8)
     assert train("parts", 4)[0] != whole[0]
     assert train("parts", 8) == whole
+
+
+def test_statistics_of_later_steps_or_other_networks_are_not_shown(tmp_path):
+    """A killed run may have been further than the checkpoint it goes on from."""
+    for step, layers in ((0, 3), (2, 3), (4, 3), (6, 3), (3, 2)):
+        each = np.full(layers, step, np.float32)
+        np.savez(tmp_path / f"layers-{step:08d}.npz", gradient=each, mean=each, spread=each)
+    (tmp_path / "layers-00000001.npz").write_bytes(b"damaged")
+    found = judgements.watched(tmp_path, 3, 4)
+    assert list(found) == [0, 2, 4]
+    assert found[2]["spread"].tolist() == [2, 2, 2]

@@ -9,7 +9,7 @@ from scipy import stats
 from experiments import classify, transfer
 from jaxgen import cli
 
-SMALL = ["--batch_size=16", "--steps=4", "--log_every=2", "--eval_every=4"]
+SMALL = ["--steps=4", "--log_every=2", "--eval_every=4"]
 
 
 def test_interval_is_students():
@@ -40,7 +40,19 @@ def test_every_seed_is_trained_three_times(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "report.html").stat().st_size > 10_000
 
 
-def test_what_cannot_be_is_said_in_a_sentence(tmp_path, capsys):
-    flags = [f"--workdir={tmp_path}", "--dataset=digits", "--known=0-4,x"]
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("--known=0-4,x", "digits has no class 'x'"),
+        ("--new=5-x", "digits has no class '5-x'"),
+        ("--new=7", "1 class"),
+        ("--freeze=layer9", "there is no layer 'layer9'"),
+        ("--per_class=1000", "--per_class=1000 is more than"),
+        ("--seeds=1", "--seeds must be at least 2"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_trained(wrong, said, tmp_path, capsys):
+    flags = [f"--workdir={tmp_path / 'new'}", "--dataset=digits", wrong]
     assert cli.guarded("transfer", lambda: transfer.transfer(flags)) == 2
-    assert "transfer: digits has no class 'x'" in capsys.readouterr().err
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()

@@ -101,3 +101,10 @@ def test_another_configuration_is_not_resumed(source, capsys):
     )
     refused(capsys, go(source, "--classes=5-9", "--steps=4", "--learning_rate=0.1"), 'labels: ["0"')
     assert everything(source) == before
+
+
+def test_another_activation_is_another_architecture(source, tmp_path, capsys):
+    """Its arrays have the same shapes."""
+    assert go(tmp_path / "run", f"--init_from={source}", "--classes=0-4", "--activation=tanh") == 2
+    assert "was trained with --activation=relu, and this is tanh" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

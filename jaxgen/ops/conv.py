@@ -3,10 +3,11 @@
 XLA's CPU backend computes some convolution gradients tens of times slower than their forward pass: the weight
 gradient of `lax.conv_transpose` always, most gradients inside a loop (https://github.com/jax-ml/jax/issues/12868).
 Here they are written as convolutions in the one fast layout, see `ops.correlation`; other backends keep XLA's own.
-Every transformation of JAX applies: see `ops.convolution`.
+They jit, scan, vmap and differentiate in either mode and any order: see `ops.convolution`.
 """
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Literal
 
@@ -86,7 +87,7 @@ def _windowed(x, kernel, strides, padding, dilation, groups, transposed):
 
 
 def _per_axis(name, given, axes):
-    found = [given] * len(axes) if isinstance(given, int) else [int(each) for each in given]
+    found = [operator.index(each) for each in (given if isinstance(given, Sequence) else [given] * len(axes))]
     if len(found) != len(axes) or min(found) < 1:
         raise Refused(f"{name} are one number, or one for each of {len(axes)} axes, at least 1; found {given}")
     return found
@@ -96,18 +97,18 @@ def _grouped(x, kernel, window, groups):
     """Groups are convolutions side by side: [groups, N, H, W, I / groups], [groups, kh, kw, I / groups, O / groups]."""
     if groups == 1:
         return convolve(x[None], kernel[None], window)[0]
-    x = x.reshape(*x.shape[:3], groups, -1).transpose(3, 0, 1, 2, 4)
-    kernel = kernel.reshape(*kernel.shape[:3], groups, -1).transpose(3, 0, 1, 2, 4)
-    y = convolve(x, kernel, window).transpose(1, 2, 3, 0, 4)
-    return y.reshape(*y.shape[:3], -1)
+    features = kernel.shape[3]
+    apart = lambda a: a.reshape(*a.shape[:3], groups, a.shape[3] // groups).transpose(3, 0, 1, 2, 4)
+    y = convolve(apart(x), apart(kernel), window).transpose(1, 2, 3, 0, 4)
+    return y.reshape(*y.shape[:3], features)
 
 
 def _pads(padding, space, reach, strides, transposed):
     """(lo, hi) of each axis, from its size, the reach of its kernel and its stride."""
-    if not isinstance(padding, str):
-        return [(int(lo), int(hi)) for lo, hi in padding]
     if padding not in ("SAME", "VALID"):
-        raise Refused(f"padding is SAME, VALID or (lo, hi) of each axis, not {padding!r}")
+        if isinstance(padding, str | int) or [len(sides) for sides in padding] != [2] * len(reach):
+            raise Refused(f"padding is SAME, VALID or (lo, hi) of each axis, not {padding!r}")
+        return [(operator.index(lo), operator.index(hi)) for lo, hi in padding]
     if transposed and padding == "VALID":
         return [(k - 1, max(s, k) - 1) for k, s in zip(reach, strides)]
     if transposed:  # k + s - 2 in all, so that m = n s
@@ -120,6 +121,8 @@ def _pads(padding, space, reach, strides, transposed):
 
 
 def _check(x, kernel, groups):
+    if groups < 1:
+        raise Refused(f"groups are at least 1; found {groups}")
     fits = x.ndim in (3, 4) and kernel.ndim == x.ndim and x.shape[-1] == kernel.shape[-2] * groups
     if not fits or kernel.shape[-1] % groups:
         shapes = f"found {x.shape} and {kernel.shape}" + (f" in {groups} groups" if groups > 1 else "")

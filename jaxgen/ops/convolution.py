@@ -1,4 +1,4 @@
-"""Convolution as two bilinear primitives that are closed under every transformation of JAX.
+"""Convolution as two bilinear primitives that are closed under differentiation and vmap.
 
 A convolution y = x * k and its two gradients are the partial derivatives of one trilinear form, sum(dy (x * k)):
 each is linear in its two arguments, and the transpose of each is one of the others. So they are given here as
@@ -67,11 +67,13 @@ def _kernel_gradient_shape(x, dy, *, window, size):
 def _fold(array, dim, axis):
     """The axis `dim` merged into `axis` (of the array without it), in front of it."""
     array = jnp.moveaxis(array, dim, axis)
-    return array.reshape(*array.shape[:axis], -1, *array.shape[axis + 2 :])
+    shape = array.shape
+    return array.reshape(*shape[:axis], shape[axis] * shape[axis + 1], *shape[axis + 2 :])
 
 
 def _unfold(array, count, axis):
-    return array.reshape(*array.shape[:axis], count, -1, *array.shape[axis + 1 :]), axis
+    shape = array.shape
+    return array.reshape(*shape[:axis], count, shape[axis] // max(count, 1), *shape[axis + 1 :]), axis
 
 
 def _batched(operation, alone):

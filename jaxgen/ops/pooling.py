@@ -12,7 +12,7 @@ def max_pool(x: jax.Array) -> jax.Array:
     the gradient. It is taken from a choice among the four and not by comparing them with their maximum, as `jnp.max`
     does: XLA may compute x a second time in the backward pass, rounded otherwise, and then nothing equals the maximum
     (jax 0.10.2 on CPU: 0 / 0). And not from a window, whose gradient is slow there: see `python -m benchmarks
-    --only=classifier`.
+    --only=guards`.
     """
     return _squares(x).max((-4, -2))
 

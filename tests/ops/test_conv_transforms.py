@@ -77,6 +77,16 @@ def test_whole_jacobians_and_hessians_either_way(operation):
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
+def test_no_images_at_all(operation):
+    for groups in (1, 2):
+        ours, theirs = both(operation, 2, "SAME", 1, groups)
+        x, kernel = draw((5, 6), (3, 2), (4, 4), batch=0, groups=groups)
+        assert_near(results(ours, x, kernel), results(theirs, x, kernel))
+        assert jax.vmap(ours, (0, None))(jnp.stack([x] * 3), kernel).shape == (3, *theirs(x, kernel).shape)
+        assert jax.vmap(ours, (0, None))(x[None][:0], kernel).shape == (0, *theirs(x, kernel).shape)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
 def test_outside_of_jit(operation):
     ours, theirs = both(operation, 2, "SAME")
     x, kernel = draw((4, 4), (3, 3), batch=1)

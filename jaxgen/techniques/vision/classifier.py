@@ -146,12 +146,13 @@ def penalty(params: Any, l1: float, l2: float) -> jax.Array:
 
 def training(config: Config) -> tuple[Network, Any]:
     """The network, and `loss(params, carry, key, batch) -> [], (carry, logits [B, C], activations)` in training."""
-    net = Network(config)
+    net, still = Network(config), frozen(config)
     ranges = Ranges(config.shift, config.rotate, config.zoom, config.flip, config.cutout)
 
     def loss(params, carry, key, batch):
         augment_key, dropout_key, slope_key = jax.random.split(key, 3)
         x = augment(augment_key, to_unit(batch["image"]), config.shape, ranges)
+        params = {name: jax.lax.stop_gradient(p) if name in still else p for name, p in params.items()}
         random = {"dropout": dropout_key, "rrelu": slope_key}
         given: Any = net.apply({"params": params, **dict(carry)}, x, True, rngs=random, mutable=list(carry))
         (logits, activations), moved = given

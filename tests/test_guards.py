@@ -1,0 +1,167 @@
+"""Guards name what does not hold and, in processes that compile as users' do, tell fast convolutions from slow ones."""
+
+import json
+import os
+import subprocess
+import sys
+import types
+
+import floors
+import pytest
+
+from benchmarks import __main__ as benchmarks
+from benchmarks import guards
+from jaxgen import cli
+
+# lax's own operations, whose gradients are autodiff's, called as ops.conv's.
+PLANTED = """
+import dataclasses, json
+from jax import lax
+from benchmarks import guards
+from jaxgen.nets import layers
+
+def conv(x, kernel, strides=1, padding="SAME", *rest, **options):
+    strides = (strides, strides) if isinstance(strides, int) else strides
+    return lax.conv_general_dilated(x, kernel, strides, padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+def conv_transpose(x, kernel, strides):
+    return lax.conv_transpose(x, kernel, strides, "SAME")
+
+def pool(x):
+    return guards.nn.max_pool(x, (2, 2), (2, 2))
+
+_, strided, transposed, _ = guards.LAYERS
+strided, transposed = strided._replace(images=(8, 16, 16, 64)), transposed._replace(images=(16, 14, 14, 64))
+guards.BATCH = 8
+layers.conv = {layer}
+print(json.dumps({rows}))
+"""
+
+
+def process(*command):
+    env = {name: value for name, value in os.environ.items() if not name.startswith("XLA_")}
+    return subprocess.run([sys.executable, *command], cwd=floors.root(), env=env, capture_output=True, text=True)
+
+
+def planted(rows, layer="layers.conv"):
+    """What guards find with slow operations in the place of ours: rows of numbers."""
+    done = process("-c", PLANTED.replace("{layer}", layer).replace("{rows}", rows))
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def holding(rows):
+    return [row["holds"] for row in rows]
+
+
+@pytest.mark.slow
+def test_what_is_promised_holds(tmp_path):
+    done = process("-m", "benchmarks", "--only=guards", "--rounds=4", f"--out={tmp_path / 'numbers.json'}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = json.loads((tmp_path / "numbers.json").read_text())["guards"]
+    assert len(rows) == 2 * len(guards.LAYERS) + 3
+    assert all(holding(rows))
+
+
+@pytest.mark.slow
+def test_slow_gradients_of_transposed_convolutions_are_found():
+    (gradient, _) = planted("guards.gradients(1, [transposed], conv_transpose=conv_transpose)")
+    assert not gradient["holds"]
+    assert gradient["ratio"] > 10
+
+
+@pytest.mark.slow
+def test_slow_gradients_of_convolutions_in_a_scan_are_found():
+    rows = planted("guards.gradients(1, [strided], conv=conv)")
+    assert holding(rows) == [True, False]
+    assert rows[1]["ratio"] > 10
+
+
+@pytest.mark.slow
+def test_slow_gradients_of_pooling_are_found():
+    (row,) = planted("guards.pooling(2, pool)")
+    assert 0.5 < row["ratio"] < 2
+    assert not row["holds"]
+
+
+@pytest.mark.slow
+def test_slow_convolutions_of_many_seeds_are_found():
+    rows = planted("guards.seeds(1, steps=1)", layer="conv")
+    assert holding(rows).count(False) == 1
+    assert min(row["ratio"] for row in rows) > 15
+
+
+def test_the_quietest_call_counts_and_all_take_turns(monkeypatch):
+    now, calls = [0.0], []
+    monkeypatch.setattr(guards, "time", types.SimpleNamespace(perf_counter=lambda: now[0]))
+
+    def work(name, durations):
+        def call():
+            calls.append(name)
+            now[0] += durations.pop(0)
+
+        return call
+
+    blocks = ["noisy", "steady", "steady", "steady", "noisy", "noisy", "steady", "steady", "steady"]
+    works = {"noisy": work("noisy", [0.01, 0.5, 0.02, 0.3]), "steady": work("steady", [9.0] + [0.04] * 6)}
+    assert guards.quietest(works, 2) == pytest.approx({"noisy": 0.02, "steady": 0.04})
+    assert calls == ["noisy", "steady", *blocks]  # the first call of each compiles and does not count
+
+
+def test_a_bound_is_the_most_that_holds():
+    assert holding([guards.row("a", ratio, bound) for ratio, bound in ((3.0, 3.0), (3.1, 3.0), (99.0, None))]) == [
+        True,
+        False,
+        True,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "bounds", "holds"),
+    [
+        ({"singly": 1.0, "in chunks": 2.0, "vmapped": 1.5, "mapped": 1.05}, [None, guards.SEEDS], True),
+        ({"singly": 2.0, "in chunks": 1.0, "vmapped": 1.0, "mapped": 1.5}, [guards.SEEDS, None], True),
+        ({"singly": 2.0, "in chunks": 1.0, "vmapped": 1.5, "mapped": 1.1}, [None, guards.SEEDS], False),
+    ],
+)
+def test_of_two_ways_to_train_seeds_the_faster_one_has_the_bound(seconds, bounds, holds, monkeypatch):
+    monkeypatch.setattr(guards, "_of_seeds", lambda technique, steps: {})
+    monkeypatch.setattr(guards, "quietest", lambda works, rounds: seconds)
+    rows = guards.seeds(1)
+    assert [row["bound"] for row in rows] == bounds
+    assert all(holding(rows)) == holds
+    assert [row["ratio"] for row in rows] == pytest.approx([8 * seconds["vmapped"], 8 * seconds["mapped"]])
+
+
+@pytest.mark.parametrize(("ratios", "measured"), [([2.0], 1), ([4.0, 5.0, 2.0], 3), ([4.0, 5.0, 6.0, 2.0], 3)])
+def test_what_does_not_hold_is_measured_again(ratios, measured):
+    left = list(ratios)
+
+    def group(rounds):
+        assert rounds == 5
+        return [guards.row("b", left.pop(0), 3.0)]
+
+    rows = guards.measure(5, [group, lambda rounds: [guards.row("a", 1.0, 3.0)]])
+    assert len(ratios) - len(left) == measured
+    assert [row["ratio"] for row in rows] == [ratios[measured - 1], 1.0]
+
+
+def test_what_does_not_hold_is_named_on_stderr_with_exit_code_1(tmp_path, monkeypatch, capsys):
+    rows = [guards.row("fast", 2.0, 3.0), guards.row("slow", 4.0, 3.0), guards.row("free", 4.0, None)]
+
+    def go(found):
+        monkeypatch.setitem(benchmarks.RACES, "guards", lambda rounds: found)
+        command = ["--only=guards", f"--out={tmp_path / 'numbers.json'}"]
+        code = cli.guarded("benchmarks", lambda: benchmarks.main(command))
+        assert json.loads((tmp_path / "numbers.json").read_text())["guards"] == found
+        return code, *capsys.readouterr()
+
+    code, out, err = go(rows)
+    assert code == 1
+    assert err == "benchmarks: slow is 4, at most 3\n"
+    assert [line.split() for line in out.splitlines() if line.startswith(("slow", "free"))] == [
+        ["slow", "4", "3", "False"],
+        ["free", "4", "True"],
+    ]
+    code, out, err = go(rows[::2])
+    assert (code, err) == (0, "")
