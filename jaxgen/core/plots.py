@@ -173,6 +173,8 @@ def _plot(plot, panel, colour):
         plot.set(xticks=[], yticks=[])
         plot.text(0.5, 0.5, "no values", transform=plot.transAxes, ha="center")
         return
+    if all(np.issubdtype(np.asarray(x).dtype, np.integer) for x, _ in panel.lines.values()):
+        plot.xaxis.get_major_locator().set_params(integer=True)  # there is no layer 1.5
     if panel.log_x:
         plot.set_xscale("log")
         _decades(plot.xaxis, *plot.get_xlim())

@@ -26,6 +26,8 @@ from jax.interpreters import ad, batching, mlir
 from jaxgen.ops import correlation
 from jaxgen.ops.correlation import Pair, Window
 
+FEW = 16  # channels of images: see `_batched`
+
 convolve_p = Primitive("convolve")  # x [S, N, H, W, I], kernel [S, kh, kw, I, O] -> [S, N, H', W', O]
 kernel_gradient_p = Primitive("convolve_kernel_gradient")  # x, dy [S, N, H', W', O] -> [S, kh, kw, I, O]
 
@@ -79,13 +81,17 @@ def _unfold(array, count, axis):
 def _batched(operation, alone):
     """vmap of `operation`: over both arguments more convolutions; over one, what `alone` says of its axis.
 
-    alone: for the first and for the second argument, (its axis that grows, the output's that grows with it).
+    alone: for the first and for the second argument, (its axis that grows, the output's that grows with it); of many
+    kernels on images of few channels more convolutions as well, because an output that wide would have to be turned.
     """
 
     def rule(arguments, dims, **params):
         arguments = list(arguments)
         mapped = [i for i in (0, 1) if dims[i] is not None]
         count = arguments[mapped[0]].shape[dims[mapped[0]]]
+        if operation is convolve and mapped == [1] and arguments[0].shape[4] < FEW:
+            arguments[0] = jnp.broadcast_to(arguments[0], (count, *arguments[0].shape))
+            dims, mapped = (0, dims[1]), [0, 1]
         grows, out = alone[mapped[0]] if len(mapped) == 1 else (0, 0)
         for i in mapped:
             arguments[i] = _fold(arguments[i], dims[i], grows)
@@ -118,6 +124,6 @@ ad.defbilinear(
     lambda ct, x, dy, window, size: input_gradient(dy, ct, window, x.aval.shape[2:4]),
     lambda ct, x, dy, window, size: convolve(x, ct, window),
 )
-# More images; kernels one after the other in O, whose images are read once; more channels of x.
+# More images; kernels side by side in O, whose images are read once; more channels of x.
 batching.primitive_batchers[convolve_p] = _batched(convolve, ((1, 1), (4, 4)))
 batching.primitive_batchers[kernel_gradient_p] = _batched(kernel_gradient, ((4, 3), (4, 4)))

@@ -132,6 +132,7 @@ def test_lines_break_where_there_is_no_value():
     assert list(linear.get_markevery()) == [0]  # points without neighbours are dots
     assert list(log.get_markevery()) == [0, 2]
     assert [plot.get_yscale() for plot in figure.axes] == ["linear", "log", "linear"]
+    assert all(n % 1 == 0 for n in plots.lines([Panel("", "", "", {"a": ([1, 2], [3, 4])})]).axes[0].get_xticks())
 
 
 def test_lines_without_any_value_say_so():
