@@ -94,6 +94,7 @@ def test_without_the_reports_packages_training_still_succeeds(tmp_path, without_
             np.testing.assert_allclose(values, expected[name], rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_convolutions_on_floats_in_colour(tmp_path):
     rng = np.random.default_rng(0)
     label = np.arange(200) % 3

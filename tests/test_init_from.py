@@ -30,6 +30,7 @@ def source(tmp_path_factory):
     return place
 
 
+@pytest.mark.slow
 def test_a_run_starts_from_the_best_parameters_of_another(source, tmp_path):
     """On other data, of which it takes a part."""
     flags = [*TINY, *STILL, f"--workdir={tmp_path / 'run'}", f"--init_from={source}", "--classes=0-4", "--per_class=20"]
@@ -48,6 +49,7 @@ def test_a_run_starts_from_the_best_parameters_of_another(source, tmp_path):
     assert (config["flags"]["classes"], config["flags"]["per_class"]) == ("0-4", 20)
 
 
+@pytest.mark.slow
 def test_resuming_is_exact(source, tmp_path):
     """From the same source, wherever it is by then."""
 

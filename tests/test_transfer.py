@@ -20,6 +20,7 @@ def test_interval_is_students():
     assert (mean - half, mean + half) == pytest.approx((low, high))
 
 
+@pytest.mark.slow
 def test_every_seed_is_trained_three_times(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(transfer, "NETWORK", ["--network=mlp", "--hidden=8,8"])
     monkeypatch.setattr(transfer, "KNOWN", SMALL)

@@ -106,7 +106,8 @@ def test_one_channel(operation, channels, strides, dilation):
     assert_near(jax.jit(partial(results, ours))(x, kernel), jax.jit(partial(results, theirs))(x, kernel))
 
 
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@pytest.mark.slow
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(some.data())
 def test_any_convolution_has_the_derivatives_of_lax(data):
     pick = lambda *values: data.draw(some.sampled_from(values))

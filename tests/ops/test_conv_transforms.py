@@ -87,6 +87,7 @@ def test_no_images_at_all(operation):
         assert jax.vmap(ours, (0, None))(x[None][:0], kernel).shape == (0, *theirs(x, kernel).shape)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_outside_of_jit(operation):
     ours, theirs = both(operation, 2, "SAME")
@@ -104,6 +105,7 @@ def test_bfloat16(operation):
     assert_near(found, jax.jit(partial(results, ours))(x, kernel), tolerance=0.02)
 
 
+@pytest.mark.slow
 def test_float64():
     with jax.enable_x64(True):
         x, kernel = draw((5, 6), (3, 3), dtype=jnp.float64)

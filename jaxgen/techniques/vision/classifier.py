@@ -247,7 +247,7 @@ def tiny():
         ),
         "classifier_cnn": change(network="cnn", batch_norm=True, shape=(9, 8, 3), hidden="8", activation="gelu"),
         "classifier_noisy": change(
-            **{"dropout": 0.2, "activation": "rrelu", "batch_norm": True, "shift": 1.0, "rotate": 10.0, "cutout": 2}
+            **{"dropout": 0.2, "activation": "rrelu", "batch_norm": True, "shift": 1.0, "rotate": 10.0, "cutout": 2},
+            **{"freeze": "layer1", "hidden": "8,8,8", "initializer": "lecun_normal"},
         ),
-        "classifier_frozen": change(batch_norm=True, freeze="layer1", activation="selu", initializer="lecun_normal"),
     }
