@@ -26,7 +26,7 @@ from jax.interpreters import ad, batching, mlir
 from jaxgen.ops import correlation
 from jaxgen.ops.correlation import Pair, Window
 
-FEW = 16  # channels of images: see `_batched`
+NARROW = 16  # channels of images: see `_batched`
 
 convolve_p = Primitive("convolve")  # x [S, N, H, W, I], kernel [S, kh, kw, I, O] -> [S, N, H', W', O]
 kernel_gradient_p = Primitive("convolve_kernel_gradient")  # x, dy [S, N, H', W', O] -> [S, kh, kw, I, O]
@@ -89,7 +89,7 @@ def _batched(operation, alone):
         arguments = list(arguments)
         mapped = [i for i in (0, 1) if dims[i] is not None]
         count = arguments[mapped[0]].shape[dims[mapped[0]]]
-        if operation is convolve and mapped == [1] and arguments[0].shape[4] < FEW:
+        if operation is convolve and mapped == [1] and arguments[0].shape[4] < NARROW:
             arguments[0] = jnp.broadcast_to(arguments[0], (count, *arguments[0].shape))
             dims, mapped = (0, dims[1]), [0, 1]
         grows, out = alone[mapped[0]] if len(mapped) == 1 else (0, 0)

@@ -42,7 +42,7 @@ def test_inside_scan(operation):
 @pytest.mark.parametrize("over", ["inputs", "kernels", "both"])
 @pytest.mark.parametrize(("groups", "axis"), [(2, 0), pytest.param(1, 3, marks=pytest.mark.slow)])
 def test_vmap(operation, over, groups, axis, monkeypatch):
-    monkeypatch.setattr(convolution, "FEW", 16 if groups == 1 else 0)  # kernels side by side, and one by one
+    monkeypatch.setattr(convolution, "NARROW", 16 if groups == 1 else 0)  # kernels side by side, and one by one
     ours, theirs = both(operation, (2, 1), "SAME", 1, groups)
     x, kernel = draw((5, 6), (3, 2), (4, 4), groups=groups)
     spread = lambda a: jnp.stack([a, a**2, 1.0 - a], axis)
