@@ -6,7 +6,7 @@ from typing import Any
 
 from absl import flags as absl_flags
 
-from jaxgen.core.config import Knob, check, knobs
+from jaxgen.core.config import Knob, built, check, knobs
 from jaxgen.core.types import Refused
 
 
@@ -28,12 +28,12 @@ def explicit(name: str, classes: Sequence[type], argv: Sequence[str]) -> dict[st
 
 def build(classes: Sequence[type], chosen: Mapping[str, Any]) -> list[Any]:
     """One checked instance of each class from the values chosen; the rest are the class's defaults."""
-    built = [each(**{k.name: chosen[k.name] for k in knobs(each) if k.name in chosen}) for each in classes]
-    for config in built:
+    made: list[Any] = [built(each, chosen) for each in classes]
+    for config in made:
         check(config)
         if getattr(config, "workdir", "-") == "":
             raise Refused("--workdir must name a directory")
-    return built
+    return made
 
 
 def _define(found: Knob, values: absl_flags.FlagValues) -> None:

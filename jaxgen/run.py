@@ -20,6 +20,7 @@ import jax
 from jaxgen import machine
 from jaxgen.core import checkpoint, loop
 from jaxgen.core.bar import bar
+from jaxgen.core.config import built
 from jaxgen.core.progress import Policy, Progress, best_state
 from jaxgen.core.types import Refused, Source, Stage, State, Technique
 from jaxgen.log import open_log
@@ -171,7 +172,7 @@ def load_named(workdir: str | os.PathLike) -> tuple[str, Technique, State]:
         stage = found["stages"][number]
         module = importlib.import_module(stage["technique"])
         config = {k: tuple(v) if isinstance(v, list) else v for k, v in stage["config"].items()}
-        return module.make(module.Config(**config), optimizer)
+        return module.make(built(module.Config, config), optimizer)
 
     def template(number: int) -> tuple[State, Progress]:
         return loop.shapes([Stage(technique(number), Source((), lambda arrays, key, n: ()), 0)], 0, policy)

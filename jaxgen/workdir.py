@@ -1,7 +1,6 @@
 """A run's directory: who it belongs to, and that nobody else writes in it."""
 
 import contextlib
-import dataclasses
 import fcntl
 import json
 import os
@@ -11,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from jaxgen.core import provenance
-from jaxgen.core.config import knobs
+from jaxgen.core.config import flat, knobs, values
 from jaxgen.core.files import write_whole
 from jaxgen.core.types import Refused, State
 
@@ -24,7 +23,8 @@ def identity(
     `previous` is what it starts from, where that is another run's State: then the hash of parameters and carry, too.
     What stands under "free" may change when it is resumed, and is only noted.
     """
-    fixed, free = ({k.name: getattr(flags, k.name) for k in knobs(type(flags)) if k.free is f} for f in (False, True))
+    given = values(flags)
+    fixed, free = ({k.name: given[k.name] for k in knobs(type(flags)) if k.free is f} for f in (False, True))
     if flags.cooldown:  # its end shapes the steps before it
         fixed |= {name: free.pop(name) for name in ("steps", "epochs")}
     # The data's hash has them; named where they are given, for a summary and a refusal that can be read.
@@ -32,9 +32,9 @@ def identity(
     inherited = {"init_from": provenance.fingerprint((previous.params, previous.carry))} if previous else {}
     stages = []
     for module, config in modules:
-        loose = [k.name for k in knobs(type(config)) if k.free]
-        free |= {name: getattr(config, name) for name in loose}
-        kept = {name: value for name, value in dataclasses.asdict(config).items() if name not in loose}
+        loose, own = [k.name for k in knobs(type(config)) if k.free], flat(config)
+        free |= {name: own[name] for name in loose}
+        kept = {name: value for name, value in own.items() if name not in loose}
         stages.append({"technique": module.__name__, "config": kept})
     return json.loads(json.dumps({"flags": fixed, "stages": stages, "data": data, **inherited, "free": free}))
 
