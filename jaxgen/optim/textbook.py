@@ -1,6 +1,7 @@
-"""Optimisers by the formula, each a factory of the learning rate.
+"""The optimisers of every lecture, by the formula, each a factory of the learning rate.
 
-eta is the learning rate, g the gradient, theta the parameters. `schedule` multiplies eta, see `scale_by_rate`.
+eta is the learning rate times its schedule's factor, g the gradient, theta the parameters, all elementwise; what the
+formulas remember (m, s) starts at 0. Each docstring ends with three steps by hand, which a test runs.
 """
 
 import functools
@@ -8,40 +9,152 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import optax
 
-from jaxgen.core.types import Refused
-from jaxgen.optim.rate import constant, scale_by_rate
+from jaxgen.core.types import Params, Refused
+from jaxgen.optim.rate import RateState, by_formula, constant, root
 from jaxgen.optim.schedules import SCHEDULES, cooled
 
 Factory = Callable[[float], optax.GradientTransformation]
 
 
-def sgd(rate, schedule=constant):
-    """theta <- theta - eta g (Robbins & Monro 1951)."""
-    return scale_by_rate(rate, schedule)
+def sgd(rate=0.01, *, schedule=constant):
+    """Gradient descent (Robbins & Monro 1951, https://doi.org/10.1214/aoms/1177729586).
+
+    theta <- theta - eta g. optax.sgd(rate) is equal.
+
+    theta from 1, eta 0.1, g = 1, 2, -1: steps -0.1, -0.2, 0.1.
+
+    >>> trajectory(sgd(0.1), 1.0, [1, 2, -1])
+    [0.9, 0.7, 0.8]
+    """
+
+    def formula(eta, t, g, theta):
+        return (-eta * g,)
+
+    return by_formula(formula, 0, rate, schedule)
 
 
-def momentum(rate, beta=0.9, schedule=constant):
-    """m <- beta m - eta g; theta <- theta + m (Polyak 1964): eta is inside the buffer, unlike optax.sgd's."""
-    return optax.chain(scale_by_rate(rate, schedule), optax.trace(beta))
+def momentum(rate=0.01, *, momentum=0.9, schedule=constant):
+    """The heavy ball (Polyak 1964, https://doi.org/10.1016/0041-5553(64)90137-5).
+
+    m <- beta m - eta g; theta <- theta + m, beta being `momentum`. eta is inside the buffer, as Sutskever et al. 2013,
+    Keras and the lectures have it: what rolls goes on rolling when the rate falls. optax.sgd(rate, beta), like PyTorch,
+    multiplies the buffer by eta instead, which is the same at a constant rate only;
+    optax.chain(optax.scale_by_learning_rate(rate), optax.trace(beta)) is equal at every schedule.
+
+    theta from 1, eta 0.1, beta 1/2, g = 1, 1, -1: m is -0.1, then -0.05 - 0.1 = -0.15, then -0.075 + 0.1 = 0.025.
+
+    >>> trajectory(momentum(0.1, momentum=0.5), 1.0, [1, 1, -1])
+    [0.9, 0.75, 0.775]
+    """
+
+    def formula(eta, t, g, theta, m):
+        m = momentum * m - eta * g
+        return m, m
+
+    return by_formula(formula, 1, rate, schedule)
 
 
-def rmsprop(rate, beta=0.9, eps=1e-8, schedule=constant):
-    """s <- beta s + (1 - beta) g^2; theta <- theta - eta g / (sqrt(s) + eps) (Hinton 2012, lecture 6e)."""
-    return optax.chain(optax.scale_by_rms(decay=beta, eps=eps, eps_in_sqrt=False), scale_by_rate(rate, schedule))
+def nesterov(rate=0.01, *, momentum=0.9, schedule=constant):
+    """Nesterov's accelerated gradient (Sutskever et al. 2013, https://proceedings.mlr.press/v28/sutskever13.html).
+
+    Equations 3 and 4: m' = beta m - eta g(theta + beta m); theta' = theta + m'. The parameters that are stored, and that a loss
+    is given, are the look-ahead point p = theta + beta m, so that the gradient is taken where the formula wants it. It moves by
+
+        p' - p = (theta + m' + beta m') - (theta + beta m) = m' + beta m' - beta m = beta m' - eta g(p),
+
+    whatever eta was before. `without_lookahead` gives theta. optax.sgd(rate, beta, nesterov=True) is the same at a
+    constant rate; optax.chain(optax.scale_by_learning_rate(rate), optax.trace(beta, nesterov=True)) at every schedule.
+
+    p from 1, eta 0.1, beta 1/2, g(p) = 1, 1, -1: m is -0.1, -0.15, 0.025 as for `momentum`, and p moves by
+    -0.05 - 0.1 = -0.15, -0.075 - 0.1 = -0.175, 0.0125 + 0.1 = 0.1125. Then theta = 0.7875 - 0.0125 = 0.775.
+
+    >>> trajectory(nesterov(0.1, momentum=0.5), 1.0, [1, 1, -1])
+    [0.85, 0.675, 0.7875]
+    """
+
+    def formula(eta, t, g, theta, m):
+        m = momentum * m - eta * g
+        return momentum * m - eta * g, m
+
+    return by_formula(formula, 1, rate, schedule)
 
 
-def adam(rate, beta1=0.9, beta2=0.999, eps=1e-8, schedule=constant):
-    """Kingma & Ba 2015, algorithm 1.
+def without_lookahead(params: Params, state: RateState, momentum: float = 0.9) -> Params:
+    """theta of `nesterov`, p - beta m, from the parameters p that it moves and its state."""
+    return jax.tree.map(lambda p, m: p - momentum * m, params, state.slots[0])
+
+
+def adagrad(rate=0.01, *, eps=1e-8, eps_inside_root=False, schedule=constant):
+    """Duchi, Hazan & Singer 2011 (https://jmlr.org/papers/v12/duchi11a.html, figure 1, diagonal).
+
+    s <- s + g^2; theta <- theta - eta g / (sqrt(s) + eps), or sqrt(s + eps). s starts at 0, as in the paper; optax's
+    starts at 0.1 and has the epsilon inside: optax.adagrad(rate, initial_accumulator_value=0.0, eps=1e-7) is
+    adagrad(rate, eps=1e-7, eps_inside_root=True).
+
+    theta from 1, eta 0.1, g = 3, 4, 12: s is 9, 25, 169, and the steps are 0.1 times 3/3, 4/5, 12/13.
+
+    >>> trajectory(adagrad(0.1), 1.0, [3, 4, 12])
+    [0.9, 0.82, 0.727692]
+    """
+
+    def formula(eta, t, g, theta, s):
+        s = s + g * g
+        return -eta * (g / root(s, eps, eps_inside_root)), s
+
+    return by_formula(formula, 1, rate, schedule)
+
+
+def rmsprop(rate=1e-3, *, beta2=0.9, eps=1e-8, eps_inside_root=False, schedule=constant):
+    """Tieleman & Hinton 2012 (https://www.cs.toronto.edu/~hinton/coursera/lecture6/lec6.pdf, slide 29).
+
+    s <- beta2 s + (1 - beta2) g^2; theta <- theta - eta g / (sqrt(s) + eps), or sqrt(s + eps).
+    optax.rmsprop(rate, decay=0.9, eps=1e-8, eps_in_sqrt=False) is equal; by default its epsilon is inside.
+
+    theta from 1, eta 0.1, beta2 3/4, g = 2, 1, -1: s is 4/4 = 1, then (3 + 1)/4 = 1, and again; steps -0.2, -0.1, 0.1.
+
+    >>> trajectory(rmsprop(0.1, beta2=0.75), 1.0, [2, 1, -1])
+    [0.8, 0.7, 0.8]
+    """
+
+    def formula(eta, t, g, theta, s):
+        s = (1 - beta2) * (g * g) + beta2 * s
+        return -eta * (g / root(s, eps, eps_inside_root)), s
+
+    return by_formula(formula, 1, rate, schedule)
+
+
+def adam(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=False, schedule=constant):
+    """Kingma & Ba 2015 (https://arxiv.org/abs/1412.6980, algorithm 1).
 
     m <- beta1 m + (1 - beta1) g; s <- beta2 s + (1 - beta2) g^2;
-    theta <- theta - eta (m / (1 - beta1^t)) / (sqrt(s / (1 - beta2^t)) + eps).
+    theta <- theta - eta (m / (1 - beta1^t)) / (sqrt(s / (1 - beta2^t)) + eps), or sqrt(s / (1 - beta2^t) + eps).
+    optax.adam(rate) is equal; with the epsilon inside, optax.adam(rate, eps=0.0, eps_root=eps) is.
+
+    theta from 1, eta 0.1, beta1 1/2, g = 2, 2, -2: s / (1 - beta2^t) is 4 throughout. m is 1, 3/2, -1/4; divided by
+    1/2, 3/4, 7/8 it is 2, 2, -2/7. Divided by the root, 2, and times 0.1 the steps are -0.1, -0.1, 0.1 / 7.
+
+    >>> trajectory(adam(0.1, beta1=0.5), 1.0, [2, 2, -2])
+    [0.9, 0.8, 0.814286]
     """
-    return optax.chain(optax.scale_by_adam(beta1, beta2, eps), scale_by_rate(rate, schedule))
+
+    def formula(eta, t, g, theta, m, s):
+        m = (1 - beta1) * g + beta1 * m
+        s = (1 - beta2) * (g * g) + beta2 * s
+        return -eta * (m / (1 - beta1**t) / root(s / (1 - beta2**t), eps, eps_inside_root)), m, s
+
+    return by_formula(formula, 2, rate, schedule)
 
 
-OPTIMIZERS: dict[str, Factory] = {"sgd": sgd, "momentum": momentum, "rmsprop": rmsprop, "adam": adam}
+def __getattr__(name: str) -> Any:
+    """The table, for those who look for it here; imported late, as `registry` imports this module."""
+    if name != "OPTIMIZERS":
+        raise AttributeError(name)
+    from jaxgen.optim.registry import OPTIMIZERS
+
+    return OPTIMIZERS
 
 
 def chosen(
@@ -64,9 +177,10 @@ def chosen(
     Raises:
         Refused: an `epsilon` for an optimiser that divides by no root.
     """
+    factory = __getattr__("OPTIMIZERS")[name]
     options: dict[str, Any] = {"schedule": cooled(SCHEDULES[schedule](epoch), cooldown, total)}
     if epsilon is not None:
-        if "eps" not in inspect.signature(OPTIMIZERS[name]).parameters:
+        if "eps" not in inspect.signature(factory).parameters:
             raise Refused(f"--epsilon is for optimisers that divide by a root; {name} does not")
         options["eps"] = epsilon
-    return functools.partial(OPTIMIZERS[name], **options)
+    return functools.partial(factory, **options)

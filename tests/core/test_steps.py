@@ -46,7 +46,7 @@ def test_begin_counts_from_nothing_and_knows_what_is_frozen():
         state = steps.begin(KEY, given, adam(0.1), jnp.zeros(()), frozen)
         assert (int(state.step), state.step.dtype) == (0, jnp.int32)
         chex.assert_trees_all_equal(state.params, given)
-        moments = state.opt[0].mu
+        moments = state.opt.slots[0]
         assert jax.tree.structure(moments) == jax.tree.structure(kept)
         chex.assert_trees_all_equal_shapes(moments, kept)
     assert steps.free(given, ()) is given
