@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 import optax
 
 from jaxgen.core.types import Refused
-from jaxgen.optim.textbook import adagrad, adam, momentum, nesterov, rmsprop, sgd
+from jaxgen.optim import adaptive, foreign, textbook
 
-OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
-    each.__name__: each for each in (sgd, momentum, nesterov, adagrad, rmsprop, adam)
-}
+OURS = (
+    *(textbook.sgd, textbook.momentum, textbook.nesterov, textbook.adagrad, textbook.rmsprop, textbook.adam),
+    *(adaptive.adadelta, adaptive.adamw, adaptive.amsgrad, adaptive.nadam, adaptive.lion),
+)
+OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {each.__name__: each for each in OURS}
 
 
 class Entry(NamedTuple):
@@ -24,10 +26,33 @@ class Entry(NamedTuple):
 
 
 def find(name: str) -> Entry:
-    """The optimiser of that name. Raises Refused where there is none, with the nearest names."""
-    if name not in OPTIMIZERS:
-        near = difflib.get_close_matches(name, OPTIMIZERS) or OPTIMIZERS
-        raise Refused(f"there is no optimizer {name!r}; the nearest: {', '.join(near)}")
+    """The optimiser of that name: one of OPTIMIZERS, or optax.NAME and optax.contrib.NAME (see `foreign`).
+
+    Raises Refused where there is none, with the nearest names; and where it cannot be used, with the reason.
+    """
+    if name in OPTIMIZERS:
+        return _ours(name)
+    try:
+        function = foreign.builder(name)
+    except KeyError:
+        raise Refused(_unknown(name)) from None
+    bare = name.rsplit(".", 1)[-1]
+    rate = _ours(bare).rate if bare in OPTIMIZERS else foreign.default_rate(function)
+    return Entry(foreign.factory(function), foreign.takes(function), rate)
+
+
+def _ours(name: str) -> Entry:
     parameters = inspect.signature(OPTIMIZERS[name]).parameters
     takes = {key: each.default for key, each in parameters.items() if key not in ("rate", "schedule")}
     return Entry(OPTIMIZERS[name], takes, parameters["rate"].default)
+
+
+def _unknown(name: str) -> str:
+    """The sentence that names those whose names are nearest, whichever package they are of."""
+    bare = {key: [key] for key in OPTIMIZERS}
+    for key in foreign.usable():
+        bare.setdefault(key, []).append(f"optax.{key}")
+    near = difflib.get_close_matches(name.rsplit(".", 1)[-1].lower(), bare)
+    if not near:
+        return f"there is no optimizer {name!r}; there are {', '.join(OPTIMIZERS)}, and optax.NAME for those of optax"
+    return f"there is no optimizer {name!r}; the nearest: {', '.join(full for key in near for full in bare[key])}"

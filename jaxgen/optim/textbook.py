@@ -60,8 +60,9 @@ def momentum(rate=0.01, *, momentum=0.9, schedule=constant):
 def nesterov(rate=0.01, *, momentum=0.9, schedule=constant):
     """Nesterov's accelerated gradient (Sutskever et al. 2013, https://proceedings.mlr.press/v28/sutskever13.html).
 
-    Equations 3 and 4: m' = beta m - eta g(theta + beta m); theta' = theta + m'. The parameters that are stored, and that a loss
-    is given, are the look-ahead point p = theta + beta m, so that the gradient is taken where the formula wants it. It moves by
+    Equations 3 and 4: m' = beta m - eta g(theta + beta m); theta' = theta + m'. The parameters that are stored, and
+    that a loss is given, are the look-ahead point p = theta + beta m, so that the gradient is taken where the formula
+    wants it. It moves by
 
         p' - p = (theta + m' + beta m') - (theta + beta m) = m' + beta m' - beta m = beta m' - eta g(p),
 
@@ -133,10 +134,10 @@ def adam(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=False, 
     theta <- theta - eta (m / (1 - beta1^t)) / (sqrt(s / (1 - beta2^t)) + eps), or sqrt(s / (1 - beta2^t) + eps).
     optax.adam(rate) is equal; with the epsilon inside, optax.adam(rate, eps=0.0, eps_root=eps) is.
 
-    theta from 1, eta 0.1, beta1 1/2, g = 2, 2, -2: s / (1 - beta2^t) is 4 throughout. m is 1, 3/2, -1/4; divided by
+    theta from 1, eta 0.1, beta1 1/2, beta2 3/4, g = 2, 2, -2: s / (1 - beta2^t) is 4. m is 1, 3/2, -1/4; divided by
     1/2, 3/4, 7/8 it is 2, 2, -2/7. Divided by the root, 2, and times 0.1 the steps are -0.1, -0.1, 0.1 / 7.
 
-    >>> trajectory(adam(0.1, beta1=0.5), 1.0, [2, 2, -2])
+    >>> trajectory(adam(0.1, beta1=0.5, beta2=0.75), 1.0, [2, 2, -2])
     [0.9, 0.8, 0.814286]
     """
 
