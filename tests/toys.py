@@ -18,9 +18,9 @@ def once(arrays, n):
     return {"x": arrays}, jnp.ones(len(arrays), bool)
 
 
-def mean_of(size, rate=0.05, noise=0.0):
+def mean_of(size, rate=0.05, noise=0.0, optimizer=momentum):
     """Finds the mean of vectors [size] (data [N, 6], cut to size) by noisy gradient descent."""
-    optimizer = momentum(rate)
+    optimizer = optimizer(rate)
 
     def loss(params, carry, key, batch):
         wobble = noise * jax.random.normal(key, params.shape)

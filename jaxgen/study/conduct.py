@@ -1,0 +1,137 @@
+"""A study of one task: tune each optimiser's learning rate, then run the best rate on fresh seeds.
+
+Finished runs stand in the folder's trials.jsonl and are never run again; what is still to be done is a function of
+the protocol and of them, so that a study that was killed goes on where it was.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxgen import machine
+from jaxgen.core.files import write_whole
+from jaxgen.core.types import Refused, Technique
+from jaxgen.study import grid, side_by_side, statistics, store, training
+from jaxgen.study.problems import Problem, Trial
+
+EXECUTION = "execution.json"
+COMPILING = 3.0  # seconds that the programs of one optimiser take to compile, about
+
+
+class Protocol(NamedTuple):
+    """What is run for each optimiser."""
+
+    rates: tuple[float, ...]  # ascending
+    tuning_seeds: int  # seeds 0, 1, ... choose the rate, by the validation split
+    seeds: int  # the seeds after them judge it, on the test split
+    extend: bool = False  # widen the grid while the best rate is at an end of it
+
+
+class Group(NamedTuple):
+    """Where runs of one optimiser on one task are trained and written down."""
+
+    folder: Path
+    problem: Problem
+    optimizer: str
+    technique: Technique
+    compiled: dict[int, training.Bench]  # widths that programs were compiled for; written to
+    arrays: tuple[Any, Any, Any]  # of the three splits, on every device
+    say: Callable[[str], None]
+    advance: Callable[[int], None]  # told the updates made, over all runs of a part
+
+
+def conduct(
+    folder: Path,
+    problem: Problem,
+    task: statistics.Task,
+    optimizers: Sequence[str],
+    protocol: Protocol,
+    say: Callable[[str], None] = print,
+    advance: Callable[[int], None] = lambda updates: None,
+) -> None:
+    """Runs what is missing of the study of one task, optimiser by optimiser.
+
+    `say` is told in words what was found, `advance` how many updates more were made.
+    """
+    arrays = side_by_side.shared((problem.train.arrays, problem.valid.arrays, problem.test.arrays))
+    for optimizer in optimizers:
+        technique = problem.make(problem.factory(optimizer))
+        group = Group(folder, problem, optimizer, technique, {}, arrays, say, advance)
+        best = tuned(group, task, protocol)
+        fresh = range(protocol.tuning_seeds, protocol.tuning_seeds + protocol.seeds)
+        missing(group, "final", [Trial(best, seed) for seed in fresh])
+
+
+def tuned(group: Group, task: statistics.Task, protocol: Protocol) -> float:
+    """The learning rate of the best mean on validation, over a grid that is widened where the protocol says so."""
+    said = {row["learning_rate"] for row in known(group) if row["phase"] == "tuning"}
+    rates, widened = sorted({*protocol.rates, *said}), 0
+    while True:
+        missing(group, "tuning", [Trial(rate, seed) for rate in rates for seed in range(protocol.tuning_seeds)])
+        best = statistics.winner(task, known(group), group.optimizer)
+        where = grid.end(rates, best) if len(rates) > 1 else ""
+        if not where or not protocol.extend or widened == grid.ROUNDS:
+            note = f", at the {where} end of the grid" if where else ""
+            group.say(f"{task.name}  {group.optimizer}: best learning rate {best:g}{note}")
+            return best
+        rates, widened = grid.wider(rates, where), widened + 1
+
+
+def known(group: Group) -> list[dict[str, Any]]:
+    """The rows of this task's and optimiser's finished runs."""
+    mine = (group.problem.name, group.optimizer)
+    return [row for row in store.read(group.folder) if (row["task"], row["optimizer"]) == mine]
+
+
+def missing(group: Group, phase: str, trials: Sequence[Trial]) -> None:
+    """Trains those of the trials that are not written down yet, in parts that fit in memory, and writes them down."""
+    problem, technique = group.problem, group.technique
+    labels = {"task": problem.name, "optimizer": group.optimizer}
+    done = {(row["phase"], row["learning_rate"], row["seed"]) for row in known(group)}
+    left = [trial for trial in trials if (phase, trial.rate, trial.seed) not in done]
+    if not left:
+        return
+    most = side_by_side.width(len(left), training.bytes_each(problem, technique), machine.memory() // 2)
+    width, functions = bench_for(group, left[:most], most)
+    for part in [left[n : n + width] for n in range(0, len(left), width)]:
+        filled = [*part, *[part[-1]] * (width - len(part))]  # what fills up is trained and forgotten
+        count = lambda updates, part=part: group.advance(updates * len(part))
+        rows = training.trained(problem, functions, filled, group.arrays, phase == "final", count)[: len(part)]
+        store.append(group.folder, [{**labels, "phase": phase, **row} for row in rows])
+
+
+def bench_for(group: Group, trials: Sequence[Trial], width: int) -> tuple[int, training.Bench]:
+    """Programs for `width` runs, and the width: a larger one where filling up costs less than compiling anew.
+
+    How a task's runs are trained side by side is timed once, and written down for all its optimisers.
+    """
+    found, name, technique = execution(group.folder), group.problem.name, group.technique
+    if name not in found:
+        filled = [*trials, *[trials[-1]] * (width - len(trials))]
+        mode, functions, took = training.fastest(group.problem, technique, filled, group.arrays[0])
+        found[name] = {"mode": mode, "width": width, "seconds_an_update": took}
+        write_whole(group.folder / EXECUTION, json.dumps(found, indent=2).encode() + b"\n")
+        times = ", ".join(f"{m} {1e6 * s:,.0f}" for m, s in took.items())
+        group.say(f"{name}  {mode}: the fastest for {width} runs (microseconds for an update of one: {times})")
+        group.compiled[width] = functions
+    mode = found[name]["mode"]
+    a_run = group.problem.steps * found[name]["seconds_an_update"][mode]
+    for ready, functions in group.compiled.items():
+        if ready >= width and (ready - width) * a_run < COMPILING:
+            return ready, functions
+    group.compiled[width] = training.bench(group.problem, technique, mode)
+    return width, group.compiled[width]
+
+
+def execution(folder: Path) -> dict[str, Mapping[str, Any]]:
+    """Task -> how its runs were trained: `mode`, `width` and `seconds_an_update` of each mode. Refused if damaged."""
+    try:
+        found = json.loads((folder / EXECUTION).read_text())
+        if all(task["mode"] in side_by_side.MODES for task in found.values()):
+            return found
+    except FileNotFoundError:
+        return {}
+    except (ValueError, TypeError, KeyError, AttributeError):
+        pass
+    raise Refused(f"{folder / EXECUTION} is damaged")

@@ -1,0 +1,91 @@
+"""What a study has found, written down as it is found: a line for each finished run, which is never run again.
+
+trials.jsonl has one JSON object a line:
+
+task, optimizer      which
+learning_rate        what the run was begun with
+phase                "tuning", or "final": at the best rate, of a seed that had no part in choosing it
+seed, steps
+diverged             whether a parameter, carry or metric was not finite at the end of an interval
+at                   updates made at each validation; 0 is the untrained network
+valid                the task's metric there
+train                mean training loss between two validations
+test                 the metric on the test split at the end; only of final runs
+seconds              of training: the run's share of its group's, without compilation and validations
+bytes                of the optimiser's state
+
+Numbers that are not finite are null. trials.csv and curves.csv are the same as tidy tables.
+"""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxgen.core.files import write_whole, writing
+from jaxgen.core.types import Refused
+
+FIELDS = ("task", "optimizer", "learning_rate", "phase", "seed", "steps", "diverged", "valid", "test")
+FIELDS += ("seconds", "bytes")
+NAME = "trials.jsonl"
+
+
+def key(row: Mapping[str, Any]) -> tuple:
+    """Which run a row is of."""
+    return row["task"], row["optimizer"], row["learning_rate"], row["phase"], row["seed"]
+
+
+def append(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Adds the rows, all at once, and hands them to the system: SIGKILL loses whole runs or none."""
+    data = b"".join(json.dumps(row, allow_nan=False).encode() + b"\n" for row in rows)
+    with writing(folder / NAME):
+        file = os.open(folder / NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            while data:
+                data = data[os.write(file, data) :]
+        finally:
+            os.close(file)
+
+
+def read(folder: Path) -> list[dict[str, Any]]:
+    """The rows of all finished runs. A torn last line is cut off; Refused for other damage."""
+    try:
+        data = (folder / NAME).read_bytes()
+    except FileNotFoundError:
+        return []
+    whole = data[: data.rfind(b"\n") + 1]
+    if whole != data:
+        write_whole(folder / NAME, whole)
+    rows = []
+    for number, line in enumerate(whole.splitlines(), 1):
+        try:
+            rows.append(json.loads(line))
+            key(rows[-1])
+        except (ValueError, KeyError, TypeError):
+            raise Refused(f"{folder / NAME} is damaged in line {number}") from None
+    return rows
+
+
+def table(rows: Iterable[Mapping[str, Any]], fields: Sequence[str]) -> bytes:
+    """CSV of these fields; None is an empty cell."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fields, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def write_tables(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """trials.csv, a row a run with its last validation, and curves.csv, a row a validation."""
+    last = [{**row, "valid": row["valid"][-1]} for row in rows]
+    write_whole(folder / "trials.csv", table(last, FIELDS))
+    names = FIELDS[:5]
+    points = [
+        {**{name: row[name] for name in names}, "step": step, "valid": valid, "train": train}
+        for row in rows
+        for step, valid, train in zip(row["at"], row["valid"], [None, *row["train"]])
+    ]
+    write_whole(folder / "curves.csv", table(points, (*names, "step", "valid", "train")))

@@ -1,0 +1,110 @@
+"""Runs side by side are the runs that they would be alone."""
+
+import jax
+import numpy as np
+import pytest
+import study_toys
+import toys
+
+from jaxgen.core import loop
+from jaxgen.core.progress import Policy
+from jaxgen.core.types import Refused
+from jaxgen.study import side_by_side, training
+from jaxgen.study.problems import Trial, checked, set_rates
+
+TRIALS = [Trial(rate, seed) for rate in (0.01, 0.1) for seed in (0, 3)]
+
+
+def gone(optimizer, trials, mode="vmap", final=False):
+    problem = study_toys.problem()
+    functions = training.bench(problem, problem.make(problem.factory(optimizer)), mode)
+    arrays = problem.train.arrays, problem.valid.arrays, problem.test.arrays
+    return training.trained(problem, functions, trials, arrays, final)
+
+
+@pytest.mark.parametrize("mode", side_by_side.MODES)
+def test_a_run_among_others_is_the_run_that_its_seed_and_rate_make(mode):
+    """To float32's rounding: XLA may sum in another order for many runs, and 12 updates do not amplify it."""
+    rows = gone("adam", TRIALS, mode, final=True)
+    for trial, row in zip(TRIALS, rows):
+        stage = study_toys.stage("adam", trial.rate)
+        events = loop.train([stage], jax.random.key(trial.seed), study_toys.EVERY, study_toys.EVERY)
+        alone = [(event.train["loss"], event.valid["error"]) for event in events]
+        np.testing.assert_allclose(np.transpose(alone), [row["train"], row["valid"][1:]], rtol=2e-5)
+        assert row["test"] == pytest.approx(row["valid"][-1], rel=1e-6)
+        assert (row["learning_rate"], row["seed"]) == trial
+        assert (row["steps"], row["at"], row["diverged"]) == (12, [0, 5, 10, 12], False)
+
+
+def test_what_diverges_leaves_the_others_as_they_are():
+    """At the same width the others are the same numbers, bit for bit, whatever their neighbour does."""
+    wild = [*TRIALS[:3], Trial(1e30, 3)]
+    tame, rows = gone("sgd", TRIALS), gone("sgd", wild)
+    numbers = lambda row: (row["valid"], row["train"], row["diverged"])
+    assert [numbers(row) for row in rows[:3]] == [numbers(row) for row in tame[:3]]
+    assert rows[3]["diverged"]
+    assert rows[3]["valid"][0] is not None
+    assert rows[3]["valid"][-1] is None
+    assert not tame[3]["diverged"]
+
+
+def test_plateaus_cut_each_runs_own_rate():
+    problem = study_toys.problem(Policy(plateau=1, plateau_factor=0.1, min_delta=1e9))  # never good enough
+    functions = training.bench(problem, problem.make(problem.factory("sgd")), "vmap")
+    runs = training.start(functions, TRIALS)
+    runs, _ = functions.judge(problem.valid.arrays, runs)  # the first evaluation is always a new best
+    runs, _ = functions.judge(problem.valid.arrays, runs)
+    np.testing.assert_allclose(runs.state.opt.rate, [0.001, 0.001, 0.01, 0.01], rtol=1e-6)
+
+
+def test_optimizers_bytes_are_those_of_one_run():
+    scalars = 3 * 4
+    assert gone("sgd", TRIALS)[0]["bytes"] == scalars
+    assert gone("adam", TRIALS)[0]["bytes"] == scalars + 2 * 6 * 4
+
+
+def test_first_keys_are_those_of_a_run():
+    for trial, keys in zip(TRIALS, training.first_keys(TRIALS)):
+        expected = jax.random.split(jax.random.fold_in(jax.random.key(trial.seed), 0), 3)
+        np.testing.assert_array_equal(jax.random.key_data(keys), jax.random.key_data(expected))
+
+
+def test_modes_are_timed():
+    problem = study_toys.problem()
+    technique = problem.make(problem.factory("sgd"))
+    mode, _, took = training.fastest(problem, technique, TRIALS, problem.train.arrays)
+    assert took.keys() == set(side_by_side.MODES)
+    assert took[mode] == min(took.values())
+
+
+def test_every_rate_is_set():
+    opt = {"a": toys.mean_of(3).init(jax.random.key(0)).opt, "rate": np.zeros(2, np.float32), "m": np.ones(2)}
+    found = set_rates(opt, 0.5)
+    assert found["a"].rate == 0.5
+    assert found["rate"].tolist() == [0.5, 0.5]
+    assert found["m"].tolist() == [1.0, 1.0]
+
+
+def test_widths_share_runs_evenly():
+    assert side_by_side.width(39, 10, 1000) == 39
+    assert side_by_side.width(39, 10, 200) == 20
+    assert side_by_side.width(39, 10, 1) == 1
+
+
+@pytest.mark.parametrize("change", [{"definitions": {}}, {"improves": False}])
+def test_a_task_without_an_objective_is_refused(change):
+    problem = study_toys.problem()
+
+    def make(factory):
+        technique = problem.make(factory)
+        return technique._replace(evaluate=technique.evaluate._replace(**change))
+
+    assert checked(problem) == problem
+    with pytest.raises(Refused, match="toy has no objective"):
+        checked(problem._replace(make=make))
+
+
+def test_streamed_data_are_refused():
+    problem = study_toys.problem()
+    with pytest.raises(Refused, match="do not fit"):
+        checked(problem._replace(train=problem.train._replace(fetch=lambda *_: None)))
