@@ -13,7 +13,6 @@ estimate -log p(x) as 87.74 (pixels binarised anew, 5,000 importance samples). S
 """
 
 import contextlib
-import dataclasses
 import sys
 from pathlib import Path
 
@@ -54,7 +53,7 @@ PRESETS = {
         "latent": 50,
         "likelihood": "stochastic",
         "optimizer": "adam",
-        "epsilon": 5e-6,
+        "eps": 5e-6,
         "learning_rate": 2e-3,
         "schedule": "burda",
         "cooldown": 0.1,
@@ -83,7 +82,7 @@ def snapshots(folder: Path, like: np.ndarray) -> list[np.ndarray]:
 def experiment(flags: cli.RunFlags, config: vae.Config) -> Chapter:
     """Trains, evaluates on the test split, draws."""
     dataset = stages.dataset(flags)
-    config = dataclasses.replace(config, shape=dataset.shape)
+    config = stages.fitted(config, dataset)
     technique = vae.make(config, stages.optimizer(flags, dataset))
     stage, previous = inherit(stages.image_stage(technique, dataset, flags), flags.init_from, vae)
     who = workdir.identity(flags, [(vae, config)], dataset.sha256, previous)

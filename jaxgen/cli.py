@@ -10,20 +10,23 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 
 from jaxgen.core.config import knob
+from jaxgen.core.progress import Policy
 from jaxgen.core.types import Refused
 from jaxgen.flags import build, explicit, usage
 from jaxgen.machine import prepare
+from jaxgen.optim.registry import OPTIMIZERS
+from jaxgen.optim.settings import HYPERPARAMETERS, SHAPE, Settings, chosen
 from jaxgen.run import load
 
 __all__ = ["Command", "RunFlags", "load", "main"]
 
 LARGEST = 2**31 - 1  # steps are counted in int32
-RUN, DATA, TRAINING, MACHINE = "run", "data", "training", "machine"
+RUN, DATA, TRAINING, OPTIMIZER, MACHINE = "run", "data", "training", "optimiser", "machine"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,30 +78,11 @@ class RunFlags:
     epochs: int | None = knob(
         None, "instead of steps: passes over the training split", lower=1, upper=LARGEST, free=True, group=TRAINING
     )
-    optimizer: Literal["sgd", "momentum", "rmsprop", "adam"] = knob("adam", "by the textbook", group=TRAINING)
-    epsilon: float | None = knob(None, "what rmsprop and adam add to the root (1e-8)", above=0.0, group=TRAINING)
-    schedule: Literal["constant", "burda"] = knob(
-        "constant", "of the learning rate; burda: times 10^(-i/7) for 3^i epochs, i = 0 to 7", group=TRAINING
+    optimizer: str = knob(
+        "adam", f"by the textbook: {', '.join(OPTIMIZERS)}; or one of optax's: optax.NAME", group=OPTIMIZER
     )
-    cooldown: float = knob(
-        0.0,
-        "share of the run, at its end, in which the learning rate falls to 0; then --steps cannot be raised later",
-        lower=0.0,
-        upper=1.0,
-        group=TRAINING,
-    )
-    patience: int = knob(
-        0,
-        "evaluations without a new best before stopping and returning to it; 0: never",
-        lower=0,
-        group=TRAINING,
-    )
-    plateau: int = knob(
-        0,
-        "evaluations without a new best before the learning rate is halved; 0: never",
-        lower=0,
-        group=TRAINING,
-    )
+    settings: Settings = Settings()  # noqa: RUF009 - frozen
+    policy: Policy = Policy()  # noqa: RUF009 - frozen
     host_devices: int = knob(1, "CPU devices to split batches over", lower=1, upper=64, group=MACHINE)
     compilation_cache: str = knob("", "a directory to keep compiled programs in", free=True, group=MACHINE)
 
@@ -126,6 +110,7 @@ def main(command: Command, argv: Sequence[str] | None = None) -> int:
 def run_command(command: Command, argv: Sequence[str]) -> Any:
     """What the experiment gives for these flags. Raises Refused for wrong ones."""
     run_flags, config = parse(command, argv)
+    chosen(run_flags.optimizer, run_flags.settings)  # what it refuses is told before data are loaded
     prepare(run_flags.host_devices, run_flags.compilation_cache)
     return command.experiment(run_flags, config)
 
@@ -168,15 +153,16 @@ def parse(command: Command, argv: Sequence[str]) -> tuple[RunFlags, Any]:
         raise Refused(f"unknown preset {preset!r}; known: {', '.join(sorted(command.presets)) or 'none'}")
     if {"steps", "epochs"} <= given.keys():
         raise Refused("give --steps or --epochs, not both")
-    chosen: dict[str, Any] = {
+    merged: dict[str, Any] = {
         "workdir": os.path.join("runs", command.name),
         "data_dir": os.environ.get("JAXGEN_DATA", ""),
     }
     for layer in (command.defaults, command.presets.get(preset, {}), given):
         # Each of the two ways to say how long replaces the other where it stands in a stronger layer.
-        chosen |= {"epochs": None} if "steps" in layer else {"steps": None} if "epochs" in layer else {}
-        # What a preset's optimiser divides by is no business of another one.
-        chosen |= {"epsilon": None} if "optimizer" in layer else {}
-        chosen |= layer
-    run_flags, config = build(classes, chosen)
+        merged |= {"epochs": None} if "steps" in layer else {"steps": None} if "epochs" in layer else {}
+        # What a preset says to its optimiser is no business of another one, and so with its schedule.
+        merged |= dict.fromkeys(HYPERPARAMETERS if "optimizer" in layer else (), None)
+        merged |= dict.fromkeys(SHAPE if "schedule" in layer else (), None)
+        merged |= layer
+    run_flags, config = build(classes, merged)
     return run_flags, config

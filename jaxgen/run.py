@@ -10,7 +10,6 @@ import math
 import os
 import signal
 import sys
-import types
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +23,7 @@ from jaxgen.core.config import built
 from jaxgen.core.progress import Policy, Progress, best_state
 from jaxgen.core.types import Refused, Source, Stage, State, Technique
 from jaxgen.log import open_log
-from jaxgen.optim.textbook import chosen
+from jaxgen.optim.settings import Settings, chosen, cutting, unscheduled
 from jaxgen.workdir import read_config
 
 
@@ -56,8 +55,8 @@ def stop_signals() -> Iterator[list[int]]:
 
 
 def policy_of(flags: Any) -> Policy:
-    """The flags' patience and plateau; `flags` has them as attributes."""
-    return Policy(patience=flags.patience, plateau=flags.plateau)
+    """When a run with these flags stops, and when it cuts its rate; `flags` has `policy` and `settings`."""
+    return cutting(flags.policy, flags.settings)
 
 
 def warn(message: str) -> None:
@@ -165,8 +164,9 @@ def load(workdir: str | os.PathLike) -> tuple[Technique, State]:
 def load_named(workdir: str | os.PathLike) -> tuple[str, Technique, State]:
     """What `load` gives, and before it the name of the technique's module."""
     found = read_config(workdir)
-    policy = policy_of(types.SimpleNamespace(**found["flags"]))
-    optimizer = chosen(*(found["flags"][name] for name in ("optimizer", "epsilon", "schedule")))
+    settings = built(Settings, found["flags"])
+    policy = cutting(built(Policy, found["flags"]), settings)
+    optimizer = chosen(found["flags"]["optimizer"], unscheduled(settings))
 
     def technique(number: int) -> Technique:
         stage = found["stages"][number]

@@ -1,6 +1,7 @@
 """From a data set and a run's flags to a Stage, and to what is measured of its State."""
 
-from typing import Any
+import dataclasses
+from typing import Any, TypeVar
 
 import jax
 
@@ -12,7 +13,9 @@ from jaxgen.core.types import Fold, Refused, Stage, State, Technique
 from jaxgen.data import images
 from jaxgen.data.examples import Dataset, Examples
 from jaxgen.data.sources import source, sweep
-from jaxgen.optim.textbook import Factory, chosen
+from jaxgen.optim.settings import Factory, chosen
+
+C = TypeVar("C")  # a technique's Config
 
 
 def dataset(flags: Any, least: int = 0) -> Dataset:
@@ -21,13 +24,19 @@ def dataset(flags: Any, least: int = 0) -> Dataset:
     return images.load(flags.dataset, flags.data_dir, flags.image_size, resident, flags.classes, flags.per_class, least)
 
 
+def fitted(config: C, dataset: Dataset) -> C:
+    """The Config with the `shape` of the data set's images, and its classes as `labels` where it has that field."""
+    found = {"shape": dataset.shape, "labels": dataset.classes}
+    names = {field.name for field in dataclasses.fields(config)}  # type: ignore[arg-type]
+    return dataclasses.replace(config, **{name: found[name] for name in names & found.keys()})  # type: ignore[type-var]
+
+
 def optimizer(flags: Any, dataset: Dataset) -> Factory:
     """The optimiser that the flags name, its schedule counting this data set's epochs.
 
     Raises Refused where the flags do not go together.
     """
-    of_epoch, total = epoch(flags, dataset), updates(flags, dataset)
-    return chosen(flags.optimizer, flags.epsilon, flags.schedule, of_epoch, flags.cooldown, total)
+    return chosen(flags.optimizer, flags.settings, epoch(flags, dataset), updates(flags, dataset))
 
 
 def epoch(flags: Any, dataset: Dataset) -> int:

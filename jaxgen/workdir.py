@@ -13,6 +13,7 @@ from jaxgen.core import provenance
 from jaxgen.core.config import flat, knobs, values
 from jaxgen.core.files import write_whole
 from jaxgen.core.types import Refused, State
+from jaxgen.optim.settings import fixes_length
 
 
 def identity(
@@ -25,7 +26,7 @@ def identity(
     """
     given = values(flags)
     fixed, free = ({k.name: given[k.name] for k in knobs(type(flags)) if k.free is f} for f in (False, True))
-    if flags.cooldown:  # its end shapes the steps before it
+    if fixes_length(flags.settings):  # its end shapes the steps before it
         fixed |= {name: free.pop(name) for name in ("steps", "epochs")}
     # The data's hash has them; named where they are given, for a summary and a refusal that can be read.
     fixed |= {name: free.pop(name) for name in ("classes", "per_class") if free[name]}

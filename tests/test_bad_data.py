@@ -111,7 +111,6 @@ WRONG = {
     "bomb of bytes": (archive({"big.png": bytes(1000)}, 2**31), "big.png' in"),
     "unknown TFDS name": (lambda place: ["--dataset=tfds:fasion_mnist"], "fashion_mnist"),
     "image_size of a named set": (lambda place: ["--dataset=digits", "--image_size=16"], "--image_size is for folders"),
-    "epsilon": (lambda place: ["--optimizer=sgd", "--epsilon=1e-4"], "--epsilon is for optimisers that divide"),
 }
 
 

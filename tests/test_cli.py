@@ -2,6 +2,7 @@
 
 import json
 
+import chex
 import jax
 import pytest
 import worker
@@ -9,10 +10,11 @@ from worker import everything, go, refused
 
 from experiments import vae as vae_experiment
 from experiments.vae import PRESETS
-from jaxgen import cli, stages
-from jaxgen.core.config import knobs
+from jaxgen import cli, stages, workdir
+from jaxgen.core.config import knobs, values
 from jaxgen.core.types import Refused
 from jaxgen.data import images
+from jaxgen.optim.settings import Settings, chosen
 from jaxgen.techniques.autoencoders import vae
 
 
@@ -43,6 +45,13 @@ def test_a_run_that_cools_down_has_its_length(tmp_path, capsys):
     assert int(cli.load(tmp_path / "run")[1].step) == 4
 
 
+@pytest.mark.parametrize("said", ["--schedule=cosine", "--schedule=one_cycle", "--warmup=0.1"])
+def test_schedules_that_look_at_the_end_fix_the_length(said):
+    for flags, found in ((["--steps=7", said], "flags"), (["--steps=7"], "free")):
+        who = workdir.identity(cli.parse(worker.COMMAND, flags)[0], [])
+        assert who[found]["steps"] == 7
+
+
 def test_divergence_names_the_last_good_checkpoint(tmp_path, capsys):
     assert go(tmp_path) == 0
     capsys.readouterr()
@@ -60,10 +69,36 @@ def test_presets_flags_and_defaults_in_order():
     assert (flags.steps, flags.epochs, config.latent, flags.workdir) == (7, None, 9, "runs/worker")
     flags, config = parse("--preset=chollet", steps=7, latent=9)
     assert (flags.steps, flags.epochs, config.latent, flags.optimizer) == (None, 10, 2, "rmsprop")
-    assert parse("--preset=iwae")[0].epsilon == 5e-6
-    assert parse("--preset=iwae", "--optimizer=sgd")[0].epsilon is None
+    assert parse("--preset=iwae")[0].settings.eps == 5e-6
     flags, config = parse("--preset=chollet", "--latent=5", "--steps=3", steps=7)
     assert (flags.steps, flags.epochs, config.latent, config.network) == (3, None, 5, "conv")
+
+
+SAID = {
+    "optimizer": "rmsprop",
+    "beta2": 0.5,
+    "eps": 0.1,
+    "eps_inside_root": True,
+    "schedule": "power",
+    "decay_power": 2.0,
+    "l2": 0.1,
+    "cooldown": 0.2,
+}
+
+
+ANOTHER = {"--l2=0.5": {**SAID, "l2": 0.5}}
+ANOTHER["--optimizer=adagrad"] = {"optimizer": "adagrad", "schedule": "power", "decay_power": 2.0}
+ANOTHER["--optimizer=adagrad"] |= {"l2": 0.1, "cooldown": 0.2}
+ANOTHER["--schedule=cosine"] = {k: v for k, v in SAID.items() if k != "decay_power"} | {"schedule": "cosine"}
+
+
+@pytest.mark.parametrize("given", ANOTHER)
+def test_what_a_preset_says_to_its_optimiser_is_no_business_of_another(given):
+    """And so with its schedule; penalties and the like stay."""
+    command = worker.COMMAND._replace(presets={"said": SAID})
+    flags, _ = cli.parse(command, ["--preset=said", given])
+    found, plain = values(flags), values(cli.RunFlags())
+    assert {name: value for name, value in found.items() if name in SAID and value != plain[name]} == ANOTHER[given]
 
 
 @pytest.mark.parametrize("error", [MemoryError(), jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: 9 TB")])
@@ -93,16 +128,23 @@ def test_data_dir_comes_from_the_environment(monkeypatch):
 def test_help_is_short_and_names_every_flag(capsys):
     assert cli.main(vae_experiment.COMMAND, ["--help"]) == 0
     text = capsys.readouterr().out
-    assert len(text.splitlines()) < 65
+    assert len(text.splitlines()) < 110
     assert all(f"--{knob.name}=" in text for knob in [*knobs(vae.Config), *knobs(cli.RunFlags)])
     assert all(preset in text for preset in PRESETS)
 
 
 def test_load_gives_technique_and_state(tmp_path):
-    assert go(tmp_path) == 0
+    """With the settings that the run was trained with, at its rate as it stands."""
+    said = ["--optimizer=momentum", "--momentum=0.5", "--l2=0.1", "--clip_norm=1", "--weight_decay=0.1"]
+    assert go(tmp_path, *said, "--schedule=piecewise", "--boundaries=2", "--plateau=1", "--plateau_factor=0.3") == 0
     technique, state = cli.load(tmp_path / "run")
     assert int(state.step) == 4
     image = technique.infer["sample"](state, jax.random.key(0), ())
     assert image.shape == (64,)
+    settings = Settings(momentum=0.5, l2=0.1, clip_norm=1.0, weight_decay=0.1)
+    same = vae.make(vae.Config(shape=(8, 8, 1), hidden=8, latent=2), chosen("momentum", settings))
+    batch = technique.example(jax.random.key(1))
+    ours, theirs = (jax.jit(each.step)(state, batch)[0] for each in (technique, same))
+    chex.assert_trees_all_equal(ours.params, theirs.params)
     with pytest.raises(Refused, match="holds no run"):
         cli.load(tmp_path)

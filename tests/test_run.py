@@ -1,11 +1,11 @@
 """Runs of several stages, over several devices, killed and damaged: in-process, with toy techniques."""
 
+import dataclasses
 import json
 import os
 import signal
 import subprocess
 import sys
-import types
 
 import floors
 import jax.numpy as jnp
@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 import toys
 
-from jaxgen import run
+from jaxgen import cli, run
 from jaxgen.core import checkpoint, loop, record
+from jaxgen.core.progress import Policy
 from jaxgen.core.types import Refused, Source, Stage
 from jaxgen.workdir import open_workdir
 
-FLAGS = types.SimpleNamespace(seed=0, log_every=2, eval_every=2, checkpoint_every=2, patience=0, plateau=1)
+FLAGS = cli.RunFlags(log_every=2, eval_every=2, checkpoint_every=2, policy=Policy(plateau=1))
 WHO = {"flags": {"patience": 0}, "stages": [], "data": "", "free": {}}
 
 
@@ -51,7 +52,7 @@ def go(place, flags=FLAGS, plan=None, leave_after=10**9):
 @pytest.mark.parametrize("patience", [0, 2])
 def test_two_stages_resume_exactly_wherever_they_are_left(patience, tmp_path):
     """Before the first checkpoint, within stage one, at its end, within stage two."""
-    flags, plan = types.SimpleNamespace(**{**vars(FLAGS), "patience": patience}), stages()
+    flags, plan = dataclasses.replace(FLAGS, policy=Policy(patience, plateau=1)), stages()
     whole = go(tmp_path / "whole", flags, plan)
     for leave_after in (0, 2, 3, 4, 5):
         place = tmp_path / f"left after {leave_after}"
@@ -64,7 +65,7 @@ def test_two_stages_resume_exactly_wherever_they_are_left(patience, tmp_path):
 
 
 def test_steps_are_counted_over_stages_that_stop_early(tmp_path):
-    flags = types.SimpleNamespace(**{**vars(FLAGS), "patience": 2, "plateau": 0})
+    flags = dataclasses.replace(FLAGS, policy=Policy(patience=2))
     outcome = go(tmp_path / "run", flags, stages((400, 6)))
     rows = history(tmp_path / "run")
     first = max(row["step"] for row in rows if row["stage"] == 0)

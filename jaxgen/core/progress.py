@@ -10,17 +10,25 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxgen.core.config import knob
 from jaxgen.core.types import State
 
 
 @dataclasses.dataclass(frozen=True)
 class Policy:
-    """When to stop and when to cut the learning rate; both count evaluations."""
+    """When to stop and when to cut the learning rate; both count evaluations, the second from the last cut on."""
 
-    patience: int = 0  # evaluations without a new best before stopping; 0 never stops
-    plateau: int = 0  # evaluations without a new best, or since the last cut, before a cut; 0 never cuts
-    factor: float = 0.5  # what a cut multiplies the learning rate by
-    min_delta: float = 0.0  # how much lower than the best an objective must be to count as a new best
+    patience: int = knob(
+        0, "evaluations without a new best before stopping and returning to it; 0: never", lower=0, group="training"
+    )
+    plateau: int = knob(
+        0,
+        "evaluations without a new best before the learning rate is cut; 0: never (--schedule=performance: 1)",
+        lower=0,
+        group="training",
+    )
+    plateau_factor: float = knob(0.5, "what a cut multiplies it by", above=0.0, upper=1.0, group="training")
+    min_delta: float = knob(0.0, "how much better a new best must be than the last", lower=0.0, group="training")
 
     @property
     def keeps(self) -> bool:
@@ -58,7 +66,7 @@ def adapt(policy: Policy, progress: Progress, objective: jax.Array, state: State
     waited = jnp.where(improved, 0, progress.waited + 1)
     stalled = jnp.where(improved, 0, progress.stalled + 1)
     cut = (stalled >= policy.plateau) if policy.plateau else jnp.zeros((), bool)
-    factor = jnp.where(cut, policy.factor, 1.0).astype(jnp.float32)
+    factor = jnp.where(cut, policy.plateau_factor, 1.0).astype(jnp.float32)
     kept = progress.kept
     if policy.keeps:
         kept = jax.tree.map(lambda new, old: pick(improved, new, old), (state.params, state.carry), kept)

@@ -97,7 +97,7 @@ def test_numbers_in_the_carry_count_as_well():
 @pytest.mark.parametrize("cut", range(5))
 def test_resume_after_any_chunk_is_exact(cut, tmp_path):
     """In the middle of stage one, at its end, in the middle of stage two: with early stopping and plateaus."""
-    options = {"every": 3, "eval_every": 3, "policy": Policy(patience=50, plateau=1, factor=0.7)}
+    options = {"every": 3, "eval_every": 3, "policy": Policy(patience=50, plateau=1, plateau_factor=0.7)}
     stages = toys.two_stages((7, 8), rate=0.8)  # overshoots
     whole = history(stages, **options)
     assert float(whole[-1].progress.scale) < 1, "the plateau never cut: the test would show nothing"

@@ -1,57 +1,65 @@
-"""Schedules by their definition; factories by name."""
-
-import inspect
+"""Schedules at their corners, by hand."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.core.types import Refused
-from jaxgen.optim.schedules import SCHEDULES, burda, cooled
-from jaxgen.optim.textbook import OPTIMIZERS, chosen
+from jaxgen.optim import schedules
+from jaxgen.optim.rate import constant
+from jaxgen.optim.schedules import burda, cooled, warmed
+
+
+def factors(schedule, points):
+    """Compiled, side by side."""
+    found = jax.jit(jax.vmap(lambda t: jnp.asarray(schedule(t), float)))(jnp.asarray(points, jnp.int32))
+    assert found.dtype == jnp.float32
+    return found
+
+
+HALF = np.sqrt(0.5)
+CORNERS = {
+    "piecewise": (schedules.piecewise([5, 8], [0.5, 2.0]), {0: 1, 4: 1, 5: 0.5, 7: 0.5, 8: 2, 10**9: 2}),
+    "piecewise, by tenths": (schedules.piecewise([5, 8]), {0: 1, 4: 1, 5: 0.1, 7: 0.1, 8: 0.01}),
+    "exponential": (schedules.exponential(20), {0: 1, 10: np.sqrt(0.1), 20: 0.1, 60: 0.001}),
+    "exponential, halved": (schedules.exponential(4, 0.5), {0: 1, 4: 0.5, 6: 0.25 * 2**0.5, 8: 0.25}),
+    "power": (schedules.power(10), {0: 1, 5: 2 / 3, 10: 1 / 2, 20: 1 / 3, 90: 1 / 10}),
+    "power, square root": (schedules.power(10, 0.5), {0: 1, 30: 1 / 2, 80: 1 / 3}),
+    "inverse_time": (schedules.inverse_time(10), {0: 1, 10: 1 / 2, 20: 1 / 3}),
+    "inverse_time, Keras's decay of 0.25": (schedules.inverse_time(1, 0.25), {0: 1, 1: 0.8, 4: 0.5, 12: 0.25}),
+    "cosine": (schedules.cosine(8), {0: 1, 2: (1 + HALF) / 2, 4: 0.5, 6: (1 - HALF) / 2, 8: 0, 9: 0}),
+    "cosine to a floor": (schedules.cosine(8, rate_floor=0.2), {0: 1, 4: 0.6, 8: 0.2, 99: 0.2}),
+    "cosine after warm-up": (schedules.cosine(10, 0.2), {0: 1, 2: 1, 4: (1 + HALF) / 2, 6: 0.5, 10: 0}),
+    "warm-up and cosine": (warmed(schedules.cosine(10, 0.2), 0.2, 10), {0: 0.5, 1: 1, 2: 1, 6: 0.5, 10: 0}),
+    "one_cycle": (schedules.one_cycle(100), {0: 0.1, 15: 0.4, 45: 1, 60: 0.7, 90: 0.1, 95: 0.0505, 100: 0.001}),
+    "nothing but warm-up": (warmed(constant, 0.5, 8), {0: 0.25, 1: 0.5, 3: 1, 4: 1, 7: 1}),
+    "all of it warm-up": (warmed(schedules.cosine(4, 1.0), 1.0, 4), {0: 0.25, 2: 0.75, 3: 1}),
+    "warm-up shorter than an update": (warmed(constant, 0.01, 10), {0: 1, 1: 1}),
+    "nothing but cooldown": (cooled(constant, 0.5, 8), {0: 1, 4: 1, 5: 0.75, 7: 0.25, 8: 0, 9: 0}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CORNERS)
+def test_corners(name):
+    schedule, points = CORNERS[name]
+    np.testing.assert_allclose(factors(schedule, list(points)), list(points.values()), rtol=2e-6, atol=1e-7)
 
 
 def test_burdas_rates():
     """10^(-i / 7) for 3^i passes, i = 0 to 7, and then the last one; here an epoch has 4 updates."""
     passes = np.concatenate([np.full(3**i, 10 ** (-i / 7)) for i in range(8)])
     assert len(passes) == 3280
-    found = jax.jit(jax.vmap(burda(4)))(jnp.arange(4 * 3280))
+    found = factors(burda(4), range(4 * 3280))
     np.testing.assert_allclose(found, np.repeat(passes, 4), rtol=1e-6)
     assert float(burda(4)(jnp.int32(10**6))) == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
-@pytest.mark.parametrize("schedule", SCHEDULES)
-def test_every_optimiser_follows_every_schedule(name, schedule):
-    """One update late in training is the first update times the schedule's factor then."""
-    optimizer = chosen(name, schedule=schedule, epoch=2)(0.1)
-    params = jnp.ones(3)
-    first = optimizer.init(params)
-    late = jax.tree_util.tree_map_with_path(
-        lambda path, leaf: jnp.int32(100) if getattr(path[-1], "name", "") == "updates" else leaf, first
-    )
-    updates = [optimizer.update(jnp.array([1.0, -2.0, 3.0]), state, params)[0] for state in (first, late)]
-    factor = float(SCHEDULES[schedule](2)(jnp.int32(100)))
-    assert (factor < 0.5) is (schedule == "burda")
-    np.testing.assert_allclose(updates[1], factor * updates[0], rtol=1e-5)
-
-
 def test_a_cooldown_is_a_line_to_zero():
-    schedule = cooled(burda(4), 0.25, 400)
-    found = jax.vmap(schedule)(jnp.arange(500))
-    plain = jax.vmap(burda(4))(jnp.arange(500))
+    found, plain = (factors(schedule, range(500)) for schedule in (cooled(burda(4), 0.25, 400), burda(4)))
     line = np.concatenate([np.ones(300), np.linspace(1, 0, 101), np.zeros(99)])
     np.testing.assert_allclose(found, plain * line, atol=1e-6)
-    assert cooled(burda, 0.0, 400) is burda
 
 
-def test_epsilon_goes_to_whom_it_concerns():
-    for name, factory in OPTIMIZERS.items():
-        if "eps" in inspect.signature(factory).parameters:
-            small, large = (chosen(name, epsilon)(0.1) for epsilon in (None, 10.0))
-            moves = [optimizer.update(jnp.ones(1), optimizer.init(jnp.ones(1)))[0] for optimizer in (small, large)]
-            assert abs(float(moves[1][0])) < 0.2 * abs(float(moves[0][0]))
-        else:
-            with pytest.raises(Refused, match=f"{name} does not"):
-                chosen(name, 1e-4)
+def test_no_share_is_the_schedule_itself():
+    for around in (warmed, cooled):
+        assert around(burda, 0.0, 400) is burda

@@ -12,11 +12,12 @@ import pytest
 from jaxgen.core import loop
 from jaxgen.core.progress import Policy, best_state
 from jaxgen.core.types import Refused, Source, Stage, Sweep
-from jaxgen.optim.textbook import OPTIMIZERS, sgd
+from jaxgen.optim.registry import OPTIMIZERS
+from jaxgen.optim.settings import Settings, chosen
 from jaxgen.techniques.vision import classifier
 
 KEY = jax.random.key(0)
-SMALL = classifier.Config(shape=(6, 6, 1), labels=("a", "b", "c"), hidden="8,5", batch_norm=True, l2=0.01)
+SMALL = classifier.Config(shape=(6, 6, 1), labels=("a", "b", "c"), hidden="8,5", batch_norm=True)
 change = functools.partial(dataclasses.replace, SMALL)
 RNG = np.random.default_rng(0)
 BATCH = {"image": RNG.integers(0, 256, (16, 36), np.uint8), "label": RNG.integers(0, 3, 16).astype(np.int32)}
@@ -46,7 +47,7 @@ def moved(before, after):
 def test_frozen_layers_do_not_move_by_a_bit(optimizer):
     """In 20 steps with a penalty on the weights; nor do their running statistics. The optimiser knows none of them."""
     config = change(freeze="layer1,output", learning_rate=0.01, activation="prelu", dropout=0.2)
-    technique = classifier.make(config, OPTIMIZERS[optimizer])
+    technique = classifier.make(config, chosen(optimizer, Settings(l2=0.01, weight_decay=0.01)))
     state = begun(technique)
     before = jax.tree.map(np.array, state._replace(key=()))
     named = jax.tree_util.tree_leaves_with_path(state.opt)
@@ -59,8 +60,8 @@ def test_frozen_layers_do_not_move_by_a_bit(optimizer):
 
 def test_frozen_is_stop_gradient():
     """The update is that of a loss with `stop_gradient` around those parameters, clipping included."""
-    config = change(freeze="layer1,output", clip_norm=0.1, learning_rate=1.0)
-    technique, loss = classifier.make(config, sgd), classifier.training(config)[1]
+    config = change(freeze="layer1,output", learning_rate=1.0)
+    technique, loss = classifier.make(config, chosen("sgd", Settings(clip_norm=0.1))), classifier.training(config)[1]
     state = begun(technique)
 
     def stopped(params):
@@ -102,7 +103,7 @@ def test_layers_that_cannot_be_frozen():
 
 def test_early_stopping_returns_to_the_best_parameters():
     """Of a rate that overshoots: what comes out is the state at the best evaluation, statistics included."""
-    technique = classifier.make(change(learning_rate=0.5), OPTIMIZERS["adam"])
+    technique = classifier.make(change(learning_rate=0.5), chosen("adam", Settings(l2=0.01)))
     valid = {"image": RNG.integers(0, 256, (40, 36), np.uint8), "label": RNG.integers(0, 3, 40).astype(np.int32)}
     sweep = Sweep(valid, lambda arrays, n: (arrays, jnp.ones(40, bool)), 1)
     stage = Stage(technique, Source(BATCH, same_batch), 400, sweep)

@@ -3,8 +3,9 @@
 Softmax regression on what a stack of hidden layers makes of the pixels, trained on the cross-entropy. Initialisation
 decides whether signals survive the layers (Glorot & Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html; He et
 al. 2015, https://arxiv.org/abs/1502.01852), batch normalisation keeps them alive (Ioffe & Szegedy 2015,
-https://arxiv.org/abs/1502.03167); dropout, penalties on the weights, smoothed labels and augmented images are against
-learning by heart. Glossary: B batch, D values of an image, C classes, L layers, the output included.
+https://arxiv.org/abs/1502.03167); dropout, smoothed labels and augmented images are against learning by heart, as are
+the penalties on weights that every optimiser can be given (`jaxgen.optim.gradients`). Glossary: B batch, D values of an
+image, C classes, L layers, the output included.
 
 Layers are called layer1, layer2, ... and output. A frozen layer is used as at evaluation: running statistics, no
 dropout, `stop_gradient` around its parameters, no update.
@@ -18,7 +19,6 @@ from typing import Any, Literal
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 
 from jaxgen.core.config import knob
 from jaxgen.core.folds import classified
@@ -58,10 +58,6 @@ class Config:
     dropout: float = knob(
         0.0, "share of units dropped, from the last convolution or the first dense layer on", lower=0.0, upper=0.99
     )
-    l1: float = knob(0.0, "weight of the sum of the kernels' absolute values", lower=0.0)
-    l2: float = knob(0.0, "weight of the sum of the kernels' squares", lower=0.0)
-    clip_value: float = knob(0.0, "largest absolute value of a gradient's components; 0: any", lower=0.0)
-    clip_norm: float = knob(0.0, "largest norm of the gradient of all parameters together; 0: any", lower=0.0)
     label_smoothing: float = knob(0.0, "share of a label that is spread over all classes", lower=0.0, upper=1.0)
     shift: float = knob(0.0, "pixels that training images are shifted by, at most, each way", lower=0.0, upper=4096)
     rotate: float = knob(0.0, "degrees that they are rotated by, at most, each way", lower=0.0, upper=180.0)
@@ -138,12 +134,6 @@ class Network(nn.Module):
         return logits.astype(jnp.float32), [*found, logits]
 
 
-def penalty(params: Any, l1: float, l2: float) -> jax.Array:
-    """l1 sum |w| + l2 sum w^2 [] over the kernels; biases, and what normalises, go free."""
-    kernels = [leaf for path, leaf in jax.tree_util.tree_leaves_with_path(params) if path[-1].key == "kernel"]
-    return sum((l1 * jnp.abs(w).sum() + l2 * jnp.square(w).sum() for w in kernels), jnp.zeros(()))
-
-
 def training(config: Config) -> tuple[Network, Any]:
     """The network, and `loss(params, carry, key, batch) -> [], (carry, logits [B, C], activations)` in training."""
     net, still = Network(config), frozen(config)
@@ -157,7 +147,7 @@ def training(config: Config) -> tuple[Network, Any]:
         given: Any = net.apply({"params": params, **dict(carry)}, x, True, rngs=random, mutable=list(carry))
         (logits, activations), moved = given
         value = cross_entropy(logits, batch["label"], config.label_smoothing).mean()
-        return value + penalty(params, config.l1, config.l2), (moved or carry, logits, activations)
+        return value, (moved or carry, logits, activations)
 
     return net, loss
 
@@ -192,10 +182,7 @@ def make(config=Config(), optimizer=adam):
     """A batch is {"image": [B, D] uint8 or float32 in [0, 1], "label": [B] class numbers, or [B, C] distributions}."""
     (net, training_loss), still = training(config), frozen(config)
     pixels, classes = math.prod(config.shape), len(config.labels)
-    clips = [optax.clip(config.clip_value)] * (config.clip_value > 0)
-    clips += [optax.clip_by_global_norm(config.clip_norm)] * (config.clip_norm > 0)
     optimizer = optimizer(config.learning_rate)
-    optimizer = optax.chain(*clips, optimizer) if clips else optimizer
 
     def init(key):
         state_key, net_key = jax.random.split(key)
@@ -242,9 +229,7 @@ def tiny():
     small = Config(shape=(8, 8, 1), labels=("a", "b", "c"), hidden="8,8", channels="4,4", learning_rate=1e-2)
     change = lambda **fields: make(dataclasses.replace(small, **fields))
     return {
-        "classifier_mlp": change(
-            activation="prelu", l1=1e-4, l2=1e-3, clip_norm=1.0, clip_value=0.5, label_smoothing=0.1
-        ),
+        "classifier_mlp": change(activation="prelu", label_smoothing=0.1),
         "classifier_cnn": change(network="cnn", batch_norm=True, shape=(9, 8, 3), hidden="8", activation="gelu"),
         "classifier_noisy": change(
             **{"dropout": 0.2, "activation": "rrelu", "batch_norm": True, "shift": 1.0, "rotate": 10.0, "cutout": 2},

@@ -1,0 +1,87 @@
+"""What is done to gradients before an optimiser sees them, and to parameters beside it: penalties, clips, decay.
+
+None of it has a state of its own: that of a wrapped optimiser is the optimiser's, with its one leaf `rate`. w is an
+array of parameters, g its gradient.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxgen.core.progress import rates
+from jaxgen.core.types import Params
+
+
+def penalised(leaf: jax.Array) -> bool:
+    """Whether a penalty is on this array: it has two axes or more. Biases, and what normalises, go free."""
+    return jnp.ndim(leaf) >= 2
+
+
+def penalty(params: Params, l1: float, l2: float) -> jax.Array:
+    """l1 sum |w| + l2 sum w^2 [] over the arrays that are `penalised`."""
+    held = [w for w in jax.tree.leaves(params) if penalised(w)]
+    # |w| as w sign(w), whose derivative at 0 is 0 as in `pulled`; that of jnp.abs is 1.
+    return sum((l1 * (w * jnp.sign(w)).sum() + l2 * jnp.square(w).sum() for w in held), jnp.zeros(()))
+
+
+def pulled(grads: Params, params: Params, l1: float, l2: float) -> Params:
+    """g + l1 sign(w) + 2 l2 w, the gradient with that of `penalty` added; that of |w| at 0 is 0."""
+    return jax.tree.map(lambda g, w: g + (l1 * jnp.sign(w) + 2 * l2 * w) if penalised(w) else g, grads, params)
+
+
+def clips(value: float = 0.0, norm: float = 0.0, adaptive: float = 0.0) -> list[optax.GradientTransformation]:
+    """The clips asked for, in the order they are applied; 0 asks for none.
+
+    Args:
+        value: largest absolute value of a gradient's components.
+        norm: largest norm of the gradient of all parameters together (Pascanu et al. 2013,
+            https://arxiv.org/abs/1211.5063).
+        adaptive: largest norm of a unit's gradient, as a share of the norm of the unit's weights (Brock et al. 2021,
+            https://arxiv.org/abs/2102.06171).
+    """
+    makers = ((optax.clip, value), (optax.clip_by_global_norm, norm), (optax.adaptive_grad_clip, adaptive))
+    return [make(bound) for make, bound in makers if bound]
+
+
+def wrapped(
+    optimizer: optax.GradientTransformation,
+    l1: float = 0.0,
+    l2: float = 0.0,
+    clips: Sequence[optax.GradientTransformation] = (),
+    decay: float = 0.0,
+) -> optax.GradientTransformation:
+    """The optimiser on gradients that are pulled by the penalties, then clipped; then its parameters decay.
+
+    Decay takes eta_t decay w off all parameters, beside what the optimiser does to them, with eta_t the rate that the
+    update had (Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101). The objective that a line search is given
+    has the penalties in it. `clips` have no state.
+    """
+    inner = optax.with_extra_args_support(optimizer)
+
+    def update(grads, state, params=None, **extra):
+        if l1 or l2:
+            grads = pulled(grads, params, l1, l2)
+            extra = with_penalty(extra, params)
+        for clip in clips:
+            grads, _ = clip.update(grads, optax.EmptyState(), params)
+        updates, state = inner.update(grads, state, params, **extra)
+        if decay:
+            (eta,) = rates(state).values()
+            updates = jax.tree.map(lambda u, w: u - (eta * decay * w).astype(u.dtype), updates, params)
+        return updates, state
+
+    def with_penalty(extra: dict[str, Any], params: Params) -> dict[str, Any]:
+        """What `core.steps.descend` hands on, of the loss alone, with the penalties."""
+        added = dict(extra)
+        if "value" in extra:
+            added["value"] = extra["value"] + penalty(params, l1, l2)
+        if "grad" in extra:
+            added["grad"] = pulled(extra["grad"], params, l1, l2)
+        for name in {"value_fn", "obj_fn"} & extra.keys():
+            added[name] = lambda w, of=extra[name]: of(w) + penalty(w, l1, l2)
+        return added
+
+    return optax.GradientTransformationExtraArgs(inner.init, update)

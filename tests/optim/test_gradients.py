@@ -1,0 +1,144 @@
+"""Penalties, clips and decay around an optimiser, by hand."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxgen.core.progress import rates
+from jaxgen.core.steps import descend
+from jaxgen.optim.gradients import clips, penalty, pulled, wrapped
+from jaxgen.optim.registry import OPTIMIZERS
+from jaxgen.optim.textbook import adam, momentum, sgd
+
+RNG = np.random.default_rng(0)
+SHAPES = {"scale": (), "bias": (3,), "kernel": (4, 3), "conv": (2, 2, 3, 4)}
+W = {name: RNG.normal(size=shape).astype(np.float32) for name, shape in SHAPES.items()}
+W["kernel"][0, 0] = 0.0
+G = {name: RNG.normal(size=shape).astype(np.float32) for name, shape in SHAPES.items()}
+HELD = ("kernel", "conv")
+
+
+def moved(optimizer, steps=1, grads=G):
+    """W after so many updates by the same gradients, and the state."""
+    (params, state), _ = jax.jit(
+        lambda: jax.lax.scan(
+            lambda at, _: (after(optimizer, grads, *at), None), (start := tree(W), optimizer.init(start)), length=steps
+        )
+    )()
+    return jax.tree.map(np.float64, params), state
+
+
+def after(optimizer, grads, params, state):
+    updates, state = optimizer.update(tree(grads), state, params)
+    return optax.apply_updates(params, updates), state
+
+
+def tree(of):
+    return jax.tree.map(jnp.asarray, of)
+
+
+def test_penalties_are_on_arrays_of_two_axes_or_more():
+    """l1 sum |w| + l2 sum w^2, whose gradient is l1 sign(w) + 2 l2 w; biases and scales go free."""
+    value, slopes = jax.value_and_grad(lambda w: penalty(w, 0.03, 0.2))(tree(W))
+    assert float(value) == pytest.approx(sum((0.03 * np.abs(W[n]) + 0.2 * W[n] ** 2).sum() for n in HELD), rel=1e-5)
+    found = pulled(G, tree(W), 0.03, 0.2)
+    for name, w in W.items():
+        expected = (0.03 * np.sign(w) + 0.4 * w) * (name in HELD)
+        np.testing.assert_allclose(found[name] - G[name], expected, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(slopes[name], expected, atol=1e-6, err_msg=name)
+    assert found["kernel"][0, 0] == G["kernel"][0, 0]
+
+
+def norm(grads):
+    return np.sqrt(sum(np.square(np.float64(g)).sum() for g in grads.values()))
+
+
+def by_unit(g, w, share):
+    """Of each output's column g and w, or of the whole array where it has but one axis."""
+    axes = tuple(range(max(g.ndim - 1, 1))) if g.ndim else ()
+    length = lambda x: np.sqrt(np.square(np.float64(x)).sum(axes, keepdims=True))
+    return g * np.minimum(1, share * np.maximum(length(w), 1e-3) / length(g))
+
+
+CLIPS = [(0.3, 0, 0), (0, 0.7, 0), (0.3, 0.7, 0), (0, 0, 0.3), (0.3, 0.7, 0.05)]
+
+
+@pytest.mark.parametrize(("value", "largest", "adaptive"), CLIPS)
+def test_clips_cut_one_after_the_other(value, largest, adaptive):
+    """Each component, then all together, then each unit. At rate 1 plain descent shows the gradient that is left."""
+    expected = G
+    if value:
+        expected = {name: np.clip(g, -value, value) for name, g in expected.items()}
+    if largest:
+        assert norm(expected) > largest
+        expected = {name: g * largest / norm(expected) for name, g in expected.items()}
+    if adaptive:
+        expected = {name: by_unit(g, W[name], adaptive) for name, g in expected.items()}
+    found, _ = moved(wrapped(sgd(1.0), clips=clips(value, largest, adaptive)))
+    for name, w in W.items():
+        assert np.abs(expected[name] - G[name]).max() > 1e-3, "nothing was clipped: the test would show nothing"
+        np.testing.assert_allclose(w - found[name], expected[name], atol=1e-6, err_msg=name)
+
+
+def test_what_is_below_its_bounds_is_not_touched():
+    assert clips() == []
+    for (name, plain), same in zip(
+        moved(sgd(0.1))[0].items(), moved(wrapped(sgd(0.1), clips=clips(1e6, 1e6, 1e6)))[0].values()
+    ):
+        np.testing.assert_array_equal(plain, same, err_msg=name)  # fmt: skip
+
+
+def test_penalties_come_before_clips_and_decay_after_the_optimiser():
+    """theta <- theta - eta clip(g + 2 l2 w) - eta decay theta, decay on every array."""
+    optimizer = wrapped(sgd(0.1, schedule=lambda t: 0.5), l2=2.0, clips=clips(1.0), decay=0.3)
+    found, state = moved(optimizer)
+    for name, w in W.items():
+        g = np.clip(G[name] + 4.0 * w * (name in HELD), -1.0, 1.0)
+        np.testing.assert_allclose(found[name], w - 0.05 * g - 0.05 * 0.3 * w, atol=1e-6, err_msg=name)
+    assert float(rates(state)["rate"]) == pytest.approx(0.05)
+
+
+def test_decay_has_the_rate_of_its_update():
+    """Adam and decay are AdamW (Loshchilov & Hutter, algorithm 2), whatever the schedule."""
+    falling = lambda t: 1.0 / (1.0 + t)
+    found, _ = moved(wrapped(adam(0.1, schedule=falling), decay=0.3), 5)
+    theirs = optax.adamw(lambda t: 0.1 * falling(t), weight_decay=0.3)
+    for (name, ours), expected in zip(found.items(), moved(theirs, 5)[0].values(), strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_state_is_the_optimisers_own(name):
+    bare = OPTIMIZERS[name](0.1)
+    around = wrapped(bare, 0.1, 0.1, clips(1.0, 1.0, 1.0), 0.1)
+    state, params = around.init(tree(W)), tree(W)
+    assert jax.tree.structure(state) == jax.tree.structure(bare.init(params))
+    again = jax.eval_shape(lambda: around.update(tree(G), state, params))[1]
+    assert jax.tree.map(lambda a: (a.shape, a.dtype), again) == jax.tree.map(lambda a: (a.shape, a.dtype), state)
+
+
+def test_rates_side_by_side():
+    """And each is cut alone: a rate of 0 moves nothing, decay included."""
+    optimizer = lambda rate: wrapped(momentum(rate), 0.1, 0.1, clips(1.0), 0.1)
+    run = lambda rate: after(optimizer(rate), G, tree(W), optimizer(rate).init(tree(W)))[0]
+    found = jax.jit(jax.vmap(run))(jnp.array([0.0, 0.2]))
+    for name, w in W.items():
+        np.testing.assert_array_equal(found[name][0], w)
+        np.testing.assert_allclose(found[name][1], run(0.2)[name], rtol=1e-6)
+
+
+def test_a_line_search_is_told_of_the_penalty():
+    """L-BFGS finds the ridge regression in closed form, (X'X + 2 l2 I)^-1 X'y."""
+    x, y = RNG.normal(size=(8, 4)), RNG.normal(size=(8, 2))
+    loss = lambda w: (0.5 * jnp.sum((jnp.asarray(x, w.dtype) @ w - jnp.asarray(y, w.dtype)) ** 2), None)
+    optimizer = wrapped(optax.lbfgs(), l2=3.0)
+
+    def body(at, _):
+        params, state, _ = descend(loss, optimizer, *at)
+        return (params, state), None
+
+    start = jnp.zeros((4, 2))
+    (found, _), _ = jax.jit(lambda: jax.lax.scan(body, (start, optimizer.init(start)), length=15))()
+    np.testing.assert_allclose(found, np.linalg.solve(x.T @ x + 6 * np.eye(4), x.T @ y), atol=1e-5)

@@ -1,0 +1,198 @@
+"""From settings to an optimiser: what reaches it, what is refused, and that nothing asked for costs nothing."""
+
+import dataclasses
+import inspect
+import re
+import typing
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen.core.progress import Policy
+from jaxgen.core.types import Refused
+from jaxgen.optim import schedules
+from jaxgen.optim.registry import OPTIMIZERS, find
+from jaxgen.optim.schedules import SCHEDULES
+from jaxgen.optim.settings import (
+    HYPERPARAMETERS,
+    SHAPE,
+    Settings,
+    chosen,
+    cutting,
+    fixes_length,
+    scheduled,
+    unscheduled,
+)
+
+GIVEN = {"momentum": 0.5, "beta1": 0.6, "beta2": 0.7, "eps": 0.1, "eps_inside_root": True, "weight_decay": 0.3}
+GRADIENTS = [jnp.array([1.0, -2.0, 3.0]), jnp.array([0.5, 1.0, -1.0])]
+
+
+def path(optimizer):
+    """Where two updates lead."""
+    params = jnp.ones(3)
+    state = optimizer.init(params)
+    for g in GRADIENTS:
+        updates, state = optimizer.update(g, state, params)
+        params = params + updates
+    return np.asarray(params)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_hyperparameters_reach_the_optimiser_or_are_refused(name):
+    entry = find(name)
+    assert set(entry.takes) <= set(GIVEN)
+    for flag, value in GIVEN.items():
+        if flag in entry.takes:
+            made = chosen(name, Settings(**{flag: value}))
+            assert (made.func, made.keywords) == (entry.factory, {"schedule": schedules.constant, flag: value})
+        elif flag == "weight_decay":
+            plain, decayed = (path(chosen(name, Settings(weight_decay=decay))(0.1)) for decay in (0.0, 0.3))
+            assert (decayed < plain).all(), "positive parameters decay, whatever the optimiser"
+        else:
+            with pytest.raises(Refused, match=f"--optimizer={name} has no --{flag}; it has "):
+                chosen(name, Settings(**{flag: value}))
+
+
+def test_what_an_optimiser_has_is_told():
+    with pytest.raises(Refused, match=r"^--optimizer=sgd has no --eps; it has no hyper-parameters$"):
+        chosen("sgd", Settings(eps=1e-4))
+    with pytest.raises(Refused, match=r"^--optimizer=rmsprop has no --momentum; it has --beta2, --eps, "):
+        chosen("rmsprop", Settings(momentum=0.5))
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_nothing_asked_for_is_the_bare_optimiser(name):
+    bare = chosen(name)
+    assert bare.func is find(name).factory
+    assert set(bare.keywords) == {"schedule"}
+    assert bare.keywords["schedule"] is schedules.constant
+
+
+FLAGS = {
+    "burda": {},
+    "piecewise": {"boundaries": "3,6", "factors": "0.5,0.2"},
+    "exponential": {"decay_steps": 7, "decay_rate": 0.3},
+    "power": {"decay_steps": 7, "decay_power": 0.5},
+    "inverse_time": {"decay_steps": 7, "decay_rate": 0.3},
+    "cosine": {"rate_floor": 0.1},
+    "one_cycle": {},
+    "constant": {},
+    "performance": {},
+}
+MADE = {
+    "burda": schedules.burda(2),
+    "piecewise": schedules.piecewise([3, 6], [0.5, 0.2]),
+    "exponential": schedules.exponential(7, 0.3),
+    "power": schedules.power(7, 0.5),
+    "inverse_time": schedules.inverse_time(7, 0.3),
+    "cosine": schedules.cosine(20, 0.2, 0.1),
+    "one_cycle": schedules.one_cycle(20),
+    "constant": schedules.constant,
+    "performance": schedules.constant,
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_flags_make_the_schedule(name):
+    """With a fifth of warm-up and a quarter of cooldown, of 20 updates, 2 in an epoch."""
+    t = np.arange(20)
+    settings = Settings(schedule=name, **FLAGS[name], warmup=0.2, cooldown=0.25)
+    found = jax.vmap(scheduled(settings, epoch=2, total=20))(jnp.asarray(t))
+    line = np.minimum((t + 1) / 4, 1) * np.minimum((20 - t) / 5, 1)
+    np.testing.assert_allclose(found, line * np.asarray([MADE[name](n) for n in t]), rtol=1e-5, atol=1e-7)
+
+
+def test_defaults_of_schedules():
+    ten_epochs = scheduled(Settings(schedule="exponential"), epoch=3, total=99)
+    assert float(ten_epochs(jnp.int32(30))) == pytest.approx(0.1)
+    tenths = scheduled(Settings(schedule="piecewise", boundaries="4,9"))
+    assert [float(tenths(jnp.int32(t))) for t in (3, 4, 9)] == pytest.approx([1, 0.1, 0.01])
+
+
+def test_every_schedule_and_each_of_its_parameters_is_a_flag():
+    (field,) = [field for field in dataclasses.fields(Settings) if field.name == "schedule"]
+    assert typing.get_args(field.type) == tuple(SCHEDULES) or set(typing.get_args(field.type)) == set(SCHEDULES)
+    takes = {name for make in SCHEDULES.values() for name in inspect.signature(make).parameters}
+    assert takes == {*SHAPE, "epoch", "total", "warmup"}
+    assert all(getattr(Settings(), name) is None for name in (*SHAPE, *HYPERPARAMETERS))
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimisers_follow_their_schedule(name):
+    """The rate of the fourth update is the schedule's."""
+    optimizer = chosen(name, Settings(schedule="inverse_time", decay_steps=1), 1, 9)(0.1)
+    params = jnp.ones(3)
+    state = optimizer.init(params)
+    for _ in range(4):
+        _, state = optimizer.update(GRADIENTS[0], state, params)
+    assert float(state.rate * state.factor) == pytest.approx(0.1 / 4)
+
+
+LIST = "--boundaries is a list of updates, rising, such as 500,1000, not "
+RISE = "must rise from one to the next, between 0 and 2^31"
+WRONG = {
+    "decay_steps of cosine": (
+        {"schedule": "cosine", "decay_steps": 3},
+        "--decay_steps is for --schedule=exponential or power or inverse_time, not cosine",
+    ),
+    "floor of constant": ({"rate_floor": 0.1}, "--rate_floor is for --schedule=cosine, not constant"),
+    "boundaries of cosine": (
+        {"schedule": "cosine", "boundaries": "5"},
+        "--boundaries is for --schedule=piecewise, not cosine",
+    ),
+    "no boundaries": ({"schedule": "piecewise"}, LIST + "''"),
+    "words": ({"schedule": "piecewise", "boundaries": "5,x"}, LIST + "'5,x'"),
+    "fractions": ({"schedule": "piecewise", "boundaries": "5,7.5"}, LIST + "'5,7.5'"),
+    "below 0": ({"schedule": "piecewise", "boundaries": "-5"}, LIST + "'-5'"),
+    "at 0": (
+        {"schedule": "piecewise", "boundaries": "0,5"},
+        f"--boundaries=0,5 {RISE}",
+    ),
+    "falling": (
+        {"schedule": "piecewise", "boundaries": "7,5"},
+        f"--boundaries=7,5 {RISE}",
+    ),
+    "beyond counting": (
+        {"schedule": "piecewise", "boundaries": "5,3000000000"},
+        f"--boundaries=5,3000000000 {RISE}",
+    ),
+    "long": ({"schedule": "piecewise", "boundaries": "9" * 5000}, LIST + repr("9" * 50)),
+    "one too many": (
+        {"schedule": "piecewise", "boundaries": "5,9", "factors": "1,2,3"},
+        "--factors=1,2,3 are 3 for the 2 of --boundaries=5,9; there must be one for each",
+    ),
+    "no factors": (
+        {"schedule": "piecewise", "boundaries": "5,9", "factors": ""},
+        "--factors is a list of factors of the learning rate such as 0.1,0.01, not ''",
+    ),
+    "not finite": (
+        {"schedule": "piecewise", "boundaries": "5", "factors": "nan"},
+        "--factors is a list of factors of the learning rate such as 0.1,0.01, not 'nan'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_schedules_that_cannot_be(name):
+    given, said = WRONG[name]
+    with pytest.raises(Refused, match=f"^{re.escape(said)}$"):
+        chosen("adam", Settings(**given))
+
+
+def test_what_fixes_a_runs_length():
+    fixed = {name for name in SCHEDULES if fixes_length(Settings(schedule=name))}
+    assert fixed == {"cosine", "one_cycle"}
+    assert fixes_length(Settings(warmup=0.1))
+    assert fixes_length(Settings(cooldown=0.1))
+    plain = unscheduled(Settings(schedule="power", decay_steps=3, decay_power=2.0, warmup=0.1, cooldown=0.1, eps=0.5))
+    assert plain == Settings(eps=0.5)
+
+
+def test_performance_is_a_policy_of_cuts():
+    performance = Settings(schedule="performance")
+    assert cutting(Policy(patience=7, plateau_factor=0.3), performance) == Policy(7, 1, 0.3)
+    assert cutting(Policy(plateau=4), performance) == Policy(plateau=4)
+    assert cutting(Policy(), Settings()) == Policy()
