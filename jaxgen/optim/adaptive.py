@@ -6,7 +6,7 @@ elementwise; what the formulas remember starts at 0; each docstring ends with th
 
 import jax.numpy as jnp
 
-from jaxgen.optim.rate import by_formula, constant, decay, root
+from jaxgen.optim.rate import by_formula, constant, corrections, decay, root
 
 
 def adadelta(rate=1.0, *, beta2=0.95, eps=1e-6, eps_inside_root=True, schedule=constant):
@@ -46,13 +46,13 @@ def adamw(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=False,
     [0.85, 0.7075, 0.686411]
     """
 
-    def formula(eta, t, g, theta, m, s):
+    def formula(eta, correction, g, theta, m, s):
         m = (1 - beta1) * g + beta1 * m
         s = (1 - beta2) * (g * g) + beta2 * s
-        step = m / (1 - beta1**t) / root(s / (1 - beta2**t), eps, eps_inside_root)
+        step = m / correction[0] / root(s / correction[1], eps, eps_inside_root)
         return -eta * (step + decay(weight_decay, theta)), m, s
 
-    return by_formula(formula, 2, rate, schedule)
+    return by_formula(formula, 2, rate, schedule, corrections(beta1, beta2))
 
 
 def amsgrad(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=False, schedule=constant):
@@ -93,13 +93,15 @@ def nadam(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=False,
     [0.866667, 0.757143, 0.820952]
     """
 
-    def formula(eta, t, g, theta, m, s):
+    def formula(eta, correction, g, theta, m, s):
+        now, later = correction
         m = (1 - beta1) * g + beta1 * m
         s = (1 - beta2) * (g * g) + beta2 * s
-        h = beta1 * (m / (1 - beta1 ** (t + 1))) + (1 - beta1) * (g / (1 - beta1**t))
-        return -eta * (h / root(s / (1 - beta2**t), eps, eps_inside_root)), m, s
+        h = beta1 * (m / later[0]) + (1 - beta1) * (g / now[0])
+        return -eta * (h / root(s / now[1], eps, eps_inside_root)), m, s
 
-    return by_formula(formula, 2, rate, schedule)
+    at = corrections(beta1, beta2)
+    return by_formula(formula, 2, rate, schedule, lambda t: (at(t), at(t + 1)))
 
 
 def lion(rate=1e-4, *, beta1=0.9, beta2=0.99, weight_decay=0.0, schedule=constant):

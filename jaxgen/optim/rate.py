@@ -41,17 +41,22 @@ def advance(state: RateState, schedule: Schedule) -> tuple[jax.Array, RateState]
 
 
 def by_formula(
-    formula: Callable[..., tuple[jax.Array, ...]], slots: int, rate: float | jax.Array, schedule: Schedule = constant
+    formula: Callable[..., tuple[jax.Array, ...]],
+    slots: int,
+    rate: float | jax.Array,
+    schedule: Schedule = constant,
+    at: Callable[[jax.Array], Any] = lambda t: t,
 ) -> optax.GradientTransformation:
     """The optimiser of a formula for one leaf.
 
     Args:
         formula: (eta, t, g, theta, *slots) -> (delta, *slots). eta is [], the learning rate times the schedule's
-            factor; t is [] int32 and counts updates from 1; the rest has the leaf's shape. theta is None where `update`
-            was not given the parameters. Elementwise, so that XLA makes one pass over the memory of a leaf.
+            factor; the rest has the leaf's shape. theta is None where `update` was not given the parameters.
+            Elementwise, so that XLA makes one pass over the memory of a leaf.
         slots: how many trees like the parameters are remembered; they start at 0.
         rate: the learning rate, a number or a (traced) array [].
         schedule: what multiplies the rate, a function of the updates made; 1.0 where constant.
+        at: what a formula is told of t, [] int32, that counts updates from 1: computed once for all leaves.
 
     Slots have their parameters' shape and dtype. The arithmetic is in that dtype too, but in float32 at least: of
     beta = 0.999 bfloat16 would make 1.
@@ -63,11 +68,12 @@ def by_formula(
 
     def update(grads, state, params=None):
         eta, after = advance(state, schedule)
+        t = at(after.updates)
 
         def on_leaf(g, theta, *kept):
             wide = jnp.promote_types(g.dtype, jnp.float32)
             given = [None if x is None else x.astype(wide) for x in (g, theta, *kept)]
-            found = formula(eta.astype(wide), after.updates, *given)
+            found = formula(eta.astype(wide), t, *given)
             return tuple(x.astype(like.dtype) for x, like in zip(found, (g if theta is None else theta, *kept)))
 
         if params is None:
@@ -78,6 +84,11 @@ def by_formula(
         return delta, after._replace(slots=tuple(kept))
 
     return optax.GradientTransformation(init, update)
+
+
+def corrections(beta1: float, beta2: float) -> Callable[[jax.Array], tuple[jax.Array, jax.Array]]:
+    """t -> what Adam's averages, which start at 0, are divided by: 1 - beta1^t and 1 - beta2^t."""
+    return lambda t: (1 - beta1**t, 1 - beta2**t)
 
 
 def root(s: jax.Array, eps: float, inside: bool) -> jax.Array:

@@ -13,7 +13,7 @@ import jax
 import optax
 
 from jaxgen.core.types import Params, Refused
-from jaxgen.optim.rate import RateState, by_formula, constant, root
+from jaxgen.optim.rate import RateState, by_formula, constant, corrections, root
 from jaxgen.optim.schedules import SCHEDULES, cooled
 
 Factory = Callable[[float], optax.GradientTransformation]
@@ -51,7 +51,7 @@ def momentum(rate=0.01, *, momentum=0.9, schedule=constant):
     """
 
     def formula(eta, t, g, theta, m):
-        m = momentum * m - eta * g
+        m = -eta * g + momentum * m
         return m, m
 
     return by_formula(formula, 1, rate, schedule)
@@ -77,8 +77,8 @@ def nesterov(rate=0.01, *, momentum=0.9, schedule=constant):
     """
 
     def formula(eta, t, g, theta, m):
-        m = momentum * m - eta * g
-        return momentum * m - eta * g, m
+        m = -eta * g + momentum * m
+        return -eta * g + momentum * m, m
 
     return by_formula(formula, 1, rate, schedule)
 
@@ -122,7 +122,8 @@ def rmsprop(rate=1e-3, *, beta2=0.9, eps=1e-8, eps_inside_root=False, schedule=c
 
     def formula(eta, t, g, theta, s):
         s = (1 - beta2) * (g * g) + beta2 * s
-        return -eta * (g / root(s, eps, eps_inside_root)), s
+        # By its reciprocal, as in optax: so both round alike.
+        return -eta * (1 / root(s, eps, eps_inside_root) * g), s
 
     return by_formula(formula, 1, rate, schedule)
 
@@ -141,12 +142,12 @@ def adam(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=False, 
     [0.9, 0.8, 0.814286]
     """
 
-    def formula(eta, t, g, theta, m, s):
+    def formula(eta, correction, g, theta, m, s):
         m = (1 - beta1) * g + beta1 * m
         s = (1 - beta2) * (g * g) + beta2 * s
-        return -eta * (m / (1 - beta1**t) / root(s / (1 - beta2**t), eps, eps_inside_root)), m, s
+        return -eta * (m / correction[0] / root(s / correction[1], eps, eps_inside_root)), m, s
 
-    return by_formula(formula, 2, rate, schedule)
+    return by_formula(formula, 2, rate, schedule, corrections(beta1, beta2))
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,57 @@
+"""Each of our optimisers beside optax's equal, by name: what a test and a study hold against each other.
+
+Where optax's function has other defaults, or none of its arguments makes it equal, the pair says what does. Momentum and
+Nesterov's method are built of optax's parts, since optax.sgd has the rate outside the buffer, which is another method
+as soon as the rate changes; Nesterov's is optax's `trace` read at the look-ahead point, which is what our parameters
+are. AdaGrad is compared with the epsilon inside the root, as optax has no other.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import optax
+
+from jaxgen.optim.adaptive import adadelta, adamw, amsgrad, lion, nadam
+from jaxgen.optim.foreign import rated
+from jaxgen.optim.rate import Schedule
+from jaxgen.optim.textbook import adagrad, adam, momentum, nesterov, rmsprop, sgd
+
+
+class Pair(NamedTuple):
+    """Two optimisers that move parameters alike."""
+
+    ours: Callable[..., optax.GradientTransformation]  # (rate, *, schedule=constant)
+    optax: Callable[..., optax.GradientTransformation]  # (rate or an optax schedule of it)
+
+    @property
+    def theirs(self) -> Callable[..., optax.GradientTransformation]:
+        """optax's as a factory (rate, *, schedule=constant), its rate a leaf as ours is."""
+        return rated(self.optax)
+
+
+def absolute(rate: float, schedule: Schedule) -> Schedule:
+    """The optax schedule of what is `rate` and `schedule` here: updates made -> learning rate."""
+    return lambda count: rate * schedule(count)
+
+
+def _rolling(rate, nesterov=False):
+    return optax.chain(optax.scale_by_learning_rate(rate), optax.trace(0.9, nesterov=nesterov))
+
+
+PAIRS: Mapping[str, Pair] = {
+    "sgd": Pair(sgd, optax.sgd),
+    "momentum": Pair(momentum, _rolling),
+    "nesterov": Pair(nesterov, functools.partial(_rolling, nesterov=True)),
+    "adagrad": Pair(
+        functools.partial(adagrad, eps=1e-7, eps_inside_root=True),
+        functools.partial(optax.adagrad, initial_accumulator_value=0.0),
+    ),
+    "rmsprop": Pair(rmsprop, functools.partial(optax.rmsprop, eps_in_sqrt=False)),
+    "adadelta": Pair(adadelta, functools.partial(optax.adadelta, rho=0.95)),
+    "adam": Pair(adam, optax.adam),
+    "adamw": Pair(adamw, functools.partial(optax.adamw, weight_decay=0.004)),
+    "amsgrad": Pair(amsgrad, functools.partial(optax.amsgrad, bias_correction_mu=False, bias_correction_nu=False)),
+    "nadam": Pair(nadam, optax.nadam),
+    "lion": Pair(lion, functools.partial(optax.lion, weight_decay=0.0)),
+}
