@@ -45,8 +45,9 @@ def study(task, optimizers, rates, seeds=5, tuning=3, evaluations=11, spread=1.0
             speed = (1 + index % 4) * 0.6 / (1 + 4 * off)
             left = np.exp(-speed * np.arange(evaluations))
             floor = 0.02 + 0.004 * index + 0.05 * off
-            error = floor + (0.9 - floor) * left * np.exp(0.1 * spread * generator.normal(size=evaluations))
-            error[0] = 0.9 + 0.005 * np.random.default_rng(seed).normal()
+            luck = 0.003 * np.random.default_rng(seed).normal() + 0.001 * generator.normal()  # the seed's, and its own
+            error = floor + luck + (0.9 - floor) * left * np.exp(0.1 * spread * generator.normal(size=evaluations))
+            error[0] = 0.9 + luck
             diverged = rate > 20 * best or (rate > 5 * best and seed % 2 == 0)
             shown = [float(x) for x in (1 - error if task.better == "higher" else error)]
             if diverged:

@@ -22,21 +22,43 @@ class Picture(NamedTuple):
 
     path: str | os.PathLike  # .png, .gif or .jpg
     caption: str
+    density: int = 0  # pixels of the file per pixel of the page; 0: as large as the page allows
+
+
+class Cell(NamedTuple):
+    """Of a table."""
+
+    text: str
+    note: str = ""  # smaller, below it
+    strong: bool = False
+
+
+class Table(NamedTuple):
+    """A table in a report, the first of its columns naming the rows."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
 
 
 class Chapter(NamedTuple):
     """One run in a report. Missing parts are left out of the page."""
 
     title: str
-    text: str = ""  # one paragraph, plain
+    text: str = ""  # plain; an empty line between paragraphs
     summary: Mapping[str, Any] = {}  # what summary.json holds
     rows: Sequence[Mapping[str, Any]] = ()  # what metrics.jsonl holds
     pictures: Sequence[Picture] = ()
     config: Mapping[str, Any] = {}  # nested ones are shown with dots; empty: the summary's
+    tables: Sequence[Table] = ()
+    notes: Mapping[str, str] = {}  # what words in the chapter mean
 
 
-def write(path: str | os.PathLike, title: str, chapters: Sequence[Chapter]) -> None:
-    """Writes the report. Raises Refused where jinja2 is missing, FileNotFoundError where a picture is."""
+def write(path: str | os.PathLike, title: str, chapters: Sequence[Chapter], overview: bool = True) -> None:
+    """Writes the report. Raises Refused where jinja2 is missing, FileNotFoundError where a picture is.
+
+    overview: whether several chapters are preceded by a table of them.
+    """
     try:
         import jinja2
     except ImportError:
@@ -48,7 +70,7 @@ def write(path: str | os.PathLike, title: str, chapters: Sequence[Chapter]) -> N
     pages.filters.update(quantity=quantity, duration=duration)
     pictures = [[inline(picture) for picture in chapter.pictures] for chapter in chapters]
     contents = [contents_of(chapter, shown) for chapter, shown in zip(chapters, pictures)]
-    page = pages.get_template("report.html").render(title=title, chapters=contents)
+    page = pages.get_template("report.html").render(title=title, chapters=contents, overview=overview)
     write_whole(path, page.encode())
 
 
@@ -61,7 +83,7 @@ def inline(picture: Picture) -> dict:
         raise ValueError(f"expected a picture, found {picture.path}")
     data = Path(picture.path).read_bytes()
     with Image.open(picture.path) as image:
-        width = shown_width(*image.size)
+        width = min(image.width // picture.density, FULL) if picture.density else shown_width(*image.size)
         squares = image.width < HALF
     source = f"data:{kind};base64,{base64.b64encode(data).decode()}"
     return {"source": source, "width": width, "squares": squares, "caption": picture.caption}
@@ -80,13 +102,15 @@ def contents_of(chapter: Chapter, pictures: Sequence[Mapping[str, Any]]) -> dict
     metrics = [{"name": name, **entry} for name, entry in summary.get("metrics", {}).items()]
     return {
         "title": chapter.title,
-        "text": chapter.text,
+        "paragraphs": [paragraph for paragraph in chapter.text.split("\n\n") if paragraph],
         "technique": summary.get("technique", chapter.title),
         "steps": summary.get("steps"),
         "seconds": summary.get("seconds"),
         "rate": steps_per_second(chapter.rows),
         "metrics": metrics,
         "figures": [figure(name, lines, drawn.stages) for name, lines in drawn.lines.items()],
+        "tables": chapter.tables,
+        "notes": chapter.notes,
         "pictures": pictures,
         "config": flatten(chapter.config or summary.get("config", {})),
         "environment": environment_of(summary),

@@ -1,0 +1,148 @@
+"""A study's results as numbers: one record for each task and optimiser, also as a CSV."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxgen.study.comparisons import Paired, costs, mean, paired, ratios, seconds_per_step, seconds_to, steps_to, target
+from jaxgen.study.statistics import (
+    Interval,
+    Row,
+    Score,
+    Task,
+    at_end,
+    at_rate,
+    best,
+    bootstrap,
+    finals,
+    lost,
+    scores,
+    tested,
+    untrained,
+    value,
+)
+
+
+class Study(NamedTuple):
+    """What was asked, and the finished runs."""
+
+    rows: Sequence[Row]
+    tasks: Sequence[Task]
+    optimizers: Sequence[str]  # in the order of tables and colours
+    baseline: str  # whom the others are compared with
+    share: float = 0.95  # of the way from untrained to the best optimiser that counts as solved
+    defaults: Mapping[str, float] = {}  # optimiser -> its default learning rate
+
+
+class Record(NamedTuple):
+    """What is known of an optimiser on a task. NaN and None where no run says it."""
+
+    task: Task
+    optimizer: str
+    untrained: float  # mean objective of the task's untrained networks
+    grid: list[Score]  # of tuning, by rising learning rate
+    chosen: Score | None  # the best of them
+    default: Score | None  # the one at the default rate, where that is on the grid
+    finals: list[Row]  # the final runs at the best rate
+    test: Interval
+    valid: Interval
+    target: float
+    reached: int  # final runs that reach the target
+    steps: float  # to the target, median of the final runs; inf where half of them do not reach it
+    seconds: float  # likewise
+    step: float  # seconds of an update, median
+    bytes: float  # of the optimiser's state
+    paired: Paired  # with the baseline, of itself too
+
+
+def records(study: Study) -> list[Record]:
+    """One for each task and optimiser, in the study's order."""
+    return [record for task in study.tasks for record in on_task(study, task)]
+
+
+def on_task(study: Study, task: Task) -> list[Record]:
+    """One for each optimiser."""
+    rows = [row for row in study.rows if row["task"] == task.name]
+    runs = {optimizer: finals(task, rows, optimizer) for optimizer in study.optimizers}
+    start = mean([untrained(row) for row in rows])
+    aim = target(task, list(runs.values()), study.share)
+    found = []
+    for optimizer, mine in runs.items():
+        grid = scores(task, rows, optimizer)
+        steps = [steps_to(task, row, aim) for row in mine]
+        seconds = [seconds_to(task, row, aim) for row in mine]
+        record = Record(
+            task,
+            optimizer,
+            start,
+            grid,
+            chosen=best(task, grid),
+            default=at_rate(grid, study.defaults.get(optimizer, math.nan)),
+            finals=mine,
+            test=bootstrap([tested(row) for row in mine]),
+            valid=bootstrap([value(row) for row in mine]),
+            target=aim,
+            reached=sum(map(math.isfinite, steps)),
+            steps=median(steps),
+            seconds=median(seconds),
+            step=median([seconds_per_step(row) for row in mine]),
+            bytes=mean([row["bytes"] for row in mine]),
+            paired=paired(task, mine, runs.get(study.baseline, [])),
+        )
+        found.append(record)
+    return found
+
+
+def median(values: Sequence[float]) -> float:
+    """NaN of none."""
+    return float(np.median(values)) if values else math.nan
+
+
+def edge(record: Record) -> bool:
+    """Whether the best rate is at an end of the grid, so that a better one may lie beyond."""
+    return record.chosen is not None and at_end(record.grid, record.chosen.rate)
+
+
+def flat(record: Record, baseline: str) -> dict[str, Any]:
+    """A record as one row of numbers, for a CSV; what is not known is None."""
+    row = {
+        "task": record.task.name,
+        "metric": record.task.metric,
+        "better": record.task.better,
+        "optimizer": record.optimizer,
+        "learning_rate": record.chosen and record.chosen.rate,
+        "at_end_of_grid": edge(record),
+        "tuning_mean": record.chosen and record.chosen.mean,
+        "tuning_runs": tuned(record)[1],
+        "tuning_diverged": tuned(record)[0],
+        "default_learning_rate": record.default and record.default.rate,
+        "default_mean": record.default and record.default.mean,
+        "final_runs": len(record.finals),
+        "final_diverged": sum(map(lost, record.finals)),
+        **{f"test_{name}": end for name, end in record.test._asdict().items()},
+        **{f"valid_{name}": end for name, end in record.valid._asdict().items()},
+        "target": record.target,
+        "reached": record.reached,
+        "steps_to_target": record.steps,
+        "seconds_to_target": record.seconds,
+        "seconds_per_step": record.step,
+        "state_bytes": record.bytes,
+        "baseline": baseline,
+        **{f"difference_{name}": end for name, end in record.paired.difference._asdict().items()},
+        "better_than_baseline": record.paired.better,
+        "paired_seeds": record.paired.seeds,
+    }
+    return {name: None if isinstance(cell, float) and math.isnan(cell) else cell for name, cell in row.items()}
+
+
+def tuned(record: Record) -> tuple[int, int]:
+    """Tuning runs that diverged, over the whole grid, and all of them."""
+    return sum(round(score.diverged * score.runs) for score in record.grid), sum(score.runs for score in record.grid)
+
+
+def solved(panels: Sequence[Sequence[Record]]) -> np.ndarray:
+    """The ratios [problems, optimisers] of a performance profile over all tasks and the seeds that all have."""
+    each = [costs(panel[0].task, [record.finals for record in panel], panel[0].target) for panel in panels]
+    return ratios(np.concatenate(each))

@@ -1,0 +1,137 @@
+"""Axes on which both the untrained network and small differences between good ones can be seen.
+
+Such an axis is logarithmic in the distance to a *pole* that lies at the objective's good end: 100 % for accuracies, so
+that errors are what it shows; 0 for losses that fall by orders of magnitude; a little beyond the best value for losses
+that have another lowest value, as that of negative log-likelihoods is not known. Otherwise it is linear.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxgen.study.statistics import Task
+from jaxgen.study.table import digits, percent
+
+HIGH = 0.9  # accuracies from here on are told apart by their errors
+FALL = 20.0  # times that a loss falls by where its axis is plainly logarithmic
+NEAR, BEYOND = (
+    0.15,
+    0.05,
+)  # shares of the way learnt: how near to the best most others end, and how far beyond a pole is
+ORDERS = 14  # of magnitude, at most
+TICKS = 5
+
+
+class Scale(NamedTuple):
+    """An axis for one task's objective."""
+
+    task: Task
+    pole: float  # NaN: linear
+    least: float  # distance to the pole that closer values are drawn at
+    low: float  # limits, as drawn; NaN: there is nothing to draw
+    high: float
+    touched: bool = False  # whether values lie closer than that, so that their place is marked as the pole's
+
+    def drawn(self, values) -> np.ndarray:
+        """Where values lie on a linear axis; any shape, NaN stays."""
+        values = np.asarray(values, np.float64)
+        if math.isnan(self.pole):
+            return values
+        sign = self.task.sign
+        return sign * np.log10(np.maximum(sign * (values - self.pole), self.least))
+
+    def ticks(self, locator) -> tuple[list[float], list[str]]:
+        """Places, as drawn, of round values, and their labels. locator: matplotlib's, for a linear axis."""
+        if math.isnan(self.pole):
+            found = [float(place) for place in locator.tick_values(self.low, self.high)]
+        elif self.pole in (0.0, 1.0):
+            found = [self.pole + self.task.sign * distance for distance in series(self.task.sign, self.low, self.high)]
+        else:
+            width = (self.high - self.low) / TICKS
+            middles = self.low + width * (np.arange(TICKS) + 0.5)
+            ends = [sorted((self.value(middle - 0.3 * width), self.value(middle + 0.3 * width))) for middle in middles]
+            found = [roundest(low, high) for low, high in ends]
+        if not math.isnan(self.pole):  # closer values are not drawn where they are
+            found = [value for value in found if self.task.sign * (value - self.pole) >= self.least]
+        marks = {float(self.drawn(value)): label(self.task, value) for value in found}
+        if self.touched:
+            end, room = float(self.drawn(self.pole)), 0.07 * (self.high - self.low)
+            marks = {place: text for place, text in marks.items() if abs(place - end) > room}
+            marks[end] = label(self.task, self.pole)
+        marks = {place: text for place, text in marks.items() if self.low <= place <= self.high}
+        return list(marks), list(marks.values())
+
+    def value(self, place: float) -> float:
+        """What is drawn there."""
+        return self.pole + self.task.sign * 10.0 ** (self.task.sign * place)
+
+
+def fit(task: Task, values, start: float, ends) -> Scale:
+    """The scale for what is to be drawn.
+
+    values: all of it, any shape. start: the untrained networks' mean. ends: the last value of each line. Values far
+    worse than the start lie beyond the limits.
+    """
+    values, ends = (np.asarray(some, np.float64).ravel() for some in (values, ends))
+    values, ends = values[np.isfinite(values)], ends[np.isfinite(ends)]
+    if not values.size:
+        return Scale(task, math.nan, 0.0, math.nan, math.nan)
+    start = start if math.isfinite(start) else float(np.median(values))
+    best = task.sign * float((task.sign * values).min())
+    way = task.sign * (start - best)  # what was learnt
+    pole = pole_of(task, best, start, way, ends)
+    worst = start + task.sign * (0.3 * way if way > 0 else 0.05 * abs(start) + 1e-6)
+    worst = task.sign * min(task.sign * worst, float((task.sign * values).max()))
+    least, touched = 0.0, False
+    if not math.isnan(pole):
+        distances = task.sign * (values - pole)
+        far = task.sign * (start - pole)
+        closest = float(distances[distances > 0].min(initial=far))
+        least = max(closest, far * 10.0**-ORDERS)
+        touched = bool((distances < least).any())
+        least = least / 2 if touched else least
+    scale = Scale(task, pole, least, 0.0, 0.0, touched)
+    low, high = sorted(float(scale.drawn(value)) for value in (best, worst))
+    margin = 0.04 * (high - low) or 0.05 * abs(high) or 0.05
+    return scale._replace(low=low - margin, high=high + margin)
+
+
+def pole_of(task: Task, best: float, start: float, way: float, ends: np.ndarray) -> float:
+    """The pole of such values; NaN where a linear axis serves."""
+    if way <= 0:
+        return math.nan
+    if percent(task):
+        return 1.0 if best > HIGH else math.nan
+    if task.better == "lower" and best >= 0 and start > FALL * best:
+        return 0.0
+    crowded = ends.size > 0 and np.median(task.sign * (ends - best)) < NEAR * way
+    return best - task.sign * BEYOND * way if crowded else math.nan
+
+
+def series(sign: int, low: float, high: float) -> list[float]:
+    """1, 2, 5, 10, ... between two logarithms (turned where sign is -1); where they are many, some powers of ten."""
+    low, high = sorted((sign * low, sign * high))
+    powers = range(math.floor(low), math.ceil(high) + 1)
+    parts = (1, 2, 5) if high - low < 2.5 else (1,)
+    return [part * 10.0**power for power in powers[:: 1 + len(powers) // 9] for part in parts]
+
+
+def roundest(low: float, high: float) -> float:
+    """The number of fewest digits in [low, high], low < high; a power of ten before all others."""
+    power = 10.0 ** math.floor(math.log10(high)) if high > 0 else 0.0
+    if low <= power <= high:
+        return power
+    step = 10.0 ** math.ceil(math.log10(max(abs(low), abs(high))))
+    while True:
+        for part in (5, 2, 1):
+            multiple = math.ceil(low / (part * step / 10) - 1e-9)
+            if multiple * part * step / 10 <= high:
+                return float(f"{multiple * part * step / 10:.12g}")
+        step /= 10
+
+
+def label(task: Task, value: float) -> str:
+    """A tick's: 98 %, 120, 0.001, 1e-8."""
+    text = digits(100 * value, 9) + " %" if percent(task) else digits(value, 9)
+    return text.replace("e-0", "e-").replace("e+0", "e")

@@ -1,0 +1,123 @@
+"""What a study found, in sentences; and what its numbers mean."""
+
+import math
+from collections.abc import Sequence
+
+from jaxgen.study.comparisons import paired, profile
+from jaxgen.study.panels import Panel
+from jaxgen.study.records import Record, Study, edge, solved
+from jaxgen.study.statistics import RESAMPLES, lost
+from jaxgen.study.table import between, digits, numbers, percent, signed
+
+
+def of_task(panel: Panel, study: Study) -> str:
+    """A paragraph on one task: who is best, how sure that is, who is fastest, and what to beware of."""
+    task, text = panel[0].task, numbers(panel)
+    able = [record for record in panel if math.isfinite(record.valid.mean)]
+    if not able:
+        return f"{task.name}: there are no final runs yet."
+    best = min(able, key=lambda record: task.sign * record.valid.mean)
+    if not math.isfinite(best.target):
+        return f"{task.name}: no optimiser ends better than the untrained network. {cautions(panel)}".strip()
+    rate = f" at learning rate {best.chosen.rate:g}" if best.chosen else ""
+    sentences = [
+        f"{task.name}: {best.optimizer}{rate} is best on the validation split; its test {task.metric} is "
+        f"{text(best.test.mean)}{sure(best, text)}."
+    ]
+    base = next((record for record in panel if record.optimizer == study.baseline), None)
+    if base is not None and base is not best and best.paired.seeds:
+        sentences.append(against(best, study.baseline, text))
+    if rivals := [r.optimizer for r in able if r is not best and undecided(best, r)]:
+        sentences.append(f"Seed by seed it cannot be told from {listed(rivals)}.")
+    solvers = [record for record in panel if math.isfinite(record.steps)]
+    if solvers:
+        least = min(record.steps for record in solvers)
+        fastest = [record.optimizer for record in solvers if record.steps == least]
+        sentences.append(
+            f"The target, {text(best.target)}, is reached first by {listed(fastest)}, after {digits(least, 6)} updates."
+        )
+    return " ".join([*sentences, cautions(panel)]).strip()
+
+
+def sure(record: Record, text) -> str:
+    """The interval of the test value, in brackets."""
+    ends = between(record.test, text)
+    seeds = f"mean of {len(record.finals)} seeds" if len(record.finals) > 1 else "one seed"
+    return f" ({f'95 % interval {ends}, ' if ends else ''}{seeds})"
+
+
+def against(record: Record, baseline: str, text) -> str:
+    """How far a record is from the baseline."""
+    difference, better, seeds = record.paired
+    ends = between(difference, signed(text))
+    interval = f" (95 % interval {ends})" if ends else ""
+    points = " points" if percent(record.task) else ""
+    size = signed(text)(difference.mean)
+    return f"Against {baseline} that is {size}{points}{interval}, better in {better} of {seeds} seeds."
+
+
+def undecided(best: Record, other: Record) -> bool:
+    """Whether the interval of their difference, seed by seed, contains 0."""
+    difference = paired(best.task, best.finals, other.finals).difference
+    return difference.low <= 0 <= difference.high
+
+
+def cautions(panel: Panel) -> str:
+    """Best rates at an end of the grid, and final runs that diverged."""
+    sentences = []
+    if ends := [record.optimizer for record in panel if edge(record)]:
+        sentences.append(f"The best rate of {listed(ends)} is at an end of the grid: a better one may lie beyond.")
+    gone = [(record.optimizer, sum(map(lost, record.finals)), len(record.finals)) for record in panel]
+    if some := [f"{name} in {count} of {runs}" for name, count, runs in gone if count]:
+        sentences.append(f"Final runs diverged: {listed(some)}.")
+    return " ".join(sentences)
+
+
+def overall(panels: Sequence[Panel]) -> str:
+    """A paragraph on all tasks, as the performance profile shows them; "" where nothing is solved."""
+    found = solved(panels)
+    if not len(found) or found.shape[1] < 2 or not (found == 1.0).any():
+        return ""
+    names = [record.optimizer for record in panels[0]]
+    first, ever = profile(found, [1.0, 1e300])
+    least = [name for name, share in zip(names, first) if share == first.max()]
+    need, ties = "need" if len(least) > 1 else "needs", ", ties counted" * bool(first.sum() > 1)
+    text = (
+        f"Of {len(found)} problems, each a task with a seed, {listed(least)} {need} the fewest updates to the target "
+        f"most often: in {100 * first.max():.0f} %{ties}."
+    )
+    missed = [f"{name} ({100 * share:.0f} %)" for name, share in zip(names, ever) if share < 1]
+    return text + (f" Not always there: {listed(missed)}." if missed else " All reach it every time.")
+
+
+def listed(names: Sequence[str]) -> str:
+    """a, b and c."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def definitions(study: Study) -> dict[str, str]:
+    """What the columns of a table mean."""
+    return {
+        "value": "a run's objective at its last evaluation. A run that diverged (a parameter, a carried array or a "
+        "metric was not finite), or whose last objective is not finite, counts as its untrained network: counted, not "
+        "dropped.",
+        "best rate": "the learning rate of the best mean value on the validation split over the tuning seeds; of equal "
+        "ones that with fewer diverged runs, then the smaller. At an end of the grid, a better one may lie beyond.",
+        "test": "mean over fresh seeds, at the best rate, of the objective on the test split.",
+        "95 % interval": f"of a mean over seeds, by percentiles of the bootstrap ({RESAMPLES:,} resamples). Of few "
+        "seeds it is too narrow: of 5 normal values it covers the true mean in 84 of 100 cases, of 10 in 90.",
+        f"against {study.baseline}": "mean difference of the test values seed by seed, both at their best rates: a "
+        "seed is the same first parameters and batches for all optimisers. Of accuracies in percentage points.",
+        "better in": "seeds in which the test value is strictly better than the baseline's.",
+        "validation": "mean value of the same runs on the validation split, by which the best optimiser is named.",
+        "default rate": "mean value in tuning at the optimiser's default learning rate, where that is on the grid.",
+        "steps, time": f"updates, and seconds of training, to the target: {100 * study.share:g} % of the way from the "
+        "untrained networks' mean objective to the best optimiser's mean value, on the validation split. Median over "
+        "seeds of the first evaluation that reaches it, and how many do; a dash unless more than half do.",
+        "µs a step": "training time of one update, median over seeds: the run's share of what the runs beside it took, "
+        "without compilation and evaluations.",
+        "state": "bytes of the optimiser's state of one run.",
+        "diverged": "final runs, and tuning runs over the whole grid.",
+        "performance profile": "the share of problems (a task with a seed) in which an optimiser reaches the target "
+        "within so many times the fewest updates that any of them needs (Dolan and Moré 2002).",
+    }
