@@ -1,9 +1,9 @@
 """Each of our optimisers beside optax's equal, by name: what a test and a study hold against each other.
 
-Where optax's function has other defaults, or none of its arguments makes it equal, the pair says what does. Momentum and
-Nesterov's method are built of optax's parts, since optax.sgd has the rate outside the buffer, which is another method
-as soon as the rate changes; Nesterov's is optax's `trace` read at the look-ahead point, which is what our parameters
-are. AdaGrad is compared with the epsilon inside the root, as optax has no other.
+Where optax's function has other defaults, the pair says which arguments make it equal. Momentum and Nesterov's method
+are built of optax's parts, since optax.sgd has the rate outside the buffer, which is another method as soon as the rate
+changes; Nesterov's is optax's `trace` read at the look-ahead point, which is what our parameters are. AdaGrad is
+compared with the epsilon inside the root, as optax has no other.
 """
 
 import functools
@@ -13,21 +13,15 @@ from typing import NamedTuple
 import optax
 
 from jaxgen.optim.adaptive import adadelta, adamw, amsgrad, lion, nadam
-from jaxgen.optim.foreign import rated
 from jaxgen.optim.rate import Schedule
 from jaxgen.optim.textbook import adagrad, adam, momentum, nesterov, rmsprop, sgd
 
 
 class Pair(NamedTuple):
-    """Two optimisers that move parameters alike."""
+    """Two optimisers that move parameters alike. `foreign.rated(pair.theirs)` is a factory like ours."""
 
     ours: Callable[..., optax.GradientTransformation]  # (rate, *, schedule=constant)
-    optax: Callable[..., optax.GradientTransformation]  # (rate or an optax schedule of it)
-
-    @property
-    def theirs(self) -> Callable[..., optax.GradientTransformation]:
-        """optax's as a factory (rate, *, schedule=constant), its rate a leaf as ours is."""
-        return rated(self.optax)
+    theirs: Callable[..., optax.GradientTransformation]  # of a rate, or of an optax schedule, see `absolute`
 
 
 def absolute(rate: float, schedule: Schedule) -> Schedule:
