@@ -110,8 +110,8 @@ def main(command: Command, argv: Sequence[str] | None = None) -> int:
 def run_command(command: Command, argv: Sequence[str]) -> Any:
     """What the experiment gives for these flags. Raises Refused for wrong ones."""
     run_flags, config = parse(command, argv)
-    chosen(run_flags.optimizer, run_flags.settings)  # what it refuses is told before data are loaded
     prepare(run_flags.host_devices, run_flags.compilation_cache)
+    chosen(run_flags.optimizer, run_flags.settings)  # what it refuses is told before data are loaded
     return command.experiment(run_flags, config)
 
 

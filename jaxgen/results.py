@@ -39,7 +39,8 @@ def finish(
     for name, (value, definition) in metrics.items():
         print(f"{name} {value:.4g}  ({definition})")
     rows = record.read(workdir / "metrics.jsonl")
-    chapter = report.Chapter(title, text, summary, rows, list(pictures()), summary["config"])
+    said = {name: value for name, value in summary["config"].items() if value is not None}  # None: left to a default
+    chapter = report.Chapter(title, text, summary, rows, list(pictures()), said)
     try:
         report.write(workdir / "report.html", title, [chapter])
         print(f"report: {workdir / 'report.html'}")

@@ -69,6 +69,9 @@ def test_it_draws_and_tells_everything(tmp_path, monkeypatch, capsys):
     ):
         assert words in page
     config = json.loads((place / "summary.json").read_text())["config"]
+    assert config["decay_steps"] is None
+    assert "label_smoothing" in page
+    assert "decay_steps" not in page, "what was left to a default that is none is no news"
     assert (config["activation"], config["initializer"]) == ("sigmoid", "xavier_uniform")
 
 

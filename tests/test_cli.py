@@ -10,8 +10,9 @@ from worker import everything, go, refused
 
 from experiments import vae as vae_experiment
 from experiments.vae import PRESETS
-from jaxgen import cli, stages, workdir
+from jaxgen import cli, run, stages, workdir
 from jaxgen.core.config import knobs, values
+from jaxgen.core.progress import Policy
 from jaxgen.core.types import Refused
 from jaxgen.data import images
 from jaxgen.optim.settings import Settings, chosen
@@ -99,6 +100,13 @@ def test_what_a_preset_says_to_its_optimiser_is_no_business_of_another(given):
     flags, _ = cli.parse(command, ["--preset=said", given])
     found, plain = values(flags), values(cli.RunFlags())
     assert {name: value for name, value in found.items() if name in SAID and value != plain[name]} == ANOTHER[given]
+
+
+def test_performance_scheduling_is_a_plateau():
+    policy = lambda *said: run.policy_of(cli.parse(worker.COMMAND, said)[0])
+    assert policy("--schedule=performance", "--plateau_factor=0.1") == Policy(plateau=1, plateau_factor=0.1)
+    assert policy("--schedule=performance", "--plateau=3") == policy("--plateau=3") == Policy(plateau=3)
+    assert policy("--min_delta=0.5") == Policy(min_delta=0.5)
 
 
 @pytest.mark.parametrize("error", [MemoryError(), jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: 9 TB")])

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import toys
 
-from jaxgen.core.progress import rates, scale_rates
+from jaxgen.core.progress import Policy, adapt, begin_progress, rates, scale_rates
 from jaxgen.core.steps import ema
+from jaxgen.core.types import State
 from jaxgen.optim.textbook import sgd
 
 
@@ -30,6 +31,45 @@ def test_the_rate_that_is_shown_is_the_scheduled_one():
         _, opt = optimizer.update(jnp.ones(3), opt)
         assert float(rates(opt)["rate"]) == pytest.approx(expected)
     assert float(opt.rate) == 0.5
+
+
+def cuts(objectives, policy):
+    """What the rate is multiplied by after each evaluation, in plain Python."""
+    best, stalled, scale, found = np.inf, 0, 1.0, []
+    for objective in objectives:
+        if objective < best - policy.min_delta:
+            best, stalled = objective, 0
+        else:
+            stalled += 1
+        if stalled == policy.plateau:
+            scale, stalled = scale * policy.plateau_factor, 0
+        found.append(scale)
+    return found
+
+
+@pytest.mark.parametrize(
+    "policy", [Policy(plateau=1), Policy(plateau=3, plateau_factor=0.2), Policy(plateau=2, min_delta=0.5)], ids=str
+)
+def test_performance_scheduling(policy):
+    """Five trials side by side, each with its own rate and plateaus; one of them not finite after a while."""
+    objectives = np.random.default_rng(0).normal(size=(5, 12)).cumsum(1).astype(np.float32)
+    objectives[4, 5:] = np.nan
+    rates_at_first = jnp.arange(1.0, 6.0)
+
+    def trial(rate, objectives):
+        state = State(jnp.int32(0), jax.random.key(0), jnp.zeros(2), {"rate": rate})
+
+        def evaluated(at, objective):
+            progress, state = adapt(policy, at[0], objective, at[1])
+            return (progress, state), (state.opt["rate"], progress.scale)
+
+        return jax.lax.scan(evaluated, (begin_progress(policy, state), state), objectives)[1]
+
+    found, scales = jax.jit(jax.vmap(trial))(rates_at_first, jnp.asarray(objectives))
+    expected = np.array([cuts(each, policy) for each in objectives])
+    assert len(np.unique(expected[:, -1])) > 1, "all alike: the test would show little"
+    np.testing.assert_allclose(scales, expected, rtol=1e-6)
+    np.testing.assert_allclose(found, rates_at_first[:, None] * expected, rtol=1e-6)
 
 
 def test_ema_against_its_closed_form():

@@ -2,7 +2,6 @@
 
 import dataclasses
 import inspect
-import re
 import typing
 
 import jax
@@ -13,6 +12,7 @@ import pytest
 from jaxgen.core.progress import Policy
 from jaxgen.core.types import Refused
 from jaxgen.optim import schedules
+from jaxgen.optim.gradients import clips, wrapped
 from jaxgen.optim.registry import OPTIMIZERS, find
 from jaxgen.optim.schedules import SCHEDULES
 from jaxgen.optim.settings import (
@@ -25,14 +25,15 @@ from jaxgen.optim.settings import (
     scheduled,
     unscheduled,
 )
+from jaxgen.optim.textbook import sgd
 
 GIVEN = {"momentum": 0.5, "beta1": 0.6, "beta2": 0.7, "eps": 0.1, "eps_inside_root": True, "weight_decay": 0.3}
-GRADIENTS = [jnp.array([1.0, -2.0, 3.0]), jnp.array([0.5, 1.0, -1.0])]
+GRADIENTS = [jnp.array([[1.0, -2.0, 3.0]]), jnp.array([[0.5, 1.0, -1.0]])]
 
 
 def path(optimizer):
     """Where two updates lead."""
-    params = jnp.ones(3)
+    params = jnp.ones((1, 3))
     state = optimizer.init(params)
     for g in GRADIENTS:
         updates, state = optimizer.update(g, state, params)
@@ -56,11 +57,30 @@ def test_hyperparameters_reach_the_optimiser_or_are_refused(name):
                 chosen(name, Settings(**{flag: value}))
 
 
-def test_what_an_optimiser_has_is_told():
-    with pytest.raises(Refused, match=r"^--optimizer=sgd has no --eps; it has no hyper-parameters$"):
-        chosen("sgd", Settings(eps=1e-4))
-    with pytest.raises(Refused, match=r"^--optimizer=rmsprop has no --momentum; it has --beta2, --eps, "):
-        chosen("rmsprop", Settings(momentum=0.5))
+AROUND = {
+    "l1": {"l1": 0.3},
+    "l2": {"l2": 0.3},
+    "clip_value": {"clips": clips(value=0.3)},
+    "clip_norm": {"clips": clips(norm=0.3)},
+    "clip_adaptive": {"clips": clips(adaptive=0.3)},
+    "weight_decay": {"decay": 0.3},
+}
+
+
+@pytest.mark.parametrize("flag", AROUND)
+def test_what_stands_around_an_optimiser(flag):
+    found, expected = path(chosen("sgd", Settings(**{flag: 0.3}))(0.1)), path(wrapped(sgd(0.1), **AROUND[flag]))
+    np.testing.assert_array_equal(found, expected)
+    assert not np.array_equal(found, path(sgd(0.1)))
+
+
+def test_optaxs_too():
+    """Their own hyper-parameters by their own names, the rest around them."""
+    settings = Settings(beta1=0.6, eps=0.1, weight_decay=0.3, clip_norm=1.0)
+    theirs, ours = (path(chosen(name, settings)(0.1)) for name in ("optax.adam", "adam"))
+    np.testing.assert_allclose(theirs, ours, rtol=1e-6)
+    with pytest.raises(Refused, match=r"^--optimizer=optax.sgd has no --eps; it has --momentum$"):
+        chosen("optax.sgd", Settings(eps=0.1))
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -124,62 +144,11 @@ def test_every_schedule_and_each_of_its_parameters_is_a_flag():
 def test_optimisers_follow_their_schedule(name):
     """The rate of the fourth update is the schedule's."""
     optimizer = chosen(name, Settings(schedule="inverse_time", decay_steps=1), 1, 9)(0.1)
-    params = jnp.ones(3)
+    params = jnp.ones((1, 3))
     state = optimizer.init(params)
     for _ in range(4):
         _, state = optimizer.update(GRADIENTS[0], state, params)
     assert float(state.rate * state.factor) == pytest.approx(0.1 / 4)
-
-
-LIST = "--boundaries is a list of updates, rising, such as 500,1000, not "
-RISE = "must rise from one to the next, between 0 and 2^31"
-WRONG = {
-    "decay_steps of cosine": (
-        {"schedule": "cosine", "decay_steps": 3},
-        "--decay_steps is for --schedule=exponential or power or inverse_time, not cosine",
-    ),
-    "floor of constant": ({"rate_floor": 0.1}, "--rate_floor is for --schedule=cosine, not constant"),
-    "boundaries of cosine": (
-        {"schedule": "cosine", "boundaries": "5"},
-        "--boundaries is for --schedule=piecewise, not cosine",
-    ),
-    "no boundaries": ({"schedule": "piecewise"}, LIST + "''"),
-    "words": ({"schedule": "piecewise", "boundaries": "5,x"}, LIST + "'5,x'"),
-    "fractions": ({"schedule": "piecewise", "boundaries": "5,7.5"}, LIST + "'5,7.5'"),
-    "below 0": ({"schedule": "piecewise", "boundaries": "-5"}, LIST + "'-5'"),
-    "at 0": (
-        {"schedule": "piecewise", "boundaries": "0,5"},
-        f"--boundaries=0,5 {RISE}",
-    ),
-    "falling": (
-        {"schedule": "piecewise", "boundaries": "7,5"},
-        f"--boundaries=7,5 {RISE}",
-    ),
-    "beyond counting": (
-        {"schedule": "piecewise", "boundaries": "5,3000000000"},
-        f"--boundaries=5,3000000000 {RISE}",
-    ),
-    "long": ({"schedule": "piecewise", "boundaries": "9" * 5000}, LIST + repr("9" * 50)),
-    "one too many": (
-        {"schedule": "piecewise", "boundaries": "5,9", "factors": "1,2,3"},
-        "--factors=1,2,3 are 3 for the 2 of --boundaries=5,9; there must be one for each",
-    ),
-    "no factors": (
-        {"schedule": "piecewise", "boundaries": "5,9", "factors": ""},
-        "--factors is a list of factors of the learning rate such as 0.1,0.01, not ''",
-    ),
-    "not finite": (
-        {"schedule": "piecewise", "boundaries": "5", "factors": "nan"},
-        "--factors is a list of factors of the learning rate such as 0.1,0.01, not 'nan'",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_schedules_that_cannot_be(name):
-    given, said = WRONG[name]
-    with pytest.raises(Refused, match=f"^{re.escape(said)}$"):
-        chosen("adam", Settings(**given))
 
 
 def test_what_fixes_a_runs_length():
