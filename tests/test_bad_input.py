@@ -20,7 +20,7 @@ WRONG = [
     (["--network=rnn"], "mlp|conv"),
     (["--optimizer=adamm"], "'adamm'; the nearest: adam"),
     (["--optimizer=sgd", "--eps=1e-4"], "--optimizer=sgd has no --eps; it has no hyper-parameters"),
-    (["--beta1=1.5"], "--beta1 must be at most 1"),
+    (["--beta2=1"], "--beta2 must be at most 0.999999"),
     (["--schedule=linear"], "constant|burda|piecewise"),
     (["--schedule=piecewise"], "--boundaries is a list of updates, rising, such as 500,1000, not ''"),
     (["--schedule=piecewise", "--boundaries=9,5"], "--boundaries=9,5 must rise"),

@@ -29,12 +29,14 @@ class Settings:
     """What can be said of an optimiser besides its name and rate. None: the optimiser's own default."""
 
     momentum: float | None = ours(None, "share of the last step that is kept (0.9)", lower=0.0, upper=1.0)
-    beta1: float | None = ours(None, "of the gradients' moving average (adam: 0.9)", lower=0.0, upper=1.0)
-    beta2: float | None = ours(None, "of their squares' (adam: 0.999; rmsprop: 0.9)", lower=0.0, upper=1.0)
-    eps: float | None = ours(None, "what is added to the root that is divided by (adam: 1e-8)", lower=0.0)
+    beta1: float | None = ours(None, "of the gradients' moving average (adam: 0.9)", lower=0.0, upper=0.999999)
+    beta2: float | None = ours(None, "of their squares' (adam: 0.999; rmsprop: 0.9)", lower=0.0, upper=0.999999)
+    eps: float | None = ours(None, "what is added to the root that is divided by (adam: 1e-8)", above=0.0)
     eps_inside_root: bool | None = ours(None, "add it under the root instead: sqrt(s + eps)")
     weight_decay: float | None = gradient(
-        None, "share of every parameter, times the learning rate, that is taken off it in each update", lower=0.0
+        None,
+        "share of every parameter, times the learning rate, that is taken off it in each update (adamw: 0.004)",
+        lower=0.0,
     )
     l1: float = gradient(
         0.0,
