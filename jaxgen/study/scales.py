@@ -112,14 +112,14 @@ def pole_of(task: Task, best: float, start: float, way: float, ends: np.ndarray)
 def series(sign: int, low: float, high: float) -> list[float]:
     """1, 2, 5, 10, ... between two logarithms (turned where sign is -1); where they are many, some powers of ten."""
     low, high = sorted((sign * low, sign * high))
-    powers = range(math.floor(low), math.ceil(high) + 1)
-    parts = (1, 2, 5) if high - low < 2.5 else (1,)
-    return [part * 10.0**power for power in powers[:: 1 + len(powers) // 9] for part in parts]
+    powers = range(math.floor(low), math.floor(high) + 1)
+    parts, every = (1, 2, 5) if high - low < 2.5 else (1,), 1 + len(powers) // 9
+    return [part * 10.0**power for power in powers if power % every == 0 for part in parts]
 
 
 def roundest(low: float, high: float) -> float:
-    """The number of fewest digits in [low, high], low < high; a power of ten before all others."""
-    power = 10.0 ** math.floor(math.log10(high)) if high > 0 else 0.0
+    """The number of fewest digits in [low, high], low < high; 0 or a power of ten before all others."""
+    power = 10.0 ** math.floor(math.log10(high)) if low > 0 else 0.0
     if low <= power <= high:
         return power
     step = 10.0 ** math.ceil(math.log10(max(abs(low), abs(high))))

@@ -103,4 +103,9 @@ def test_an_interval_needs_two_seeds_and_numbers():
         assert math.isnan(high)
         assert mean == 2.0 if values == [2.0] else math.isnan(mean)
     assert statistics.bootstrap([0.7] * 5)[1:] == pytest.approx((0.7, 0.7))
-    assert statistics.bootstrap([1, 5, 2, 8]) == statistics.bootstrap([1, 5, 2, 8])
+
+
+def test_the_bootstrap_draws_the_same_in_every_process():
+    first = statistics.bootstrap([1.0, 5.0, 2.5, 8.125])
+    statistics._shares.cache_clear()
+    assert statistics.bootstrap([1.0, 5.0, 2.5, 8.125]) == first

@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+
+pytest.importorskip("jinja2")
+
+from jaxgen.core import pictures, report
+from jaxgen.core.report import Cell, Chapter, Table
+
+EVIL = '<script>alert("1")</script>'
+
+
+def written(folder, *chapters, **options):
+    report.write(folder / "report.html", "The title", chapters, **options)
+    return (folder / "report.html").read_text()
+
+
+def test_tables_and_notes_are_shown(tmp_path):
+    table = Table(EVIL, ["name", EVIL], [[Cell(EVIL), Cell("1.5", "0 to 2", strong=True)]])
+    text = written(tmp_path, Chapter("A run", "One.\n\nTwo.", tables=[table], notes={"value": EVIL}))
+    assert "<script" not in text
+    assert text.count("&lt;script&gt;") == 4
+    assert "<strong>1.5</strong><small>0 to 2</small>" in text
+    assert "<p>One.</p>\n<p>Two.</p>" in text
+    assert text.count("<table") == text.count("<dt>value</dt>") == 1
+    for absent in ('class="facts"', "<h3>", "Configuration", "Environment"):
+        assert absent not in text
+
+
+def test_the_overview_may_be_left_out(tmp_path):
+    chapters = [Chapter("First", summary={"steps": 3}), Chapter("Second")]
+    for overview in (True, False):
+        text = written(tmp_path, *chapters, overview=overview)
+        assert ('<table class="overview"' in text) == overview
+        assert text.count("<nav") == 1
+
+
+def test_a_picture_may_say_its_density(tmp_path):
+    pictures.save_png(tmp_path / "large.png", np.zeros((100, 1200)))
+    widths = [report.inline(report.Picture(tmp_path / "large.png", "", n))["width"] for n in (0, 1, 2)]
+    assert widths == [report.FULL, report.FULL, 600]

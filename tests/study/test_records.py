@@ -1,0 +1,78 @@
+import csv
+import io
+import math
+
+import numpy as np
+import pytest
+from study_rows import ERROR, row
+
+from jaxgen.study import records, store
+from jaxgen.study.records import Study
+
+OTHER = ERROR._replace(name="other")
+
+
+def small():
+    """Two optimisers, two rates, two tuning seeds, three final ones; adam is the better one at 0.1."""
+    rows = [row([1.0, 0.5], o, rate, s, "tuning") for o in ("adam", "sgd") for rate in (0.1, 0.2) for s in (0, 1)]
+    rows[0] = {**rows[0], "valid": [1.0, 0.3]}
+    rows[3] = {**rows[3], "valid": [1.0, None], "diverged": True}
+    rows[7] = {**rows[7], "valid": [1.0, 0.2]}
+    rows += [row([1.0, 0.4, end], "adam", 0.1, s, seconds=0.02) for s, end in ((2, 0.2), (3, 0.1), (4, 0.3))]
+    rows += [row([1.0, 0.8, end], "sgd", 0.2, s, seconds=0.01) for s, end in ((2, 0.3), (3, 0.2), (4, None))]
+    return Study(rows, [ERROR, OTHER], ["adam", "sgd", "lion"], "sgd", 0.8, {"adam": 0.2, "sgd": 0.001})
+
+
+def test_a_record_says_all_of_an_optimiser_on_a_task():
+    adam, sgd, lion = records.records(small())[:3]
+    assert (adam.task, adam.optimizer, adam.chosen.rate, adam.untrained) == (ERROR, "adam", 0.1, 1.0)
+    assert [score.rate for score in adam.grid] == [0.1, 0.2]
+    assert adam.default.mean == pytest.approx(0.75)  # 0.5, and 1.0 for the run that diverged
+    assert sgd.default is None
+    assert [r["seed"] for r in adam.finals] == [2, 3, 4]
+    assert adam.test.mean == adam.valid.mean == pytest.approx(0.2)
+    assert sgd.test.mean == pytest.approx(0.5)
+    # The target is 0.8 of the way from 1.0 to adam's 0.2: 0.36, which adam reaches at 20 and sgd but twice.
+    assert adam.target == sgd.target == pytest.approx(0.36)
+    assert (adam.steps, adam.reached, sgd.steps, sgd.reached) == (20, 3, 20, 2)
+    assert (adam.seconds, sgd.seconds, adam.step) == (pytest.approx(0.02), pytest.approx(0.01), pytest.approx(1e-3))
+    assert adam.bytes == 76_000
+    assert adam.paired.difference.mean == pytest.approx((-0.1 - 0.1 - 0.7) / 3)
+    assert (adam.paired.better, adam.paired.seeds, sgd.paired.better) == (3, 3, 0)
+    assert records.edge(adam)
+    assert records.tuned(adam) == (1, 4)
+    assert (lion.chosen, lion.default, lion.finals, lion.reached) == (None, None, [], 0)
+    assert all(math.isnan(x) for x in (lion.steps, lion.step, lion.bytes, lion.test.mean, lion.valid.low))
+
+
+def test_tasks_do_not_mix():
+    study = small()
+    with_other = study._replace(rows=[*study.rows, *({**r, "task": "other", "valid": [9.0, 8.0]} for r in study.rows)])
+    found, alone = records.records(with_other), records.records(study)
+    assert [(r.task.name, r.optimizer) for r in found] == [
+        (task, o) for task in ("toy", "other") for o in ("adam", "sgd", "lion")
+    ]
+    assert repr(found[:3]) == repr(alone[:3])
+    assert found[3].untrained == 9.0
+    assert alone[3].grid == []
+
+
+def test_flat_records_are_a_csv():
+    study = small()
+    rows = [records.flat(record, study.baseline) for record in records.records(study)[:3]]
+    text = store.table(rows, list(rows[0])).decode()
+    adam, sgd, lion = csv.DictReader(io.StringIO(text))
+    assert (adam["learning_rate"], adam["baseline"], adam["better_than_baseline"]) == ("0.1", "sgd", "3")
+    assert (adam["tuning_diverged"], adam["tuning_runs"], sgd["final_diverged"]) == ("1", "4", "1")
+    assert float(adam["difference_mean"]) == pytest.approx(-0.3)
+    assert (lion["learning_rate"], lion["test_mean"], lion["steps_to_target"], lion["final_runs"]) == ("", "", "", "0")
+    assert "nan" not in text.lower()
+    never = records.flat(records.records(study._replace(share=1.0))[1], "sgd")
+    assert never["steps_to_target"] == math.inf
+
+
+def test_problems_are_tasks_with_seeds_that_all_have():
+    study = small()
+    found = records.records(study)[:2]
+    np.testing.assert_array_equal(records.solved([found]), [[1, 1], [1, 1], [1, math.inf]])
+    np.testing.assert_array_equal(records.solved([found, [found[0], found[1]._replace(finals=[])]]).shape, [3, 2])
