@@ -10,6 +10,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import optax
 
 from jaxgen.optim.adaptive import adadelta, adamw, amsgrad, lion, nadam
@@ -26,7 +27,7 @@ class Pair(NamedTuple):
 
 def absolute(rate: float, schedule: Schedule) -> Schedule:
     """The optax schedule of what is `rate` and `schedule` here: updates made -> learning rate."""
-    return lambda count: rate * schedule(count)
+    return lambda count: rate * jnp.asarray(schedule(count), float)
 
 
 def _rolling(rate, nesterov=False):

@@ -4,19 +4,10 @@ eta is the learning rate times its schedule's factor, g the gradient, theta the 
 formulas remember (m, s) starts at 0. Each docstring ends with three steps by hand, which a test runs.
 """
 
-import functools
-import inspect
-from collections.abc import Callable
-from typing import Any
-
 import jax
-import optax
 
-from jaxgen.core.types import Params, Refused
+from jaxgen.core.types import Params
 from jaxgen.optim.rate import RateState, by_formula, constant, corrections, root
-from jaxgen.optim.schedules import SCHEDULES, cooled
-
-Factory = Callable[[float], optax.GradientTransformation]
 
 
 def sgd(rate=0.01, *, schedule=constant):
@@ -148,41 +139,3 @@ def adam(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=False, 
         return -eta * (m / correction[0] / root(s / correction[1], eps, eps_inside_root)), m, s
 
     return by_formula(formula, 2, rate, schedule, corrections(beta1, beta2))
-
-
-def __getattr__(name: str) -> Any:
-    """The table, for those who look for it here; imported late, as `registry` imports this module."""
-    if name != "OPTIMIZERS":
-        raise AttributeError(name)
-    from jaxgen.optim.registry import OPTIMIZERS
-
-    return OPTIMIZERS
-
-
-def chosen(
-    name: str,
-    epsilon: float | None = None,
-    schedule: str = "constant",
-    epoch: int = 1,
-    cooldown: float = 0.0,
-    total: int = 1,
-) -> Factory:
-    """The factory of an optimiser by name.
-
-    Args:
-        name: one of OPTIMIZERS.
-        epsilon: what the optimiser adds to the root it divides by; its own where None.
-        schedule: one of SCHEDULES.
-        epoch: updates in one, which schedules are told.
-        cooldown: share of the `total` updates over which the rate falls to 0 at the end.
-
-    Raises:
-        Refused: an `epsilon` for an optimiser that divides by no root.
-    """
-    factory = __getattr__("OPTIMIZERS")[name]
-    options: dict[str, Any] = {"schedule": cooled(SCHEDULES[schedule](epoch), cooldown, total)}
-    if epsilon is not None:
-        if "eps" not in inspect.signature(factory).parameters:
-            raise Refused(f"--epsilon is for optimisers that divide by a root; {name} does not")
-        options["eps"] = epsilon
-    return functools.partial(factory, **options)

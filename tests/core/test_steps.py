@@ -9,7 +9,8 @@ import pytest
 
 from jaxgen.core import steps
 from jaxgen.core.progress import rates
-from jaxgen.optim.textbook import OPTIMIZERS, adam, sgd
+from jaxgen.optim.registry import OPTIMIZERS
+from jaxgen.optim.textbook import adam, sgd
 
 KEY = jax.random.key(0)
 BATCH = np.random.default_rng(1).normal(size=(5, 3)).astype(np.float32)
@@ -54,7 +55,7 @@ def test_begin_counts_from_nothing_and_knows_what_is_frozen():
     assert steps.free(array, ()) is array, "params that are no dict"
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", ["momentum", "adamw"])
 @pytest.mark.parametrize("frozen", [("body",), ("scale", "head")])
 def test_frozen_parameters_do_not_move_by_a_bit(name, frozen):
     state = steps.begin(KEY, params(), OPTIMIZERS[name](0.05), jnp.zeros(()), frozen)
