@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 
 
-def serve(work: Callable[[], None], images: int) -> None:
-    """Answers each line `SECONDS` on stdin with the images a second of a block of about that length.
+def serve(work: Callable[[], object], amount: float) -> None:
+    """Answers each line `SECONDS` on stdin with the work a second of a block of about that length.
 
-    `work` trains on `images` images and returns when it is done.
+    `work` does `amount` of it (images, runs) and returns when it is done.
     """
     work()
     work()  # compiled, and the caches are warm
@@ -19,4 +19,4 @@ def serve(work: Callable[[], None], images: int) -> None:
         while time.perf_counter() < end:
             work()
             count += 1
-        print(count * images / (time.perf_counter() - start), flush=True)
+        print(count * amount / (time.perf_counter() - start), flush=True)

@@ -28,8 +28,8 @@ from typing import Any
 from jaxgen.core.files import write_whole, writing
 from jaxgen.core.types import Refused
 
-FIELDS = ("task", "optimizer", "learning_rate", "phase", "seed", "steps", "diverged", "valid", "test")
-FIELDS += ("seconds", "bytes")
+RUN = ("task", "optimizer", "learning_rate", "phase", "seed")
+FIELDS = (*RUN, "steps", "diverged", "valid", "test", "seconds", "bytes")
 NAME = "trials.jsonl"
 
 
@@ -82,10 +82,9 @@ def write_tables(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """trials.csv, a row a run with its last validation, and curves.csv, a row a validation."""
     last = [{**row, "valid": row["valid"][-1]} for row in rows]
     write_whole(folder / "trials.csv", table(last, FIELDS))
-    names = FIELDS[:5]
     points = [
-        {**{name: row[name] for name in names}, "step": step, "valid": valid, "train": train}
+        {**{name: row[name] for name in RUN}, "step": step, "valid": valid, "train": train}
         for row in rows
         for step, valid, train in zip(row["at"], row["valid"], [None, *row["train"]])
     ]
-    write_whole(folder / "curves.csv", table(points, (*names, "step", "valid", "train")))
+    write_whole(folder / "curves.csv", table(points, (*RUN, "step", "valid", "train")))

@@ -1,0 +1,37 @@
+"""Pictures of optimisers on analytic surfaces, for the report of a study that has some among its tasks."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments.tasks import Made
+from jaxgen.core.report import Chapter, Picture
+from jaxgen.study.contours import animate, draw
+from jaxgen.study.records import Record
+from jaxgen.study.trajectories import shown, trajectories
+from jaxgen.techniques.landscapes import surface
+
+MOST = 1000  # updates that a picture shows
+
+
+def chapters(folder: Path, tasks: Sequence[Made], found: Sequence[Record]) -> list[Chapter]:
+    """For each surface: every optimiser at its best rate, still and moving, and what a lecture shows on it."""
+    return [_chapter(folder, each, found) for each in tasks if each.module is surface]
+
+
+def _chapter(folder: Path, made: Made, found: Sequence[Record]) -> Chapter:
+    name = made.config.surface
+    rates = {r.optimizer: r.chosen.rate for r in found if r.task == made.task and r.chosen is not None}
+    steps = min(made.problem.steps, MOST)
+    paths = trajectories(name, rates, steps, made.problem.factory)
+    best = f"Each optimiser at its best learning rate of the grid, from the surface's own start: {steps} updates."
+    pictures: list[tuple[str, Mapping[str, float], Any]] = [(best, rates, paths)]
+    lecture = [each for each in shown() if each.surface == name]
+    pictures += [(each.caption, each.rates, trajectories(name, each.rates, each.steps)) for each in lecture]
+    drawn = []
+    for number, (caption, at, way) in enumerate(pictures):
+        still, moving = (folder / "figures" / f"{name}_{number}.{kind}" for kind in ("png", "gif"))
+        draw(still, name, way, at, tuple(rates))
+        animate(moving, name, way, at, tuple(rates))
+        drawn += [Picture(still, caption), Picture(moving, "The same, moving.")]
+    return Chapter(f"{name.capitalize()}: the ways", pictures=drawn)

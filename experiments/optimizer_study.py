@@ -1,0 +1,176 @@
+"""Optimiser study: which optimiser, at which learning rate, how sure are you, at what cost.
+
+python -m experiments.optimizer_study                             six optimisers on a classifier of 8x8 digits
+python -m experiments.optimizer_study --tasks=classifier,vae --learning_rates=1e-4:1e0:13 --seeds=10 --steps=2000
+python -m experiments.optimizer_study --tasks=rosenbrock,beale,quadratic,saddle
+python -m experiments.optimizer_study --tasks=vae:mlp --optimizers=adam,lion,optax.muon --extend
+
+Each optimiser's learning rate is tuned on the validation split with --tuning_seeds seeds, then --seeds others judge the
+best rate on the test split. All runs of an optimiser are one compiled program. A run that diverges counts as its
+untrained network. A study that was stopped goes on where it was; more --seeds and --optimizers add to it.
+"""
+
+import dataclasses
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from experiments import landscapes
+from experiments.tasks import Made, made
+from jaxgen import cli, flags, workdir
+from jaxgen.core.bar import bar
+from jaxgen.core.config import flat, knob, knobs, values
+from jaxgen.core.files import write_whole
+from jaxgen.core.progress import Policy
+from jaxgen.core.provenance import environment
+from jaxgen.core.types import Refused
+from jaxgen.machine import prepare
+from jaxgen.optim.registry import find
+from jaxgen.optim.settings import HYPERPARAMETERS, Settings
+from jaxgen.run import warn
+from jaxgen.study import grid, records, reporting, side_by_side, store, table
+from jaxgen.study.conduct import Protocol, conduct, execution
+
+STUDY, DATA = "study", "data"
+
+
+@dataclasses.dataclass(frozen=True)
+class Flags:
+    """What a study is told; how its tasks are trained besides are their experiments' presets and defaults."""
+
+    workdir: str = knob(
+        "runs/optimizer_study", "the study's directory; the same command again goes on", free=True, group=STUDY
+    )
+    tasks: str = knob("classifier:digits", "TECHNIQUE or TECHNIQUE:PRESET or a surface, with commas", group=STUDY)
+    optimizers: str = knob("sgd,momentum,nesterov,adagrad,rmsprop,adam", "ours, or optax.NAME", free=True, group=STUDY)
+    learning_rates: str = knob("1e-4:1e0:9", "LOW:HIGH:COUNT, logarithms equally spaced, or a list", group=STUDY)
+    tuning_seeds: int = knob(3, "seeds that choose the rate", lower=1, upper=10_000, group=STUDY)
+    seeds: int = knob(10, "fresh seeds that judge the best rate", lower=1, upper=10_000, free=True, group=STUDY)
+    steps: int | None = knob(
+        None, "updates of a run; the preset's where not given", lower=1, upper=2**31 - 1, group=STUDY
+    )
+    evaluations: int = knob(20, "validations in a run", lower=1, upper=10_000, group=STUDY)
+    baseline: str = knob("", "whom the others are compared with; the first where not given", free=True, group=STUDY)
+    target: float = knob(
+        0.95,
+        "share of the way from untrained to the best that counts as solved",
+        above=0.0,
+        upper=1.0,
+        free=True,
+        group=STUDY,
+    )
+    extend: bool = knob(False, "widen the grid while the best rate is at an end of it", free=True, group=STUDY)
+    dataset: str = knob("", "instead of the preset's", group=DATA)
+    data_dir: str = knob("", "where local files live; JAXGEN_DATA where not given", free=True, group=DATA)
+    resident_mb: int = knob(1024, "MiB that a set may have: a study holds it in memory", lower=0, free=True, group=DATA)
+    batch_size: int | None = knob(None, "instead of the preset's", lower=1, upper=2**31 - 1, group=DATA)
+    settings: Settings = Settings()  # noqa: RUF009 - frozen
+    policy: Policy = Policy()  # noqa: RUF009 - frozen
+    host_devices: int = knob(1, "CPU devices to share the runs among", lower=1, upper=64, group="machine")
+    compilation_cache: str = knob("", "a directory to keep compiled programs in", free=True, group="machine")
+
+
+# Flags that an experiment has too, under the same name: what this study was told of them, its tasks are told.
+PASSED = (
+    "dataset",
+    "data_dir",
+    "resident_mb",
+    "batch_size",
+    "steps",
+    *(knob.name for knob in [*knobs(Settings), *knobs(Policy)]),
+)
+
+
+def names(text: str, flag: str) -> list[str]:
+    """The parts of a list with commas, each once. Raises Refused where there is none."""
+    found = list(dict.fromkeys(part for part in text.split(",") if part))
+    if not found:
+        raise Refused(f"--{flag} names nothing")
+    return found
+
+
+def told(given: dict[str, Any], optimizers: list[str]) -> list[str]:
+    """The flags for the tasks' experiments. Raises Refused for a hyper-parameter that no optimiser has."""
+    taken = {name for optimizer in optimizers for name in find(optimizer).takes}
+    if given.get("patience"):
+        raise Refused("--patience is for single runs: a study trains all of its runs to the end")
+    if alien := [name for name in HYPERPARAMETERS if given.get(name) is not None and name not in taken]:
+        raise Refused(f"--{alien[0]}: none of {', '.join(optimizers)} has it")
+    return [f"--{name}={given[name]}" for name in PASSED if given.get(name) is not None]
+
+
+def identity(ours: Flags, tasks: list[Made]) -> dict[str, Any]:
+    """What makes a study this study; what may change when it goes on stands under "free"."""
+    given = values(ours)
+    free = {each.name: given.pop(each.name) for each in knobs(Flags) if each.free}
+    techniques = [{"technique": each.module.__name__, "config": flat(each.config)} for each in tasks]
+    data = " ".join(each.data for each in tasks)
+    return json.loads(json.dumps({"flags": given, "stages": techniques, "data": data, "free": free}))
+
+
+def study(argv: list[str]) -> None:
+    """Runs what is left of the study, then shows all of it."""
+    given = flags.explicit("optimizer_study", [Flags], argv)
+    (ours,) = flags.build([Flags], {"data_dir": os.environ.get("JAXGEN_DATA", ""), **given})
+    rates, optimizers = grid.rates(ours.learning_rates), names(ours.optimizers, "optimizers")
+    passed = told(given, optimizers)
+    if ours.baseline and ours.baseline not in optimizers:
+        raise Refused(f"--baseline={ours.baseline} is none of --optimizers={ours.optimizers}")
+    prepare(ours.host_devices, ours.compilation_cache)
+    tasks = [made(name, passed, given, ours.evaluations, optimizers) for name in names(ours.tasks, "tasks")]
+    protocol = Protocol(tuple(rates), ours.tuning_seeds, ours.seeds, ours.extend)
+    runs = len(optimizers) * (len(rates) * ours.tuning_seeds + ours.seeds)
+    with workdir.open_workdir(ours.workdir, identity(ours, tasks)) as place:
+        for each in tasks:
+            done = [row for row in store.read(place) if row["task"] == each.problem.name]
+            made_so_far = sum(row["steps"] for row in done)
+            with bar(runs * each.problem.steps, each.task.name, start=made_so_far, unit="updates") as show:
+                total = made_so_far
+
+                def advance(updates, show=show):
+                    nonlocal total
+                    total += updates
+                    show(total, {})
+
+                conduct(place, each.problem, each.task, optimizers, protocol, advance=advance)
+        finish(place, ours, tasks, optimizers)
+
+
+def finish(place: Path, ours: Flags, tasks: list[Made], optimizers: list[str]) -> None:
+    """Writes tables, figures, summary and report of all that is there; prints tables and verdict."""
+    rows = store.read(place)
+    store.write_tables(place, rows)
+    known = [each.task for each in tasks]
+    rates = {name: find(name).rate for name in optimizers}
+    asked = records.Study(rows, known, optimizers, ours.baseline or optimizers[0], ours.target, rates)
+    found, verdict = records.records(asked), reporting.sentences(asked)
+    for panel in reporting.by_task(asked, found):
+        print(f"\n{table.as_text(table.of_task(panel, asked.baseline))}")
+    print("", *verdict, sep="\n")
+    summary = {
+        **environment(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "runs": len(rows),
+        "updates": sum(row["steps"] for row in rows),
+        "seconds": round(sum(row["seconds"] for row in rows), 3),
+        "verdict": verdict,
+    }
+    write_whole(place / "summary.json", json.dumps(summary, indent=2).encode() + b"\n")
+    modes = {name: side_by_side.MEANT[each["mode"]] for name, each in execution(place).items()}
+    config = {name: value for name, value in values(ours).items() if value not in (None, "", 0, False)}
+    try:
+        more = landscapes.chapters(place, tasks, found)
+        path = reporting.write(place, asked, execution=modes, summary=summary, config=config, more=more)
+        print(f"report: {path}")
+    except Refused as missing:
+        warn(f"no report.html: {missing}")
+
+
+if __name__ == "__main__":
+    if {"--help", "-h"} & set(sys.argv):
+        print(flags.usage("optimizer_study", __doc__ or "", [Flags], {}, {}))
+    else:
+        sys.exit(cli.guarded("optimizer_study", lambda: study(sys.argv[1:])))

@@ -1,0 +1,126 @@
+"""What an optimiser study trains on: any technique that has an objective, by name, with an experiment's preset.
+
+classifier, vae, ...         a technique, configured as its experiment is without flags
+classifier:lecture           with one of that experiment's presets
+rosenbrock, beale, ...       an analytic surface
+"""
+
+import dataclasses
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import experiments
+from jaxgen import cli, stages, techniques
+from jaxgen.core.config import built, check, values
+from jaxgen.core.progress import Policy
+from jaxgen.core.types import Refused
+from jaxgen.data.sources import source, sweep
+from jaxgen.optim.registry import find
+from jaxgen.optim.settings import HYPERPARAMETERS, Settings, chosen, cutting
+from jaxgen.run import policy_of
+from jaxgen.study.problems import Problem, checked
+from jaxgen.study.statistics import Task
+from jaxgen.techniques.landscapes import surface
+
+UPDATES = 500  # of a technique without an experiment that says how many
+
+
+class Made(NamedTuple):
+    """A task, ready to be studied."""
+
+    problem: Problem
+    task: Task
+    module: ModuleType
+    config: Any
+    data: str  # hash of the data set; "" where there is none
+
+
+def commands() -> dict[str, cli.Command]:
+    """Technique -> the experiment that trains it."""
+    found = {}
+    for each in pkgutil.iter_modules(experiments.__path__):
+        if each.name != "optimizer_study":
+            command = getattr(importlib.import_module(f"experiments.{each.name}"), "COMMAND", None)
+            if command is not None:
+                found[command.config.__module__] = command
+    return found
+
+
+def modules() -> dict[str, ModuleType]:
+    """The technique's name, its file's, -> its module."""
+    walked = pkgutil.walk_packages(techniques.__path__, f"{techniques.__name__}.")
+    return {each.name.rsplit(".", 1)[-1]: importlib.import_module(each.name) for each in walked if not each.ispkg}
+
+
+def made(name: str, argv: Sequence[str], given: Mapping[str, Any], evaluations: int, optimizers: Sequence[str]) -> Made:
+    """The task of that name.
+
+    Args:
+        name: TECHNIQUE, TECHNIQUE:PRESET or a surface.
+        argv: flags for the technique's experiment that this study was given too: data, batch size, steps, settings.
+        given: the same by name, for a technique that has no experiment.
+        evaluations: on the validation split in a run, about equally far apart.
+        optimizers: those of the study, which the settings must fit.
+
+    Raises:
+        Refused: there is no such task or preset, it has no objective, or the flags do not fit it.
+    """
+    technique, _, preset = ("surface", "", name) if name in surface.SURFACES else name.partition(":")
+    known = modules()
+    if technique not in known:
+        near = difflib.get_close_matches(technique, [*known, *surface.SURFACES]) or [*known, *surface.SURFACES]
+        raise Refused(f"there is no task {name!r}; the nearest: {', '.join(near)}")
+    module = known[technique]
+    build = own_data if hasattr(module, "source") else of_images
+    config, settings, policy, sources, steps, epoch, data = build(name, module, preset, argv, given)
+
+    def factory(optimizer: str) -> Callable:
+        return chosen(optimizer, fitting(settings, optimizer), epoch, steps)
+
+    for optimizer in optimizers:  # each is refused now, and not after hours
+        factory(optimizer)
+    every = -(-steps // evaluations)
+    train, valid, test = sources
+    problem = Problem(
+        name, lambda chosen: module.make(config, chosen), factory, train, valid, test, steps, every, policy
+    )
+    fold = checked(problem).make(factory("sgd")).evaluate
+    metric, definition = next(iter(fold.definitions.items()))
+    return Made(problem, Task(name, metric, definition, fold.better), module, config, data)
+
+
+def fitting(settings: Settings, optimizer: str) -> Settings:
+    """The settings without the hyper-parameters that this optimiser of several does not have."""
+    takes, defaults = find(optimizer).takes, values(Settings())
+    return dataclasses.replace(settings, **{name: defaults[name] for name in HYPERPARAMETERS if name not in takes})
+
+
+def own_data(name, module, preset, argv, given):
+    """What a technique is that makes its own data: module.source(config), module.sweep()."""
+    if preset and preset not in surface.SURFACES:
+        raise Refused(f"unknown preset {preset!r} of {name}; known: {', '.join(surface.SURFACES)}")
+    config = built(module.Config, {"surface": preset} if preset else {})
+    settings = built(Settings, given)
+    check(config)
+    steps = given.get("steps") or UPDATES
+    policy = cutting(built(Policy, given), settings)
+    return config, settings, policy, (module.source(config), module.sweep(), module.sweep()), steps, steps, ""
+
+
+def of_images(name, module, preset, argv, given):
+    """What a technique is whose experiment reads a set of images."""
+    command = commands().get(module.__name__)
+    if command is None:
+        raise Refused(f"{name} has no experiment that says what data it is trained on")
+    flags, config = cli.parse(command, [*([f"--preset={preset}"] if preset else []), "--optimizer=sgd", *argv])
+    dataset = stages.dataset(flags, least=2 if hasattr(config, "labels") else 0)
+    config = stages.fitted(config, dataset)
+    resident = flags.resident_mb * 2**20
+    splits = [sweep(split, flags.batch_size, resident) for split in (dataset.valid, dataset.test)]
+    sources = (source(dataset.train, flags.batch_size, resident), *splits)
+    steps = stages.updates(flags, dataset)
+    return config, flags.settings, policy_of(flags), sources, steps, stages.epoch(flags, dataset), dataset.sha256
