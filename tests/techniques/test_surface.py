@@ -98,6 +98,7 @@ def test_batches_are_noise_and_evaluations_are_not():
     np.testing.assert_array_equal(batches[1], batches[2])
     assert source.take is surface.source(config, 3000).take  # one compilation
     assert (surface.source(surface.Config()).take((), KEY, jnp.int32(0))["noise"] == jnp.zeros((1, 2))).all()
+    assert not surface.sweep().take((), 0)[0]["noise"].any()
     technique = surface.make(config)
     found = evaluate(technique.evaluate, technique.init(KEY), surface.sweep(), KEY)
     assert float(found["excess"]) == pytest.approx(surface.saddle((1.5, 0.01)), rel=1e-6)

@@ -71,7 +71,7 @@ class Surface(NamedTuple):
 
 SURFACES = {
     "rosenbrock": Surface(rosenbrock, (-1.2, 1.0), ((1.0, 1.0),), (-2.0, 2.0, -0.75, 2.0)),
-    "beale": Surface(beale, (1.0, 1.0), ((3.0, 0.5),), (-0.5, 4.5, -1.0, 1.75)),
+    "beale": Surface(beale, (1.0, 1.0), ((3.0, 0.5),), (0.25, 4.0, -1.25, 1.5)),
     "quadratic": Surface(quadratic, (-4.0, 1.0), ((0.0, 0.0),), (-4.75, 2.0, -1.5, 1.5)),
     # Almost on the ridge: exactly on it, no gradient would ever leave it.
     "saddle": Surface(saddle, (1.5, 0.01), ((0.0, -(2.0**0.5)), (0.0, 2.0**0.5)), (-1.0, 2.0, -2.0, 2.0)),
@@ -93,12 +93,17 @@ def source(config: Config, batch_size: int = 1) -> Source:
     return Source((), _take(config.noise, batch_size))
 
 
+def _normal(key, deviation, shape):
+    # Where there is none, drawing it would take most of a step, and of its compilation.
+    return deviation * jax.random.normal(key, shape) if deviation else jnp.zeros(shape)
+
+
 # Cached, because jit knows a function by its identity.
 @functools.cache
 def _take(noise, batch_size):
     def take(arrays, key, n):
         del arrays
-        return {"noise": noise * jax.random.normal(jax.random.fold_in(key, n), (batch_size, 2))}
+        return {"noise": _normal(jax.random.fold_in(key, n), noise, (batch_size, 2))}
 
     return take
 
@@ -120,7 +125,7 @@ def make(config=Config(), optimizer=adam):
 
     def init(key):
         state_key, start_key = jax.random.split(key)
-        point = jnp.asarray(surface.start) + config.spread * jax.random.normal(start_key, (2,))
+        point = jnp.asarray(surface.start) + _normal(start_key, config.spread, (2,))
         return begin(state_key, {"point": point}, optimizer)
 
     def loss(params, carry, key, batch):
@@ -138,7 +143,7 @@ def make(config=Config(), optimizer=adam):
         return surface.value(point)
 
     def example(key):
-        return {"noise": config.noise * jax.random.normal(key, (1, 2))}
+        return {"noise": _normal(key, config.noise, (1, 2))}
 
     def inputs(key):
         return {"value": jax.random.normal(key, (2,))}
