@@ -19,7 +19,7 @@ NEAR, BEYOND = (
     0.15,
     0.05,
 )  # shares of the way learnt: how near to the best most others end, and how far beyond a pole is
-ORDERS = 14  # of magnitude, at most
+ORDERS = 14  # of magnitude, at most: what is nearer to the pole is drawn as if it were there
 TICKS = 5
 
 
@@ -113,7 +113,7 @@ def series(sign: int, low: float, high: float) -> list[float]:
     """1, 2, 5, 10, ... between two logarithms (turned where sign is -1); where they are many, some powers of ten."""
     low, high = sorted((sign * low, sign * high))
     powers = range(math.floor(low), math.floor(high) + 1)
-    parts, every = (1, 2, 5) if high - low < 2.5 else (1,), 1 + len(powers) // 9
+    parts, every = (1, 2, 5) if high - low < 2.2 else (1, 5) if high - low < 3.5 else (1,), 1 + len(powers) // 9
     return [part * 10.0**power for power in powers if power % every == 0 for part in parts]
 
 

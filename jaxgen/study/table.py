@@ -26,24 +26,31 @@ def percent(task: Task) -> bool:
 
 
 def numbers(found: Sequence[Record]) -> Callable[[float], str]:
-    """How a task's objective is written: accuracies in percent, others to two digits of their 95 % interval."""
+    """How a task's objective is written.
+
+    Accuracies in percent; others to two digits of their 95 % interval, or to four where they differ a thousandfold.
+    """
     if found and percent(found[0].task):
-        return lambda x: f"{100 * x:.2f} %".replace("-", MINUS) if math.isfinite(x) else "–"
+        return lambda x: positive(f"{100 * x:.2f}") + " %" if math.isfinite(x) else "–"
     half = median([half for record in found if (half := (record.test.high - record.test.low) / 2) > 0])
-    size = median([abs(record.test.mean) for record in found if record.test.mean])
-    known = math.isfinite(half) and math.isfinite(size)
-    decimals = min(1 - math.floor(math.log10(half)), 5 - math.floor(math.log10(size))) if known else -1
+    sizes = [abs(record.test.mean) for record in found if record.test.mean and math.isfinite(record.test.mean)]
+    alike = math.isfinite(half) and max(sizes, default=math.inf) < 1000 * min(sizes, default=0.0)
+    decimals = min(1 - math.floor(math.log10(half)), 5 - math.floor(math.log10(median(sizes)))) if alike else -1
 
     def text(x):
-        fits = 0 <= decimals <= 6 and 10.0**-decimals <= abs(x) < 1e6
-        return f"{x:,.{decimals}f}".replace("-", MINUS) if fits else quantity(x)
+        return positive(f"{x:,.{decimals}f}") if 0 <= decimals <= 6 and abs(x) < 1e6 else quantity(x)
 
     return text
 
 
+def positive(text: str) -> str:
+    """A number's text with a sign of full width, and without one where all of its digits are 0."""
+    return text.replace("-", MINUS if text.strip("-0.,") else "")
+
+
 def signed(text: Callable[[float], str]) -> Callable[[float], str]:
     """How differences are written: with a sign, those of percentages in points."""
-    return lambda x: ("+" if x > 0 else "") + text(x).removesuffix(" %")
+    return lambda x: ("+" if x > 0 and text(x).strip("0.% ") else "") + text(x).removesuffix(" %")
 
 
 def between(interval: Interval, text: Callable[[float], str]) -> str:

@@ -54,6 +54,19 @@ def test_losses_have_the_digits_their_interval_knows(values, expected):
     assert cells(made(LOSS, ["adam"], finals(values)), "adam")["test"] == expected
 
 
+def test_losses_that_differ_by_orders_of_magnitude_have_four_digits():
+    rows = finals([0.25, 0.35]) + finals([2e-5, 4e-5], "sgd")
+    assert cells(made(LOSS, rows=rows), "adam")["test"] == "0.3000 (0.2500 to 0.3500)"
+    assert cells(made(LOSS, rows=rows), "sgd")["test"] == "3.000e−05 (2.000e−05 to 4.000e−05)"
+
+
+def test_what_rounds_to_nothing_has_no_sign():
+    rows = finals([0.25, 0.35, 0.3]) + finals([0.25002, 0.34999, 0.29998], "sgd")
+    assert cells(made(LOSS, rows=rows), "sgd")["against adam"] == "0.000 (0.000 to 0.000)"
+    more = finals([0.5, 0.7], task="digits") + finals([0.50001, 0.69998], "sgd", task="digits")
+    assert cells(made(ACCURACY, rows=more), "sgd")["against adam"] == "0.00 (0.00 to 0.00)"
+
+
 def test_a_row_says_what_was_tuned_what_it_costs_and_what_diverged():
     rows = [row([1.0, 0.5], rate=rate, seed=s, phase="tuning") for rate in RATES[:2] for s in range(2)]
     rows[0] = {**rows[0], "diverged": True}
