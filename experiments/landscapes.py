@@ -28,10 +28,11 @@ def _chapter(folder: Path, made: Made, found: Sequence[Record]) -> Chapter:
     pictures: list[tuple[str, Mapping[str, float], Any]] = [(best, rates, paths)]
     lecture = [each for each in shown() if each.surface == name]
     pictures += [(each.caption, each.rates, trajectories(name, each.rates, each.steps)) for each in lecture]
+    order = [r.optimizer for r in found if r.task == made.task]  # of the colours, as in all figures
     drawn = []
     for number, (caption, at, way) in enumerate(pictures):
         still, moving = (folder / "figures" / f"{name}_{number}.{kind}" for kind in ("png", "gif"))
-        draw(still, name, way, at, tuple(rates))
-        animate(moving, name, way, at, tuple(rates))
+        draw(still, name, way, at, order)
+        animate(moving, name, way, at, order)
         drawn += [Picture(still, caption), Picture(moving, "The same, moving.")]
     return Chapter(f"{name.capitalize()}: the ways", pictures=drawn)
