@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import optax
 import optax.contrib
 
-from jaxgen.core.types import Params, Refused
+from jaxgen.core.types import Refused
 from jaxgen.optim.rate import advance, begin, constant
 
 Build = Callable[..., optax.GradientTransformation]
@@ -49,23 +49,18 @@ def rated(build: Build) -> Build:
     def factory(rate, *, schedule=constant, **options):
         def init(params):
             state = begin(rate, ())
-            slots = build(_of(state.rate, params), **options).init(params)
+            slots = build(state.rate, **options).init(params)
             return state._replace(slots=jax.tree.map(_owned, slots))
 
         def update(grads, state, params=None, **extra):
             eta, after = advance(state, schedule)
-            inner = optax.with_extra_args_support(build(_of(eta, grads), **options))
+            inner = optax.with_extra_args_support(build(eta, **options))
             delta, slots = inner.update(grads, state.slots, params, **extra)
             return _like(delta, grads), after._replace(slots=_like(slots, state.slots))
 
         return optax.GradientTransformationExtraArgs(init, update)
 
     return factory
-
-
-def _of(eta: jax.Array, tree: Params) -> jax.Array:
-    """The rate in the dtype of the parameters, float32 at least, so that it does not promote what it multiplies."""
-    return eta.astype(jnp.result_type(jnp.float32, *jax.tree.leaves(tree)))
 
 
 def _owned(leaf: Any) -> jax.Array:
@@ -75,6 +70,7 @@ def _owned(leaf: Any) -> jax.Array:
 
 
 def _like(tree: Any, model: Any) -> Any:
+    """In the model's dtypes: a rate in float64 promotes what it multiplies."""
     return jax.tree.map(lambda new, old: new if new.dtype == old.dtype else new.astype(old.dtype), tree, model)
 
 

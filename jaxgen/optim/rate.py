@@ -19,7 +19,7 @@ class RateState(NamedTuple):
 
     updates: jax.Array  # [] int32, made so far
     rate: jax.Array  # [] float
-    factor: jax.Array  # [] float, the schedule's for the last update; only to be looked at
+    factor: jax.Array  # [] float, the schedule's in the last update
     slots: Any = ()  # what else is remembered: of ours, a tuple of pytrees like the parameters
 
 
