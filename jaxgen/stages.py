@@ -7,7 +7,7 @@ import jax
 
 from jaxgen import machine, results
 from jaxgen.core.bar import bar
-from jaxgen.core.evaluation import finish, tally
+from jaxgen.core.evaluation import finish, key_of_test, tally
 from jaxgen.core.loop import spread
 from jaxgen.core.types import Fold, Refused, Stage, State, Technique
 from jaxgen.data import images
@@ -82,7 +82,7 @@ def tallied(fold: Fold, state: State, examples: Examples, flags: Any, slow: bool
     how far it is.
     """
     test = sweep(examples, flags.batch_size, flags.resident_mb * 2**20)
-    key = jax.random.fold_in(jax.random.key(flags.seed), 2**31 - 1)  # training folds in its stages, from 0
+    key = key_of_test(jax.random.key(flags.seed))
     if not slow:
         return tally(fold, state, test, key)
     at_once = max(1, min(test.at_once or 10, 10, test.batches // 20))

@@ -25,6 +25,11 @@ def _fold(add, take, tally, state, arrays, rows, numbers, key):
     return jax.lax.scan(body, tally, (numbers, rows))[0]
 
 
+def key_of_test(key: jax.Array) -> jax.Array:
+    """What the test split of a run with this key is measured with: training folds in its stages, which count from 0."""
+    return jax.random.fold_in(key, 2**31 - 1)
+
+
 def tally(
     fold: Fold,
     state: State,

@@ -74,7 +74,7 @@ def train(
     first, state, progress = resume if resume else (0, None, None)
     for number in range(first, len(stages)):
         stage = stages[number]
-        _, data_key, eval_key = _keys(key, number)
+        _, data_key, eval_key = stage_keys(key, number)
         if state is None or progress is None or number > first:
             if state is not None and progress is not None:
                 previous = best_state(progress, state)
@@ -87,7 +87,7 @@ def train(
             yield event._replace(stage=number)
 
 
-def _keys(key: jax.Array, number: int) -> jax.Array:
+def stage_keys(key: jax.Array, number: int) -> jax.Array:
     """Of a stage [3]: for its first State, for its batches, for its evaluations."""
     return jax.random.split(jax.random.fold_in(key, number), 3)
 
@@ -97,7 +97,7 @@ def first_state(stage: Stage, key: jax.Array, number: int = 0, previous: State |
 
     `previous` is what the stage adopts from; the State shares no buffer with it.
     """
-    init_key, _, _ = _keys(key, number)
+    init_key, _, _ = stage_keys(key, number)
     # Compiled, because op by op every initialiser is compiled on its own.
     return jax.jit(_begin, static_argnums=(0, 1))(
         stage.technique.init, stage.adopt, previous, init_key, stage.source.arrays

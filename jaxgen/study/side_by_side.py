@@ -23,14 +23,15 @@ HASTE = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes
 
 
 def lifted(f: Callable[[Any, Any], Any], mode: str, once: bool = False) -> Callable[[Any, Any], Any]:
-    """`f` over the leading axis of its second argument, compiled; what it is given there is donated.
+    """`f` over the leading axis of its second argument, compiled; what it is given there is donated, unless `once`.
 
     mode: one of MODES. In the first two, W must be a multiple of the number of devices.
     once: it is called once and little is computed: compiled in an eighth of the time, to slower code.
     """
+    donated = () if once else 1
     options: Any = HASTE if once and jax.default_backend() == "cpu" else {}
     if mode == "sequential":
-        single = jax.jit(f, donate_argnums=1, compiler_options=options)
+        single = jax.jit(f, donate_argnums=donated, compiler_options=options)
 
         def one_by_one(shared, runs):
             width = len(jax.tree.leaves(runs)[0])
@@ -49,7 +50,7 @@ def lifted(f: Callable[[Any, Any], Any], mode: str, once: bool = False) -> Calla
         every = jax.shard_map(
             every, mesh=_mesh(), in_specs=(spec(), spec("runs")), out_specs=spec("runs"), check_vma=False
         )
-    return jax.jit(every, donate_argnums=1, compiler_options=options)
+    return jax.jit(every, donate_argnums=donated, compiler_options=options)
 
 
 def _mesh() -> jax.sharding.Mesh:

@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgen.core.loop import all_finite
+from jaxgen.core.evaluation import key_of_test
+from jaxgen.core.loop import all_finite, stage_keys
 from jaxgen.core.progress import Progress, adapt, begin_progress
 from jaxgen.core.record import number
 from jaxgen.core.types import Fold, State, Sweep, Technique
@@ -29,12 +30,13 @@ class Run(NamedTuple):
     progress: Progress
     data_key: jax.Array  # []
     eval_key: jax.Array  # []
+    test_key: jax.Array  # []
 
 
 class Bench(NamedTuple):
     """One optimiser on one task, compiled for one mode. Runs are stacked [W]; what is given is donated."""
 
-    begin: Callable[[Any, Any], Run]  # (), (first keys [W], rates [W])
+    begin: Callable[[Any, Any], Run]  # (), (keys [W, 4], rates [W])
     advance: Callable[[Any, Run], tuple[Run, jax.Array, jax.Array]]  # (arrays, updates) -> runs, loss [W], finite [W]
     judge: Callable[[Any, Run], tuple[Run, jax.Array]]  # arrays of the validation split -> runs, metric [W]
     examine: Callable[[Any, Run], tuple[Run, jax.Array]]  # arrays of the test split -> runs, metric [W]
@@ -67,12 +69,12 @@ def _loss(metrics: dict[str, jax.Array]) -> jax.Array:
     return jnp.asarray(metrics.get("loss", next(iter(metrics.values()))), jnp.float32).mean()
 
 
-def folded(fold: Fold, sweep: Sweep, arrays: Any, run: Run) -> jax.Array:
+def folded(fold: Fold, sweep: Sweep, arrays: Any, state: State, key: jax.Array) -> jax.Array:
     """The fold's first metric [] over a resident split, with the draws that `core.evaluation.evaluate` makes."""
 
     def body(tally, n):
         batch, mask = sweep.take(arrays, n)
-        return fold.add(run.state, jax.random.fold_in(run.eval_key, n), tally, batch, mask), None
+        return fold.add(state, jax.random.fold_in(key, n), tally, batch, mask), None
 
     tally, _ = jax.lax.scan(body, fold.start(), jnp.arange(sweep.batches, dtype=jnp.int32))
     return fold.finish(tally)[next(iter(fold.definitions))]
@@ -85,33 +87,35 @@ def bench(problem: Problem, technique: Technique, mode: str) -> Bench:
 
     def begin(_, given):
         keys, rate = given
-        init_key, data_key, eval_key = keys
-        state = begun(technique, init_key, rate)
-        return Run(state, begin_progress(problem.policy, state), data_key, eval_key)
+        state = begun(technique, keys[0], rate)
+        return Run(state, begin_progress(problem.policy, state), *keys[1:])
 
     def judge(arrays, run):
-        metric = folded(fold, problem.valid, arrays, run)
+        metric = folded(fold, problem.valid, arrays, run.state, run.eval_key)
         progress, state = adapt(problem.policy, run.progress, sign * metric, run.state)
         return run._replace(state=state, progress=progress), metric
 
     def examine(arrays, run):
-        return run, folded(fold, problem.test, arrays, run)
+        return run, folded(fold, problem.test, arrays, run.state, run.test_key)
 
     later = (advancing(problem, technique), judge, examine)
     return Bench(side_by_side.lifted(begin, mode, once=True), *(side_by_side.lifted(f, mode) for f in later))
 
 
-def first_keys(trials: Sequence[Trial]) -> jax.Array:
-    """[W, 3] PRNG keys: those that `core.loop` splits off for stage 0 of a run with that seed."""
-    seeds = jnp.asarray(np.array([trial.seed for trial in trials], np.uint32))
-    return jax.jit(jax.vmap(lambda seed: jax.random.split(jax.random.fold_in(jax.random.key(seed), 0), 3)))(seeds)
+def keys_of(seed: jax.Array) -> jax.Array:
+    """[4] PRNG keys of a run with that seed: for its first parameters, batches, validations and the test split.
+
+    The same that `core.loop` and an experiment split off.
+    """
+    key = jax.random.key(seed)
+    return jnp.concatenate([stage_keys(key, 0), key_of_test(key)[None]])
 
 
 def start(functions: Bench, trials: Sequence[Trial]) -> Run:
     """The runs before their first update."""
-    keys = first_keys(trials)
+    seeds = jnp.asarray(np.array([trial.seed for trial in trials], np.uint32))
     rates = jnp.asarray(np.array([trial.rate for trial in trials], np.float32))
-    return functions.begin((), ((keys[:, 0], keys[:, 1], keys[:, 2]), rates))
+    return functions.begin((), (jax.jit(jax.vmap(keys_of))(seeds), rates))
 
 
 def fastest(

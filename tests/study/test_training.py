@@ -63,10 +63,11 @@ def test_optimizers_bytes_are_those_of_one_run():
     assert gone("adam", TRIALS)[0]["bytes"] == scalars + 2 * 6 * 4
 
 
-def test_first_keys_are_those_of_a_run():
-    for trial, keys in zip(TRIALS, training.first_keys(TRIALS)):
-        expected = jax.random.split(jax.random.fold_in(jax.random.key(trial.seed), 0), 3)
-        np.testing.assert_array_equal(jax.random.key_data(keys), jax.random.key_data(expected))
+def test_keys_are_those_of_a_run():
+    key = jax.random.key(3)
+    expected = [*jax.random.split(jax.random.fold_in(key, 0), 3), jax.random.fold_in(key, 2**31 - 1)]
+    found = jax.vmap(training.keys_of)(np.array([0, 3], np.uint32))[1]
+    np.testing.assert_array_equal(jax.random.key_data(found), [jax.random.key_data(each) for each in expected])
 
 
 def test_modes_are_timed():
