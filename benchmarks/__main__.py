@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import classifier, grid, guards, start, steps, streaming, vae
+from benchmarks import classifier, grid, guards, optimizers, start, steps, streaming, vae
 from jaxgen import cli, flags, techniques
 from jaxgen.core.config import knob
 from jaxgen.core.files import write_whole
@@ -29,6 +29,7 @@ RACES: dict[str, Callable[[int], list[dict[str, Any]]]] = {
     "classifier": classifier.measure,
     "streaming": streaming.measure,
     "grid": grid.measure,
+    "optimizers": optimizers.measure,
 }
 
 
