@@ -109,6 +109,7 @@ def test_convolutions_on_floats_in_colour(tmp_path):
     assert run.load(tmp_path / "run")[1].params["layer1"]["linear"]["kernel"].shape == (3, 3, 3, 3)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_ends_at_the_same_bytes(tmp_path, without_plots):
     """With everything that is random or carried along."""
     knobs = ["--batch_norm", "--dropout=0.3", "--flip", "--cutout=2"]

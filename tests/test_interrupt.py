@@ -22,6 +22,8 @@ from jaxgen.core.types import Source, Stage
 from jaxgen.techniques.autoencoders import vae
 from jaxgen.workdir import read_config
 
+pytestmark = pytest.mark.slow  # starts some thirty processes
+
 FLAGS = [
     *[
         "--dataset=digits",
@@ -141,7 +143,7 @@ def test_sigkill_at_random_moments(whole, cache, tmp_path):
     assert_same_end(whole, tmp_path / "run")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signals_checkpoint_and_leave(whole, cache, tmp_path, number):
     process = start(tmp_path / "run", cache)
     wait_for_rows(process, tmp_path / "run", 13)

@@ -35,6 +35,7 @@ def go(place, noise, *flags):
     return summary(place)
 
 
+@pytest.mark.slow
 def test_streamed_is_resident(noise, tmp_path):
     """The same batches and evaluations, read from the file; parameters agree as far as sums can."""
     _, resident = go(tmp_path / "resident", noise, "--importance_samples=20")
@@ -46,6 +47,7 @@ def test_streamed_is_resident(noise, tmp_path):
     assert (tmp_path / "streamed/samples/codes.png").exists()
 
 
+@pytest.mark.slow
 def test_a_streamed_run_resumes_exactly(noise, tmp_path):
     """Stopped in the middle of a chunk."""
 

@@ -149,6 +149,7 @@ print(len(found.test.label), [name for name in sys.modules if name.split(".")[0]
 """
 
 
+@pytest.mark.slow
 @pytest.mark.needs_data
 @pytest.mark.skipif(not DATA, reason="JAXGEN_DATA is not set")
 def test_mnist_prepared_from_its_files_without_tensorflow_is_mnist(tmp_path):

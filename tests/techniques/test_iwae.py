@@ -83,6 +83,7 @@ def test_the_ratio_of_the_densities():
     assert float(importance.log_ratio(z, noise, log_var)) == pytest.approx(float(prior - posterior), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_one_sample_makes_both_objectives_the_same_in_expectation():
     config = dataclasses.replace(SMALL, likelihood="greyscale")
     state = jax.jit(vae.make(config).init)(KEY)
@@ -109,6 +110,7 @@ def test_gradients_of_the_bound_are_unbiased_under_reparameterisation():
         np.testing.assert_allclose(a, b, atol=0.05)
 
 
+@pytest.mark.slow
 def test_the_estimate_of_a_networks_likelihood():
     """Whatever the portions; below the negative ELBO; masked images do not count; named by binarisation and samples."""
     config = dataclasses.replace(SMALL, likelihood="static", importance_samples=3000)
