@@ -146,7 +146,8 @@ def finish(place: Path, ours: Flags, tasks: list[Made], optimizers: list[str]) -
     known = [each.task for each in tasks]
     rates = {name: find(name).rate for name in optimizers}
     asked = records.Study(rows, known, optimizers, ours.baseline or optimizers[0], ours.target, rates)
-    found, verdict = records.records(asked), reporting.sentences(asked)
+    found = records.records(asked)
+    verdict = reporting.sentences(asked, found)
     for panel in reporting.by_task(asked, found):
         print(f"\n{table.as_text(table.of_task(panel, asked.baseline))}")
     print("", *verdict, sep="\n")
@@ -163,7 +164,7 @@ def finish(place: Path, ours: Flags, tasks: list[Made], optimizers: list[str]) -
     config = {name: value for name, value in values(ours).items() if value not in (None, "", 0, False)}
     try:
         more = landscapes.chapters(place, tasks, found)
-        path = reporting.write(place, asked, execution=modes, summary=summary, config=config, more=more)
+        path = reporting.write(place, asked, found, execution=modes, summary=summary, config=config, more=more)
         print(f"report: {path}")
     except Refused as missing:
         warn(f"no report.html: {missing}")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxgen.study.statistics import Interval, Row, Task, bootstrap, numbers, tested, untrained, value
+from jaxgen.study.statistics import Interval, Row, Task, bootstrap, lost, numbers, tested, untrained, value
 
 
 class Paired(NamedTuple):
@@ -36,7 +36,12 @@ def mean(values: Sequence[float]) -> float:
 
 
 def steps_to(task: Task, row: Row, aim: float) -> float:
-    """Updates until the first evaluation that is at least as good as `aim`; inf where none is."""
+    """Updates until the first evaluation that is at least as good as `aim`; inf where none is.
+
+    Inf, too, of a run that is lost: what passes the target and diverges after that has not solved the task.
+    """
+    if lost(row):
+        return math.inf
     there = np.flatnonzero(task.sign * (numbers(row["valid"]) - aim) <= 0)
     return float(row["at"][there[0]]) if len(there) else math.inf
 

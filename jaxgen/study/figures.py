@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxgen.core.canvas import GRID, INK, SOFT, canvas, saved, styled
+from jaxgen.core.canvas import GRID, SOFT, canvas, saved, styled
 from jaxgen.core.report import HALF, TALL
-from jaxgen.study.comparisons import profile, seconds_per_step
+from jaxgen.study.comparisons import profile
 from jaxgen.study.panels import SINGLE, Panel, decades, dress, few, legend, look, nothing, side_by_side
 from jaxgen.study.records import solved
 from jaxgen.study.scales import fit
@@ -55,7 +55,7 @@ def curves(panels: Sequence[Panel]):
 
 @styled
 def sensitivity(panels: Sequence[Panel]):
-    """The score over the learning rates of the grid, 95 % of the mean shaded, the best rate a dot.
+    """The score over the learning rates of the grid, its bootstrap 95 % interval shaded, the best rate a dot.
 
     Below, a row for each optimiser of which runs diverged, the darker the more of them, over the rates that were tried.
     """
@@ -119,7 +119,7 @@ def performance(panels: Sequence[Panel]):
 
 @styled
 def expenses(panel: Panel):
-    """Training time of an update (median, and the middle half of the final runs) and bytes of state, as bars."""
+    """Training time of an update and bytes of state, as bars: no spread, as runs side by side share one measurement."""
     figure = canvas(HALF, 62 + 19 * len(panel))
     left, right = figure.subplots(1, 2, sharey=True)
     bars = {
@@ -132,13 +132,9 @@ def expenses(panel: Panel):
         plot.set(xlim=(0, room), xticks=[])
         plot.spines["bottom"].set_visible(False)
         for n, value in enumerate(values):
-            plot.barh(n, value if math.isfinite(value) else 0.0, height=0.7, color=look(n)["color"], alpha=0.8)
-            after = value if math.isfinite(value) else 0.0
-            if plot is left and len(panel[n].finals) > 1:
-                ends = 1e6 * np.quantile([seconds_per_step(row) for row in panel[n].finals], [0.25, 0.75])
-                plot.plot(ends, [n, n], color=INK, lw=1.2, solid_capstyle="butt")
-                after = max(after, ends[1])
-            plot.annotate(text(value), (after, n), (4, 0), textcoords="offset points", va="center", size=10)
+            length = value if math.isfinite(value) else 0.0
+            plot.barh(n, length, height=0.7, color=look(n)["color"], alpha=0.8)
+            plot.annotate(text(value), (length, n), (4, 0), textcoords="offset points", va="center", size=10)
     left.set_yticks(range(len(panel)), [record.optimizer for record in panel])
     left.tick_params(axis="y", length=0)
     right.tick_params(axis="y", length=0)

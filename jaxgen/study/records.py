@@ -1,7 +1,7 @@
 """A study's results as numbers: one record for each task and optimiser, also as a CSV."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,10 +12,10 @@ from jaxgen.study.statistics import (
     Row,
     Score,
     Task,
-    at_end,
     at_rate,
     best,
     bootstrap,
+    end,
     finals,
     lost,
     scores,
@@ -34,6 +34,7 @@ class Study(NamedTuple):
     baseline: str  # whom the others are compared with
     share: float = 0.95  # of the way from untrained to the best optimiser that counts as solved
     defaults: Mapping[str, float] = {}  # optimiser -> its default learning rate
+    seeds: Collection[int] = ()  # of the final runs that count; of all where none is named
 
 
 class Record(NamedTuple):
@@ -57,14 +58,25 @@ class Record(NamedTuple):
     paired: Paired  # with the baseline, of itself too
 
 
+def counted(study: Study) -> list[Row]:
+    """The rows of the study's tasks and optimisers: of final runs those of its seeds, as more may have been made."""
+    names = {task.name for task in study.tasks}
+    mine = [row for row in study.rows if row["task"] in names and row["optimizer"] in study.optimizers]
+    return [row for row in mine if row["phase"] != "final" or not study.seeds or row["seed"] in study.seeds]
+
+
 def records(study: Study) -> list[Record]:
     """One for each task and optimiser, in the study's order."""
-    return [record for task in study.tasks for record in on_task(study, task)]
+    rows = counted(study)
+    return [
+        record
+        for task in study.tasks
+        for record in on_task(study, task, [row for row in rows if row["task"] == task.name])
+    ]
 
 
-def on_task(study: Study, task: Task) -> list[Record]:
-    """One for each optimiser."""
-    rows = [row for row in study.rows if row["task"] == task.name]
+def on_task(study: Study, task: Task, rows: Sequence[Row]) -> list[Record]:
+    """One for each optimiser, of the task's rows that count."""
     runs = {optimizer: finals(task, rows, optimizer) for optimizer in study.optimizers}
     start = mean([untrained(row) for row in rows])
     aim = target(task, list(runs.values()), study.share)
@@ -102,7 +114,7 @@ def median(values: Sequence[float]) -> float:
 
 def edge(record: Record) -> bool:
     """Whether the best rate is at an end of the grid, so that a better one may lie beyond."""
-    return record.chosen is not None and at_end(record.grid, record.chosen.rate)
+    return record.chosen is not None and end(record.grid, record.chosen.rate) != ""
 
 
 def flat(record: Record, baseline: str) -> dict[str, Any]:

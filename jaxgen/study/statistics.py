@@ -18,6 +18,7 @@ import numpy as np
 
 Row = Mapping[str, Any]
 RESAMPLES = 10_000
+ALIKE = 1e-6  # relative: runs side by side may round differently
 
 
 class Task(NamedTuple):
@@ -151,9 +152,16 @@ def at_rate(found: Sequence[Score], rate: float) -> Score | None:
     return min(near, key=lambda score: abs(score.rate - rate), default=None)
 
 
-def at_end(found: Sequence[Score], rate: float) -> bool:
-    """Whether a rate is the first or last of several, so that a better one may lie beyond the grid."""
-    return len(found) > 1 and rate in (found[0].rate, found[-1].rate)
+def end(found: Sequence[Score], rate: float) -> str:
+    """Which end of the grid a rate is at, so that a better one may lie beyond: "low", "high", or "" for neither.
+
+    Neither, too, for a single rate and where all score alike, as of an optimiser that does not use its rate. Where all
+    runs diverged at all rates they also score alike, but lower rates may not diverge.
+    """
+    alike = all(math.isclose(score.mean, found[0].mean, rel_tol=ALIKE) for score in found)
+    if len(found) < 2 or (alike and any(score.diverged < 1 for score in found)):
+        return ""
+    return "low" if rate == found[0].rate else "high" if rate == found[-1].rate else ""
 
 
 def finals(task: Task, rows: Sequence[Row], optimizer: str) -> list[Row]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from jaxgen.core.report import Cell, Table, duration, quantity
 from jaxgen.study.records import Record, edge, median, tuned
-from jaxgen.study.statistics import Interval, Task, lost
+from jaxgen.study.statistics import Interval, Score, Task, lost
 
 MINUS = "\N{MINUS SIGN}"
 NONE = Cell("–")
@@ -53,7 +53,7 @@ def signed(text: Callable[[float], str]) -> Callable[[float], str]:
     return lambda x: ("+" if x > 0 and text(x).strip("0.% ") else "") + text(x).removesuffix(" %")
 
 
-def between(interval: Interval, text: Callable[[float], str]) -> str:
+def between(interval: Interval | Score, text: Callable[[float], str]) -> str:
     """The ends of an interval; "" where it has none."""
     ends = [text(end).removesuffix(" %") for end in (interval.low, interval.high)]
     return " to ".join(ends) if math.isfinite(interval.low) else ""
@@ -100,13 +100,24 @@ def columns(found: Sequence[Record], baseline: str) -> list[Column]:
         Column(f"against {baseline}", against(lambda pairs: interval(pairs.difference, difference))),
         Column("better in", against(lambda pairs: Cell(f"{pairs.better}/{pairs.seeds}"))),
         Column("validation", best(lambda r: task.sign * r.valid.mean, lambda r: Cell(text(r.valid.mean)))),
-        Column("default rate", lambda r: Cell(text(r.default.mean), f"{r.default.rate:g}") if r.default else NONE),
+        Column("default rate", lambda r: by_default(r.default, text) if r.default else NONE),
         Column("steps", best(lambda r: r.steps, reached)),
         Column("time", best(lambda r: r.seconds, lambda r: Cell(brief(r.seconds)))),
         Column("µs a step", lambda r: Cell(digits(1e6 * r.step, 3))),
         Column("state", lambda r: Cell(memory(r.bytes))),
         Column("diverged", diverged),
     ]
+
+
+def by_default(score: Score, text: Callable[[float], str]) -> Cell:
+    """The mean at the default rate, the rate, and how sure that is: the interval, or of how few tuning seeds."""
+    sure = between(score, text) if score.runs > 2 else seeds(score.runs)
+    return Cell(text(score.mean), "; ".join(filter(None, (f"{score.rate:g}", sure))))
+
+
+def seeds(fewest: int, most: int = 0) -> str:
+    """1 seed, 3 seeds, 3 to 5 seeds."""
+    return f"{fewest} to {most} seeds" if most > fewest else f"{fewest} {'seed' if fewest == 1 else 'seeds'}"
 
 
 def reached(record: Record) -> Cell:
@@ -124,10 +135,10 @@ def diverged(record: Record) -> Cell:
 def of_task(found: Sequence[Record], baseline: str) -> Table:
     """The table of one task's records, at least one."""
     task, made = found[0].task, columns(found, baseline)
-    seeds = max(len(record.finals) for record in found)
+    runs = [len(record.finals) for record in found if record.finals] or [0]
     caption = (
-        f"{task.name}: {task.metric}, {task.better} is better ({task.definition}); means of {seeds} "
-        f"{'seed' if seeds == 1 else 'seeds'} with 95 % intervals; target {numbers(found)(found[0].target)}"
+        f"{task.name}: {task.metric}, {task.better} is better ({task.definition}); means of "
+        f"{seeds(min(runs), max(runs))} with bootstrap 95 % intervals; target {numbers(found)(found[0].target)}"
     )
     return Table(caption, [column.heading for column in made], [[c.cell(record) for c in made] for record in found])
 

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from jaxgen.study.comparisons import paired, profile
 from jaxgen.study.panels import Panel
 from jaxgen.study.records import Record, Study, edge, solved
-from jaxgen.study.statistics import RESAMPLES, lost
+from jaxgen.study.statistics import RESAMPLES, Interval, lost
 from jaxgen.study.table import between, digits, numbers, percent, signed
+
+INTERVAL = "bootstrap 95 % interval"
 
 
 def of_task(panel: Panel, study: Study) -> str:
@@ -27,8 +29,11 @@ def of_task(panel: Panel, study: Study) -> str:
     base = next((record for record in panel if record.optimizer == study.baseline), None)
     if base is not None and base is not best and best.paired.seeds:
         sentences.append(against(best, study.baseline, text))
+    sentences += [beaten(best, rival, text) for rival in able if beats(rival, best)]
     if rivals := [r.optimizer for r in able if r is not best and undecided(best, r)]:
         sentences.append(f"Seed by seed it cannot be told from {listed(rivals)}.")
+    if len(best.finals) == 1:
+        sentences.append("One seed says nothing about chance.")
     solvers = [record for record in panel if math.isfinite(record.steps)]
     if solvers:
         least = min(record.steps for record in solvers)
@@ -42,24 +47,44 @@ def of_task(panel: Panel, study: Study) -> str:
 def sure(record: Record, text) -> str:
     """The interval of the test value, in brackets."""
     ends = between(record.test, text)
-    seeds = f"mean of {len(record.finals)} seeds" if len(record.finals) > 1 else "one seed"
-    return f" ({f'95 % interval {ends}, ' if ends else ''}{seeds})"
+    runs = f"mean of {len(record.finals)} seeds" if len(record.finals) > 1 else "one seed"
+    return f" ({f'{INTERVAL} {ends}, ' if ends else ''}{runs})"
 
 
 def against(record: Record, baseline: str, text) -> str:
     """How far a record is from the baseline."""
     difference, better, seeds = record.paired
     ends = between(difference, signed(text))
-    interval = f" (95 % interval {ends})" if ends else ""
+    interval = f" ({INTERVAL} {ends})" if ends else ""
     points = " points" if percent(record.task) else ""
     size = signed(text)(difference.mean)
     return f"Against {baseline} that is {size}{points}{interval}, better in {better} of {seeds} seeds."
 
 
 def undecided(best: Record, other: Record) -> bool:
-    """Whether the interval of their difference, seed by seed, contains 0."""
-    difference = paired(best.task, best.finals, other.finals).difference
-    return difference.low <= 0 <= difference.high
+    """Whether the interval of their difference, seed by seed, contains 0, or is not known: of a single seed."""
+    low, high = lead(best, other)[1:]
+    return not (low > 0 or high < 0)
+
+
+def beats(record: Record, other: Record) -> bool:
+    """Whether a record is better on the test split, seed by seed, at both ends of the interval."""
+    return lead(record, other).low > 0
+
+
+def lead(record: Record, other: Record) -> Interval:
+    """By how much a record's test values are better, seed by seed; negative where they are worse."""
+    difference = paired(record.task, record.finals, other.finals).difference
+    if record.task.better == "higher":
+        return difference
+    return Interval(-difference.mean, -difference.high, -difference.low)
+
+
+def beaten(best: Record, rival: Record, text) -> str:
+    """That the best on validation is not the best on the test split."""
+    ahead, points = lead(rival, best), " points" if percent(best.task) else ""
+    size = text(ahead.mean).removesuffix(" %")
+    return f"On the test split {rival.optimizer} is better, by {size}{points} ({INTERVAL} {between(ahead, text)})."
 
 
 def cautions(panel: Panel) -> str:
@@ -97,27 +122,35 @@ def listed(names: Sequence[str]) -> str:
 
 def definitions(study: Study) -> dict[str, str]:
     """What the columns of a table mean."""
-    return {
+    meant = {
         "value": "a run's objective at its last evaluation. A run that diverged (a parameter, a carried array or a "
         "metric was not finite), or whose last objective is not finite, counts as its untrained network: counted, not "
-        "dropped.",
+        "dropped. A run that stays finite counts with what it ended at, however bad.",
         "best rate": "the learning rate of the best mean value on the validation split over the tuning seeds; of equal "
-        "ones that with fewer diverged runs, then the smaller. At an end of the grid, a better one may lie beyond.",
+        "ones that with fewer diverged runs, then the smaller. At an end of the grid, a better one may lie beyond, "
+        "unless all rates score alike.",
         "test": "mean over fresh seeds, at the best rate, of the objective on the test split.",
-        "95 % interval": f"of a mean over seeds, by percentiles of the bootstrap ({RESAMPLES:,} resamples). Of few "
-        "seeds it is too narrow: of 5 normal values it covers the true mean in 84 of 100 cases, of 10 in 90.",
+        INTERVAL: f"of a mean over seeds, by percentiles of the bootstrap ({RESAMPLES:,} resamples). Of few "
+        "seeds it is too narrow: of 5 normal values it covers the true mean in 84 of 100 cases, of 10 in 90. "
+        "Comparisons with several rivals are not corrected for their number.",
         f"against {study.baseline}": "mean difference of the test values seed by seed, both at their best rates: a "
         "seed is the same first parameters and batches for all optimisers. Of accuracies in percentage points.",
         "better in": "seeds in which the test value is strictly better than the baseline's.",
         "validation": "mean value of the same runs on the validation split, by which the best optimiser is named.",
-        "default rate": "mean value in tuning at the optimiser's default learning rate, where that is on the grid.",
+        "default rate": "mean value in tuning at the optimiser's default learning rate, where that is on the grid; in "
+        "brackets the rate, and the bootstrap 95 % interval or, of fewer than 3, the number of tuning seeds.",
         "steps, time": f"updates, and seconds of training, to the target: {100 * study.share:g} % of the way from the "
         "untrained networks' mean objective to the best optimiser's mean value, on the validation split. Median over "
-        "seeds of the first evaluation that reaches it, and how many do; a dash unless more than half do.",
+        "seeds of the first evaluation that reaches it, and how many do; a dash unless more than half do. A run that "
+        "diverges later does not reach it. Times are the run's shares, as those of a step.",
         "µs a step": "training time of one update, median over seeds: the run's share of what the runs beside it took, "
-        "without compilation and evaluations.",
+        "without compilation and validations.",
+        "training, runs' shares": "the sum of such shares over all runs that count; the time with all included has "
+        "compilation, validations and runs that do not count, too.",
         "state": "bytes of the optimiser's state of one run.",
         "diverged": "final runs, and tuning runs over the whole grid.",
         "performance profile": "the share of problems (a task with a seed) in which an optimiser reaches the target "
         "within so many times the fewest updates that any of them needs (Dolan and Moré 2002).",
     }
+    surfaces = {"seed": "seeds of a surface differ in the start; its intervals are over starts."}
+    return meant | (surfaces if any(task.metric == "excess" for task in study.tasks) else {})

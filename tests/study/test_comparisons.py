@@ -35,6 +35,12 @@ def test_steps_and_seconds_to_the_target():
     assert comparisons.seconds_to(ERROR, {**run, "seconds": 0.0}, 0.1) == INF
 
 
+def test_what_passes_the_target_and_diverges_does_not_reach_it():
+    for run in (row([1.0, 0.1, None]), row([1.0, 0.1, 0.1], diverged=True)):
+        assert comparisons.steps_to(ERROR, run, 0.5) == comparisons.seconds_to(ERROR, run, 0.5) == INF
+        assert comparisons.costs(ERROR, [[run]], 0.5) == [[INF]]
+
+
 def test_pairs_are_compared_seed_by_seed():
     ours = [row([9.0, v], seed=s, test=v) for s, v in [(1, 0.2), (2, 0.5), (3, 0.4), (7, 0.0)]]
     theirs = [row([9.0, v], seed=s, test=v) for s, v in [(1, 0.3), (2, 0.4), (3, 0.4), (8, 0.0)]]

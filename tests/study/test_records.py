@@ -57,6 +57,26 @@ def test_tasks_do_not_mix():
     assert alone[3].grid == []
 
 
+def test_only_the_seeds_that_were_asked_for_count():
+    # Of adam, six more seeds were once made that are far worse, of which two diverge; of lion, that is not shown, too.
+    more = [
+        row([1.0, 0.4, end], name, 0.1, s, test=9.0) for name in ("adam", "lion") for s, end in enumerate(6 * [0.9], 5)
+    ]
+    more[0] = {**more[0], "valid": [70.0, 0.1, None]}
+    study = small()._replace(optimizers=["adam", "sgd"])
+    wider = study._replace(rows=[*study.rows, *more], seeds=range(2, 5))
+    assert repr(records.records(wider)) == repr(records.records(study))
+    assert records.counted(wider) == records.counted(study) == study.rows
+    assert [len(r.finals) for r in records.records(wider._replace(seeds=()))] == [9, 3, 0, 0]
+    assert [len(r.finals) for r in records.records(wider._replace(seeds=[2]))][:2] == [1, 1]
+
+
+def test_an_optimiser_that_does_not_use_its_rate_is_at_no_end():
+    rows = [row([1.0, 0.2], "lbfgs", rate, 0, "tuning") for rate in (0.1, 0.2, 0.3)]
+    (alike,) = records.records(Study(rows, [ERROR], ["lbfgs"], "lbfgs"))
+    assert (alike.chosen.rate, records.edge(alike), records.flat(alike, "")["at_end_of_grid"]) == (0.1, False, False)
+
+
 def test_flat_records_are_a_csv():
     study = small()
     rows = [records.flat(record, study.baseline) for record in records.records(study)[:3]]

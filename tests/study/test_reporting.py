@@ -8,7 +8,7 @@ from study_rows import ACCURACY, study
 from jaxgen.core.report import Chapter
 from jaxgen.core.types import Refused
 from jaxgen.study import reporting
-from jaxgen.study.records import Study
+from jaxgen.study.records import Study, records
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("jinja2")
@@ -26,11 +26,23 @@ def test_a_report_has_all_of_a_study(tmp_path):
     evil = ACCURACY._replace(name=EVIL, definition=EVIL)
     summary = {"device": {"platform": "cpu", "kind": "A processor", "count": 2}, "versions": {"jax": "0.1"}}
     more = [Chapter("More", "Of it.")]
-    path = reporting.write(tmp_path, asked(evil), "A title", {EVIL: "all at once"}, summary, {"seeds": 2}, more)
+    told, execution = asked(evil), {EVIL: "all at once"}
+    path = reporting.write(
+        tmp_path, told, records(told), "A title", execution, summary, {"seeds": 2}, more, wall={EVIL: 3725.0}
+    )
     text = path.read_text()
     assert path == tmp_path / "report.html"
     for part in (
-        *("A title", "is best on the validation split", "tuning runs", "all at once", "More", "Of it.", "A processor"),
+        *(
+            "A title",
+            "is best on the validation split",
+            "tuning runs",
+            "all at once",
+            "1 h 2 min",
+            "More",
+            "Of it.",
+            "A processor",
+        ),
         *("against sgd", "percentiles of the bootstrap", "<strong>", "<dt>seeds</dt>", "How it was measured"),
     ):
         assert part in text, part
@@ -46,15 +58,27 @@ def test_a_report_has_all_of_a_study(tmp_path):
 
 def test_the_budget_counts_what_was_asked():
     told = asked(ACCURACY)
-    strange = {**told.rows[0], "optimizer": "lion"}
-    shown = reporting.budget(told._replace(rows=[*told.rows, strange]), {})
+    final = told.rows[-1]
+    strange = [{**told.rows[0], "optimizer": "lion"}, {**final, "optimizer": "lion"}, {**final, "seed": 99}]
+    shown = reporting.budget(told._replace(rows=[*told.rows, *strange], seeds=[1, 2]), {})
+    assert shown == reporting.budget(told, {})
     (row,) = shown.rows
     assert [cell.text for cell in row[:4]] == ["digits", "6", "4", "300"]  # 10 runs of 30 updates
     assert row[-1].text == "–"
+    assert shown.columns[4:] == ["training, runs' shares", "side by side"]
+
+
+def test_the_budget_says_what_all_took_where_that_is_known():
+    other = ACCURACY._replace(name="other")
+    shown = reporting.budget(asked(ACCURACY, other), {}, {"digits": 185.0})
+    column = shown.columns.index("time, all included")
+    assert [row[column].text for row in shown.rows] == ["3 min 5 s", "–"]
+    assert [row[-1].text for row in shown.rows] == ["–", "–"]
 
 
 def test_without_matplotlib_the_numbers_are_there(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
+    told = asked(ACCURACY)
     with pytest.raises(Refused, match=r"jaxgen\[report\]"):
-        reporting.write(tmp_path, asked(ACCURACY))
+        reporting.write(tmp_path, told, records(told))
     assert [file.name for file in tmp_path.iterdir()] == ["results.csv"]

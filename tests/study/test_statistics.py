@@ -65,10 +65,18 @@ def test_scores_say_how_sure_they_are_and_what_diverged():
 
 def test_ends_of_the_grid_and_default_rates_are_found():
     found = statistics.scores(ERROR, [r for rate in (0.001, 0.01, 0.1) for r in tuning([0.5], rate)], "adam")
-    assert [statistics.at_end(found, score.rate) for score in found] == [True, False, True]
-    assert not statistics.at_end(found[:1], 0.001)
+    found[1] = found[1]._replace(mean=0.4)
+    assert [statistics.end(found, score.rate) for score in found] == ["low", "", "high"]
+    assert statistics.end(found[:1], 0.001) == ""
     assert statistics.at_rate(found, 0.01005).rate == 0.01
     assert statistics.at_rate(found, 0.0102) is None
+
+
+def test_the_grid_has_no_end_for_those_that_do_not_use_the_rate():
+    alike = [r for n, rate in enumerate((0.001, 0.01, 0.1)) for r in tuning([0.5 + 1e-9 * n, None], rate)]
+    assert statistics.end(statistics.scores(ERROR, alike, "adam"), 0.001) == ""
+    gone = [r for rate in (0.1, 1.0) for r in tuning([None, None], rate)]  # a smaller one may not diverge
+    assert statistics.end(statistics.scores(ERROR, gone, "adam"), 0.1) == "low"
 
 
 def test_finals_are_those_at_the_best_rate_one_a_seed():

@@ -74,11 +74,32 @@ def test_a_row_says_what_was_tuned_what_it_costs_and_what_diverged():
     rows[-1] = {**rows[-1], "valid": [1.0, 0.9, None]}
     found = cells(made(ERROR, ["adam"], rows, defaults={"adam": 0.001}), "adam")
     assert found["best rate"] == "0.01 (end of grid)"
-    assert found["default rate"] == "0.75 (0.001)"
+    assert found["default rate"] == "0.75 (0.001; 2 seeds)"
     # 0.95 of the way from 1 to (0.2 + 0.2 + 1) / 3 is 0.49: two of three reach it, after 20 updates of 150 us.
     assert (found["steps"], found["time"], found["µs a step"]) == ("20 (2/3)", "3 ms", "150")
     assert (found["state"], found["diverged"]) == ("74.2 KiB", "1/3 (tuning 1/4)")
     assert found["validation"] == "0.47"
+
+
+def test_the_default_rate_says_how_sure_it_is():
+    rows = [row([1.0, end], rate=0.1, seed=s, phase="tuning") for s, end in enumerate((0.2, 0.3, 0.4))]
+    shown = made(ERROR, ["adam"], [*rows, *finals([0.02, 0.04])], defaults={"adam": 0.1})
+    assert cells(shown, "adam")["default rate"] == "0.300 (0.1; 0.200 to 0.400)"
+    alone = made(ERROR, ["adam"], rows[:1], defaults={"adam": 0.1})
+    assert cells(alone, "adam")["default rate"] == "0.2000 (0.1; 1 seed)"
+    never = [{**one, "valid": [None, None]} for one in rows]
+    assert cells(made(ERROR, ["adam"], never, defaults={"adam": 0.1}), "adam")["default rate"] == "– (0.1)"
+
+
+def test_the_caption_counts_the_seeds():
+    def caption(*counts):
+        names = [f"o{n}" for n, _ in enumerate(counts)]
+        return made(ERROR, names, [r for name, n in zip(names, counts) for r in finals([0.05] * n, name)]).caption
+
+    assert "means of 3 seeds with bootstrap 95 % intervals" in caption(3, 3, 0)
+    assert "means of 2 to 3 seeds with" in caption(3, 2)
+    assert "means of 1 seed with" in caption(1)
+    assert "means of 0 seeds with" in caption(0)
 
 
 def test_what_is_not_known_is_a_dash():
