@@ -16,10 +16,10 @@ MOST = 1000  # updates that a picture shows
 
 def chapters(folder: Path, tasks: Sequence[Made], found: Sequence[Record]) -> list[Chapter]:
     """For each surface: every optimiser at its best rate, still and moving, and what a lecture shows on it."""
-    return [_chapter(folder, each, found) for each in tasks if each.module is surface]
+    return [_chapter(folder, n, each, found) for n, each in enumerate(tasks, 1) if each.module is surface]
 
 
-def _chapter(folder: Path, made: Made, found: Sequence[Record]) -> Chapter:
+def _chapter(folder: Path, which: int, made: Made, found: Sequence[Record]) -> Chapter:
     name = made.config.surface
     rates = {r.optimizer: r.chosen.rate for r in found if r.task == made.task and r.chosen is not None}
     steps = min(made.problem.steps, MOST)
@@ -31,7 +31,7 @@ def _chapter(folder: Path, made: Made, found: Sequence[Record]) -> Chapter:
     order = [r.optimizer for r in found if r.task == made.task]  # of the colours, as in all figures
     drawn = []
     for number, (caption, at, way) in enumerate(pictures):
-        still, moving = (folder / "figures" / f"{name}_{number}.{kind}" for kind in ("png", "gif"))
+        still, moving = (folder / "figures" / f"{name}_{which}_{number}.{kind}" for kind in ("png", "gif"))
         draw(still, name, way, at, order)
         animate(moving, name, way, at, order)
         drawn += [Picture(still, caption), Picture(moving, "The same, moving.")]

@@ -22,7 +22,7 @@ from experiments import landscapes
 from experiments.tasks import Made, made
 from jaxgen import cli, flags, workdir
 from jaxgen.core.bar import bar
-from jaxgen.core.config import flat, knob, knobs, values
+from jaxgen.core.config import knob, knobs, values
 from jaxgen.core.files import write_whole
 from jaxgen.core.progress import Policy
 from jaxgen.core.provenance import environment
@@ -52,7 +52,7 @@ class Flags:
     steps: int | None = knob(
         None, "updates of a run; the preset's where not given", lower=1, upper=2**31 - 1, group=STUDY
     )
-    evaluations: int = knob(20, "validations in a run", lower=1, upper=10_000, group=STUDY)
+    evaluations: int = knob(20, "validations in a run, about", lower=1, upper=10_000, group=STUDY)
     baseline: str = knob("", "whom the others are compared with; the first where not given", free=True, group=STUDY)
     target: float = knob(
         0.95,
@@ -63,7 +63,7 @@ class Flags:
         group=STUDY,
     )
     extend: bool = knob(False, "widen the grid while the best rate is at an end of it", free=True, group=STUDY)
-    dataset: str = knob("", "instead of the preset's", group=DATA)
+    dataset: str = knob("", "instead of the preset's, in all tasks that read images", group=DATA)
     data_dir: str = knob("", "where local files live; JAXGEN_DATA where not given", free=True, group=DATA)
     resident_mb: int = knob(1024, "MiB that a set may have: a study holds it in memory", lower=0, free=True, group=DATA)
     batch_size: int | None = knob(None, "instead of the preset's", lower=1, upper=2**31 - 1, group=DATA)
@@ -103,12 +103,14 @@ def told(given: dict[str, Any], optimizers: list[str]) -> list[str]:
 
 
 def identity(ours: Flags, tasks: list[Made]) -> dict[str, Any]:
-    """What makes a study this study; what may change when it goes on stands under "free"."""
+    """What makes a study this study; what may change when it goes on stands under "free".
+
+    The device is part of it: times of two machines do not stand in one table.
+    """
     given = values(ours)
     free = {each.name: given.pop(each.name) for each in knobs(Flags) if each.free}
-    techniques = [{"technique": each.module.__name__, "config": flat(each.config)} for each in tasks]
-    data = " ".join(each.data for each in tasks)
-    return json.loads(json.dumps({"flags": given, "stages": techniques, "data": data, "free": free}))
+    made_of = {"stages": [each.identity for each in tasks], "data": "", "device": environment()["device"]}
+    return json.loads(json.dumps({"flags": given, **made_of, "free": free}))
 
 
 def study(argv: list[str]) -> None:
@@ -125,10 +127,9 @@ def study(argv: list[str]) -> None:
     runs = len(optimizers) * (len(rates) * ours.tuning_seeds + ours.seeds)
     with workdir.open_workdir(ours.workdir, identity(ours, tasks)) as place:
         for each in tasks:
-            done = [row for row in store.read(place) if row["task"] == each.problem.name]
-            made_so_far = sum(row["steps"] for row in done)
-            with bar(runs * each.problem.steps, each.task.name, start=made_so_far, unit="updates") as show:
-                total = made_so_far
+            mine = lambda row, name=each.problem.name: row["task"] == name and row["optimizer"] in optimizers
+            total = sum(row["steps"] for row in store.read(place) if mine(row))
+            with bar(runs * each.problem.steps, each.task.name, start=total, unit="updates") as show:
 
                 def advance(updates, show=show):
                     nonlocal total
@@ -141,30 +142,35 @@ def study(argv: list[str]) -> None:
 
 def finish(place: Path, ours: Flags, tasks: list[Made], optimizers: list[str]) -> None:
     """Writes tables, figures, summary and report of all that is there; prints tables and verdict."""
-    rows = store.read(place)
+    rows = [row for row in store.read(place) if row["optimizer"] in optimizers]
     store.write_tables(place, rows)
     known = [each.task for each in tasks]
     rates = {name: find(name).rate for name in optimizers}
-    asked = records.Study(rows, known, optimizers, ours.baseline or optimizers[0], ours.target, rates)
+    fresh = range(ours.tuning_seeds, ours.tuning_seeds + ours.seeds)
+    asked = records.Study(rows, known, optimizers, ours.baseline or optimizers[0], ours.target, rates, fresh)
     found = records.records(asked)
-    verdict = reporting.sentences(asked, found)
+    counted, verdict = records.counted(asked), reporting.sentences(asked, found)
     for panel in reporting.by_task(asked, found):
         print(f"\n{table.as_text(table.of_task(panel, asked.baseline))}")
     print("", *verdict, sep="\n")
     summary = {
         **environment(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "runs": len(rows),
-        "updates": sum(row["steps"] for row in rows),
-        "seconds": round(sum(row["seconds"] for row in rows), 3),
+        "runs": len(counted),
+        "updates": sum(row["steps"] for row in counted),
+        "seconds": round(sum(row["seconds"] for row in counted), 3),
         "verdict": verdict,
     }
     write_whole(place / "summary.json", json.dumps(summary, indent=2).encode() + b"\n")
+    reporting.write_results(place, asked, found)
     modes = {name: side_by_side.MEANT[each["mode"]] for name, each in execution(place).items()}
-    config = {name: value for name, value in values(ours).items() if value not in (None, "", 0, False)}
+    config = {name: value for name, value in values(ours).items() if value is not None and value != ""}
+    wall = {name: each["seconds"] for name, each in execution(place).items() if "seconds" in each}
     try:
         more = landscapes.chapters(place, tasks, found)
-        path = reporting.write(place, asked, found, execution=modes, summary=summary, config=config, more=more)
+        path = reporting.write(
+            place, asked, found, execution=modes, summary=summary, config=config, more=more, wall=wall
+        )
         print(f"report: {path}")
     except Refused as missing:
         warn(f"no report.html: {missing}")

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import experiments
 from jaxgen import cli, stages, techniques
-from jaxgen.core.config import built, check, values
+from jaxgen.core.config import built, check, flat, values
 from jaxgen.core.progress import Policy
 from jaxgen.core.types import Refused
 from jaxgen.data.sources import source, sweep
@@ -36,7 +36,7 @@ class Made(NamedTuple):
     task: Task
     module: ModuleType
     config: Any
-    data: str  # hash of the data set; "" where there is none
+    identity: dict[str, Any]  # what of the study, besides its own flags, makes this task's runs what they are
 
 
 def commands() -> dict[str, cli.Command]:
@@ -77,6 +77,7 @@ def made(name: str, argv: Sequence[str], given: Mapping[str, Any], evaluations: 
     module = known[technique]
     build = own_data if hasattr(module, "source") else of_images
     config, settings, policy, sources, steps, epoch, data = build(name, module, preset, argv, given)
+    told = {"steps": steps, **values(settings), **values(policy), **data}
 
     def factory(optimizer: str) -> Callable:
         return chosen(optimizer, fitting(settings, optimizer), epoch, steps)
@@ -86,11 +87,12 @@ def made(name: str, argv: Sequence[str], given: Mapping[str, Any], evaluations: 
     every = -(-steps // evaluations)
     train, valid, test = sources
     problem = Problem(
-        name, lambda chosen: module.make(config, chosen), factory, train, valid, test, steps, every, policy
+        name, lambda optimizer: module.make(config, optimizer), factory, train, valid, test, steps, every, policy
     )
     fold = checked(problem).make(factory("sgd")).evaluate
     metric, definition = next(iter(fold.definitions.items()))
-    return Made(problem, Task(name, metric, definition, fold.better), module, config, data)
+    identity = {"technique": module.__name__, "config": flat(config), **told}
+    return Made(problem, Task(name, metric, definition, fold.better), module, config, identity)
 
 
 def fitting(settings: Settings, optimizer: str) -> Settings:
@@ -108,7 +110,7 @@ def own_data(name, module, preset, argv, given):
     check(config)
     steps = given.get("steps") or UPDATES
     policy = cutting(built(Policy, given), settings)
-    return config, settings, policy, (module.source(config), module.sweep(), module.sweep()), steps, steps, ""
+    return config, settings, policy, (module.source(config), module.sweep(), module.sweep()), steps, steps, {}
 
 
 def of_images(name, module, preset, argv, given):
@@ -123,4 +125,5 @@ def of_images(name, module, preset, argv, given):
     splits = [sweep(split, flags.batch_size, resident) for split in (dataset.valid, dataset.test)]
     sources = (source(dataset.train, flags.batch_size, resident), *splits)
     steps = stages.updates(flags, dataset)
-    return config, flags.settings, policy_of(flags), sources, steps, stages.epoch(flags, dataset), dataset.sha256
+    data = {"batch_size": flags.batch_size, "data": dataset.sha256}
+    return config, flags.settings, policy_of(flags), sources, steps, stages.epoch(flags, dataset), data

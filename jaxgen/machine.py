@@ -1,5 +1,6 @@
 """The machine a process computes on: host devices, compilation cache, meshes. Called before any array is made."""
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -64,10 +65,11 @@ def memory() -> int:
         stats = jax.local_devices()[0].memory_stats() or {}
         if "bytes_limit" in stats:
             return int(stats["bytes_limit"] - stats.get("bytes_in_use", 0)) * jax.device_count()
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return 1024 * int(line.split()[1])
-    except OSError:
-        pass
-    return 4 * 2**30
+        return 4 * 2**30
+    found = []
+    with contextlib.suppress(OSError, ValueError):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        found += [1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")]
+    with contextlib.suppress(OSError, ValueError):  # a container's or a batch system's limit; "max" where there is none
+        found.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return min(found, default=4 * 2**30)

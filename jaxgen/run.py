@@ -164,6 +164,8 @@ def load(workdir: str | os.PathLike) -> tuple[Technique, State]:
 def load_named(workdir: str | os.PathLike) -> tuple[str, Technique, State]:
     """What `load` gives, and before it the name of the technique's module."""
     found = read_config(workdir)
+    if "optimizer" not in found["flags"]:
+        raise Refused(f"{workdir} holds a study of many runs, not one that has parameters")
     settings = built(Settings, found["flags"])
     policy = cutting(built(Policy, found["flags"]), settings)
     optimizer = chosen(found["flags"]["optimizer"], unscheduled(settings))

@@ -10,16 +10,18 @@ import sys
 import time
 
 import floors
+import jax
+import jax.numpy as jnp
 import pytest
+from studies import SMALL, TINY, go
 from worker import everything, refused
 
-from experiments import landscapes, optimizer_study, tasks
+from experiments import classify, landscapes, tasks
 from jaxgen import cli
+from jaxgen.optim.settings import Settings, chosen
 from jaxgen.study import store
-
-TINY = ["--tasks=quadratic", "--optimizers=sgd,adam", "--learning_rates=0.01,0.1", "--tuning_seeds=1", "--seeds=2"]
-TINY += ["--steps=6", "--evaluations=2"]
-SMALL = ["--optimizers=sgd", "--seeds=1"]
+from jaxgen.study.conduct import execution
+from jaxgen.study.side_by_side import MEANT
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -28,11 +30,6 @@ def still():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(landscapes, "animate", landscapes.draw)
         yield
-
-
-def go(place, *flags):
-    argv = [*TINY, f"--workdir={place}", *flags]
-    return cli.guarded("optimizer_study", lambda: optimizer_study.study(argv))
 
 
 def without_times(place):
@@ -51,10 +48,12 @@ def test_it_draws_and_tells_everything(tmp_path, capsys):
     with open(tmp_path / "trials.csv") as file:
         assert len(list(csv.DictReader(file))) == len(rows)
     page = (tmp_path / "report.html").read_text()
-    for word in ("adam", "Saddle: the ways", "Budget", "run after run" if "run after run" in page else "all runs"):
+    modes = [MEANT[each["mode"]] for each in execution(tmp_path).values()]
+    assert len(modes) == 2
+    for word in ("adam", "Saddle: the ways", "Budget", *modes):
         assert word in page
     figures = {path.name for path in (tmp_path / "figures").iterdir()}
-    assert {"curves_1.png", "sensitivity_2.png", "performance.png", "saddle_0.png", "saddle_0.gif"} <= figures
+    assert {"curves_1.png", "sensitivity_2.png", "performance.png", "saddle_2_0.png", "saddle_2_0.gif"} <= figures
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert (summary["runs"], summary["updates"]) == (len(rows), 6 * len(rows))
     assert summary["versions"]["jax"]
@@ -86,9 +85,21 @@ def test_what_it_is_told_reaches_every_task():
         found = tasks.made(name, argv, told, 3, ["sgd", "adam"])
         assert (found.problem.steps, found.problem.every) == (7, 3)
         assert found.problem.policy.plateau == 2
-        assert found.problem.factory("adam") is not None
-    technique = found.module
-    assert technique.__name__.endswith("surface")
+        for optimizer, flags in (("sgd", {"clip_norm": 0.5}), ("adam", {"clip_norm": 0.5, "beta2": 0.9})):
+            ours, expected = found.problem.factory(optimizer)(0.1), chosen(optimizer, Settings(**flags))(0.1)
+            assert moved(ours) == moved(expected) != moved(chosen(optimizer)(0.1))
+        assert found.identity["beta2"] == 0.9
+    images = tasks.made("classifier:digits", argv, told, 3, ["sgd"]).problem.train
+    assert images.take(images.arrays, jax.random.key(0), 0)["label"].shape == (16,)
+
+
+def moved(optimizer):
+    """Where three gradients, the first too long, take a point."""
+    point, state = jnp.zeros(2), optimizer.init(jnp.zeros(2))
+    for gradient in ((3.0, 4.0), (0.1, 0.2), (0.0, -0.1)):
+        delta, state = optimizer.update(jnp.array(gradient), state, point)
+        point += delta
+    return point.tolist()
 
 
 def test_every_technique_with_an_experiment_is_a_task():
@@ -97,40 +108,6 @@ def test_every_technique_with_an_experiment_is_a_task():
         "jaxgen.techniques.vision.classifier",
     }
     assert {"vae", "classifier", "surface"} <= set(tasks.modules())
-
-
-WRONG = {
-    "an optimizer": (["--optimizers=sgd,adamm"], "there is no optimizer 'adamm'; the nearest: adam"),
-    "optax's": (["--optimizers=optax.lookahead"], "optax.lookahead cannot be used: it wraps another optimiser"),
-    "no optimizer": (["--optimizers=,"], "--optimizers names nothing"),
-    "the range": (["--learning_rates=1e-4:1e0"], "--learning_rates is LOW:HIGH:COUNT or a list"),
-    "an empty range": (["--learning_rates=1:0.1:3"], "LOW must be below HIGH"),
-    "no seeds": (["--seeds=0"], "--seeds must be at least 1, not 0"),
-    "no tuning seeds": (["--tuning_seeds=0"], "--tuning_seeds must be at least 1, not 0"),
-    "a task": (["--tasks=clasifier"], "there is no task 'clasifier'; the nearest: classifier"),
-    "a preset": (["--tasks=classifier:lectur"], "unknown preset 'lectur'; known: cnn, deep, digits, fast, lecture"),
-    "a surface": (["--tasks=surface:hill"], "unknown preset 'hill' of surface"),
-    "the baseline": (["--baseline=lion"], "--baseline=lion is none of --optimizers=sgd,adam"),
-    "a hyper-parameter": (["--momentum=0.5"], "--momentum: none of sgd, adam has it"),
-    "patience": (["--patience=3"], "--patience is for single runs"),
-    "a schedule": (["--decay_rate=0.5"], "--decay_rate is for --schedule="),
-    "the batch": (["--tasks=classifier:digits", "--batch_size=5000"], "a batch of 5000 is larger than the set"),
-    "the target": (["--target=0"], "--target must be above 0"),
-    "too large a set": (["--tasks=classifier:digits", "--resident_mb=0"], "do not fit in --resident_mb"),
-}
-
-
-@pytest.mark.parametrize(("wrong", "sentence"), WRONG.values(), ids=list(WRONG))
-def test_wrong_input_is_one_sentence(wrong, sentence, tmp_path, capsys):
-    refused(capsys, go(tmp_path / "study", *wrong), sentence)
-    assert not (tmp_path / "study").exists()
-
-
-def test_a_task_without_an_objective(tmp_path, capsys, monkeypatch):
-    made = tasks.surface.make
-    bare = lambda *args: (t := made(*args))._replace(evaluate=t.evaluate._replace(definitions={}))
-    monkeypatch.setattr(tasks.surface, "make", bare)
-    refused(capsys, go(tmp_path / "study"), "quadratic has no objective")
 
 
 OTHERS = ["--steps=7", "--learning_rates=0.01", "--tuning_seeds=2", "--tasks=saddle", "--l2=1"]
@@ -143,12 +120,26 @@ def test_the_place_of_another_study(other, finished, capsys):
     assert everything(finished) == before
 
 
-def test_without_the_reports_packages_the_numbers_are_there(finished, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize("package", ["jinja2", "matplotlib"])
+def test_without_the_reports_packages_the_numbers_are_there(package, finished, tmp_path, capsys, monkeypatch):
     place = shutil.copytree(finished, tmp_path / "study", ignore=shutil.ignore_patterns("*.html", "results.csv"))
-    monkeypatch.setitem(sys.modules, "jinja2", None)
+    monkeypatch.setitem(sys.modules, package, None)
     assert go(place, *SMALL) == 0
     assert "no report.html" in capsys.readouterr().err
     assert (place / "results.csv").exists()
+
+
+def test_a_study_is_no_run(finished, capsys):
+    code = cli.main(classify.COMMAND, [f"--init_from={finished}", f"--workdir={finished / 'new'}", "--dataset=digits"])
+    refused(capsys, code, "holds a study of many runs")
+    assert not (finished / "new").exists()
+
+
+def test_fewer_seeds_are_shown_as_fewer(tmp_path, capsys):
+    assert go(tmp_path, "--optimizers=sgd", "--seeds=3") == 0
+    assert "means of 3 seeds" in capsys.readouterr().out
+    assert go(tmp_path, "--optimizers=sgd", "--seeds=2") == 0
+    assert "means of 2 seeds" in capsys.readouterr().out
 
 
 @pytest.mark.slow  # starts processes

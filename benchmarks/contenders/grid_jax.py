@@ -13,7 +13,7 @@ def main(host_devices: int, mode: str) -> None:
     """Trains all 64 runs from their first parameters to their last validation."""
     machine.prepare(host_devices)
     problem = made("classifier:digits", [], {}, 10, ["adam"]).problem
-    functions = training.bench(problem, problem.make(problem.factory("adam")), mode)
+    functions = training.bench(problem, "adam", mode)
     arrays = side_by_side.shared((problem.train.arrays, problem.valid.arrays, problem.test.arrays))
     trials = [Trial(rate, seed) for rate in grid.rates("1e-3:1e0:8") for seed in range(8)]
     serve(lambda: training.trained(problem, functions, trials, arrays, final=False), len(trials))

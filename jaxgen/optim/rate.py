@@ -98,6 +98,8 @@ def root(s: jax.Array, eps: float, inside: bool) -> jax.Array:
 
 def decay(weight_decay: float, theta: jax.Array | None) -> jax.Array | float:
     """lambda theta. Raises ValueError where there is a lambda and `update` was given no parameters."""
+    if not weight_decay:
+        return 0.0
     if theta is None:
         raise ValueError("weight decay needs the parameters: update(grads, state, params)")
     return weight_decay * theta

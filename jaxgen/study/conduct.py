@@ -1,18 +1,21 @@
 """A study of one task: tune each optimiser's learning rate, then run the best rate on fresh seeds.
 
 Finished runs stand in the folder's trials.jsonl and are never run again; what is still to be done is a function of
-the protocol and of them, so that a study that was killed goes on where it was.
+the protocol and of them, so that a study that was killed goes on where it was. Runs are written down part by part:
+what a kill loses is the part that was being trained.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxgen import machine
 from jaxgen.core.files import write_whole
-from jaxgen.core.types import Refused, Technique
+from jaxgen.core.types import Refused
 from jaxgen.study import grid, side_by_side, statistics, store, training
+from jaxgen.study.memory import bytes_each
 from jaxgen.study.problems import Problem, Trial
 
 EXECUTION = "execution.json"
@@ -34,7 +37,6 @@ class Group(NamedTuple):
     folder: Path
     problem: Problem
     optimizer: str
-    technique: Technique
     compiled: dict[int, training.Bench]  # widths that programs were compiled for; written to
     arrays: tuple[Any, Any, Any]  # of the three splits, on every device
     say: Callable[[str], None]
@@ -56,8 +58,7 @@ def conduct(
     """
     arrays = side_by_side.shared((problem.train.arrays, problem.valid.arrays, problem.test.arrays))
     for optimizer in optimizers:
-        technique = problem.make(problem.factory(optimizer))
-        group = Group(folder, problem, optimizer, technique, {}, arrays, say, advance)
+        group = Group(folder, problem, optimizer, {}, arrays, say, advance)
         best = tuned(group, task, protocol)
         fresh = range(protocol.tuning_seeds, protocol.tuning_seeds + protocol.seeds)
         missing(group, "final", [Trial(best, seed) for seed in fresh])
@@ -66,16 +67,18 @@ def conduct(
 def tuned(group: Group, task: statistics.Task, protocol: Protocol) -> float:
     """The learning rate of the best mean on validation, over a grid that is widened where the protocol says so."""
     said = {row["learning_rate"] for row in known(group) if row["phase"] == "tuning"}
-    rates, widened = sorted({*protocol.rates, *said}), 0
+    rates = sorted({*protocol.rates, *said})
     while True:
         missing(group, "tuning", [Trial(rate, seed) for rate in rates for seed in range(protocol.tuning_seeds)])
         best = statistics.winner(task, known(group), group.optimizer)
-        where = grid.end(rates, best) if len(rates) > 1 else ""
-        if not where or not protocol.extend or widened == grid.ROUNDS:
+        where = statistics.end(statistics.scores(task, known(group), group.optimizer), best)
+        # Rates beyond the protocol's are counted, not rounds: a study that goes on does not begin to widen anew.
+        widened = len(rates) - len(protocol.rates)
+        if not where or not protocol.extend or widened >= grid.MOST:
             note = f", at the {where} end of the grid" if where else ""
             group.say(f"{task.name}  {group.optimizer}: best learning rate {best:g}{note}")
             return best
-        rates, widened = grid.wider(rates, where), widened + 1
+        rates = grid.wider(rates, where)
 
 
 def known(group: Group) -> list[dict[str, Any]]:
@@ -86,19 +89,29 @@ def known(group: Group) -> list[dict[str, Any]]:
 
 def missing(group: Group, phase: str, trials: Sequence[Trial]) -> None:
     """Trains those of the trials that are not written down yet, in parts that fit in memory, and writes them down."""
-    problem, technique = group.problem, group.technique
+    problem = group.problem
     labels = {"task": problem.name, "optimizer": group.optimizer}
     done = {(row["phase"], row["learning_rate"], row["seed"]) for row in known(group)}
     left = [trial for trial in trials if (phase, trial.rate, trial.seed) not in done]
     if not left:
         return
-    most = side_by_side.width(len(left), training.bytes_each(problem, technique), machine.memory() // 2)
+    each = bytes_each(problem, problem.make(problem.factory(group.optimizer)))
+    most = side_by_side.width(len(left), each, machine.memory() // 2)
     width, functions = bench_for(group, left[:most], most)
     for part in [left[n : n + width] for n in range(0, len(left), width)]:
         filled = [*part, *[part[-1]] * (width - len(part))]  # what fills up is trained and forgotten
         count = lambda updates, part=part: group.advance(updates * len(part))
+        began = time.perf_counter()
         rows = training.trained(problem, functions, filled, group.arrays, phase == "final", count)[: len(part)]
         store.append(group.folder, [{**labels, "phase": phase, **row} for row in rows])
+        spend(group, time.perf_counter() - began)
+
+
+def spend(group: Group, seconds: float) -> None:
+    """Adds to the time that the task has taken, over all processes that worked on it."""
+    found = execution(group.folder)
+    found[group.problem.name]["seconds"] = found[group.problem.name].get("seconds", 0.0) + seconds
+    write_execution(group.folder, found)
 
 
 def bench_for(group: Group, trials: Sequence[Trial], width: int) -> tuple[int, training.Bench]:
@@ -106,12 +119,12 @@ def bench_for(group: Group, trials: Sequence[Trial], width: int) -> tuple[int, t
 
     How a task's runs are trained side by side is timed once, and written down for all its optimisers.
     """
-    found, name, technique = execution(group.folder), group.problem.name, group.technique
+    found, name, optimizer = execution(group.folder), group.problem.name, group.optimizer
     if name not in found:
         filled = [*trials, *[trials[-1]] * (width - len(trials))]
-        mode, functions, took = training.fastest(group.problem, technique, filled, group.arrays[0])
+        mode, functions, took = training.fastest(group.problem, optimizer, filled, group.arrays[0])
         found[name] = {"mode": mode, "width": width, "seconds_an_update": took}
-        write_whole(group.folder / EXECUTION, json.dumps(found, indent=2).encode() + b"\n")
+        write_execution(group.folder, found)
         times = ", ".join(f"{m} {1e6 * s:,.0f}" for m, s in took.items())
         group.say(f"{name}  {mode}: the fastest for {width} runs (microseconds for an update of one: {times})")
         group.compiled[width] = functions
@@ -120,12 +133,19 @@ def bench_for(group: Group, trials: Sequence[Trial], width: int) -> tuple[int, t
     for ready, functions in group.compiled.items():
         if ready >= width and (ready - width) * a_run < COMPILING:
             return ready, functions
-    group.compiled[width] = training.bench(group.problem, technique, mode)
+    group.compiled[width] = training.bench(group.problem, optimizer, mode)
     return width, group.compiled[width]
 
 
-def execution(folder: Path) -> dict[str, Mapping[str, Any]]:
-    """Task -> how its runs were trained: `mode`, `width` and `seconds_an_update` of each mode. Refused if damaged."""
+def write_execution(folder: Path, found: dict[str, dict[str, Any]]) -> None:
+    """Replaces what `execution` reads."""
+    write_whole(folder / EXECUTION, json.dumps(found, indent=2).encode() + b"\n")
+
+
+def execution(folder: Path) -> dict[str, dict[str, Any]]:
+    """Task -> how its runs were trained: `mode`; `width` and `seconds_an_update` by mode when these were timed;
+    `seconds` in all, compilation and validations included. Raises Refused if damaged.
+    """
     try:
         found = json.loads((folder / EXECUTION).read_text())
         if all(task["mode"] in side_by_side.MODES for task in found.values()):

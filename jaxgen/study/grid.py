@@ -4,11 +4,13 @@ import math
 import re
 from collections.abc import Sequence
 
+import numpy as np
+
 from jaxgen.core.types import Refused
 
+LEAST = 1e-30  # a rate that float32 can hold, and so can what is made of it
 DIGITS = 4  # of a rate of a logarithmic grid: 1e-4:1:13 is 0.0001, 0.0002154, 0.0004642, 0.001, ...
-ROUNDS = 4  # times that a grid is widened at most
-STEP = 2  # rates added at a time
+STEP, MOST = 2, 8  # rates that a grid is widened by at a time, and in all
 
 
 def rates(text: str) -> list[float]:
@@ -21,24 +23,25 @@ def rates(text: str) -> list[float]:
         numbers = [float(part) for part in (given.groups()[:2] if given else text.split(","))]
     except ValueError:
         numbers = []
-    if not numbers or not all(0 < value < math.inf for value in numbers):
-        raise Refused(f"--learning_rates is LOW:HIGH:COUNT or a list such as 0.1,0.01, all above 0, not {text[:60]!r}")
+    if not numbers or not all(LEAST <= value <= 1 / LEAST for value in numbers):
+        raise Refused(
+            f"--learning_rates is LOW:HIGH:COUNT or a list such as 0.1,0.01, from {LEAST:g} to {1 / LEAST:g}, "
+            f"not {text[:60]!r}"
+        )
     if not given:
         return sorted(set(numbers))
     (low, high), count = numbers, int(given[3])
     if low >= high or not 2 <= count <= 1000:
         raise Refused(f"--learning_rates={text[:60]}: LOW must be below HIGH, COUNT from 2 to 1000")
-    return [rounded(low * (high / low) ** (n / (count - 1))) for n in range(count)]
+    found = [rounded(math.exp(x)) for x in np.linspace(math.log(low), math.log(high), count)]
+    if len(set(found)) < count:
+        raise Refused(f"--learning_rates={text[:60]}: {count} rates so close are the same to {DIGITS} digits")
+    return found
 
 
 def rounded(rate: float) -> float:
     """Four digits: what is printed is what was run."""
     return float(f"{rate:.{DIGITS}g}")
-
-
-def end(found: Sequence[float], best: float) -> str:
-    """Which end of the ascending rates the best one is at: "low", "high", or "" where it has neighbours."""
-    return "low" if best == found[0] else "high" if best == found[-1] else ""
 
 
 def wider(found: Sequence[float], where: str) -> list[float]:

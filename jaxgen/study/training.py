@@ -19,7 +19,7 @@ from jaxgen.core.types import Fold, State, Sweep, Technique
 from jaxgen.study import side_by_side
 from jaxgen.study.problems import Problem, Trial, begun, size
 
-PROBE = 8  # updates that modes are timed on, twice each
+BLOCK, LEAST, MOST = 0.05, 8, 512  # seconds that a mode is timed for at least, by so many updates
 FEW = 4  # runs that "sequential" is timed on
 
 
@@ -80,14 +80,17 @@ def folded(fold: Fold, sweep: Sweep, arrays: Any, state: State, key: jax.Array) 
     return fold.finish(tally)[next(iter(fold.definitions))]
 
 
-def bench(problem: Problem, technique: Technique, mode: str) -> Bench:
+def bench(problem: Problem, optimizer: str, mode: str) -> Bench:
     """The functions of one run, lifted to W."""
+    factory = problem.factory(optimizer)
+    technique = problem.make(factory)
     fold = technique.evaluate
     sign = 1.0 if fold.better == "lower" else -1.0
 
     def begin(_, given):
         keys, rate = given
-        state = begun(technique, keys[0], rate)
+        # Of this rate from the start: optax.rprop, for one, keeps it in more than the leaf `rate`.
+        state = begun(problem.make(lambda _: factory(rate)), keys[0], rate)
         return Run(state, begin_progress(problem.policy, state), *keys[1:])
 
     def judge(arrays, run):
@@ -118,29 +121,31 @@ def start(functions: Bench, trials: Sequence[Trial]) -> Run:
     return functions.begin((), (jax.jit(jax.vmap(keys_of))(seeds), rates))
 
 
+def seconds_an_update(functions: Bench, runs: Run, arrays: Any) -> float:
+    """Of all the runs together, without compilation: over as many updates as it takes to be measured."""
+    runs, _, _ = functions.advance((arrays, jnp.int32(0)), runs)
+    updates = LEAST
+    while True:
+        jax.block_until_ready(runs)
+        began = time.perf_counter()
+        runs, _, _ = jax.block_until_ready(functions.advance((arrays, jnp.int32(updates)), runs))
+        seconds = time.perf_counter() - began
+        if seconds >= BLOCK or updates >= MOST:
+            return seconds / updates
+        updates *= 8
+
+
 def fastest(
-    problem: Problem, technique: Technique, trials: Sequence[Trial], arrays: Any
+    problem: Problem, optimizer: str, trials: Sequence[Trial], arrays: Any
 ) -> tuple[str, Bench, dict[str, float]]:
     """The mode that trains these runs quickest, compiled, and mode -> seconds for one update of one run."""
     took, benches = {}, {}
     for mode in side_by_side.MODES:
-        benches[mode] = functions = bench(problem, technique, mode)
+        benches[mode] = functions = bench(problem, optimizer, mode)
         some = trials[:FEW] if mode == "sequential" else trials  # one after the other, a run takes what it takes
-        runs, times = start(functions, some), []
-        for updates in (0, PROBE, PROBE):  # the first is compilation
-            began = time.perf_counter()
-            runs, _, _ = jax.block_until_ready(functions.advance((arrays, jnp.int32(updates)), runs))
-            times.append((time.perf_counter() - began) / PROBE / len(some))
-        took[mode] = min(times[1:])
+        took[mode] = seconds_an_update(functions, start(functions, some), arrays) / len(some)
     best = min(took, key=lambda mode: took[mode])
     return best, benches[best], took
-
-
-def bytes_each(problem: Problem, technique: Technique) -> int:
-    """About what one run holds while it trains: State, its copy, gradients, and a guess at the activations."""
-    shape = jax.eval_shape(technique.init, jax.random.key(0))
-    batch = jax.eval_shape(problem.train.take, problem.train.arrays, jax.random.key(0), jnp.int32(0))
-    return 2 * (2 * size(shape) + 2 * size(shape.params) + 16 * size(batch))
 
 
 def trained(

@@ -21,7 +21,7 @@ def trained(monkeypatch):
         parts.append(len(trials))
         advance(5)
         advance(problem.steps - 5)
-        good = lambda trial: 0.5 - (trial.rate == 0.01) * 0.2 - (trial.rate == 10.0) * 0.3
+        good = lambda trial: 0.5 + 1e-3 * trial.rate - (trial.rate == 0.01) * 0.2 - (trial.rate == 10.0) * 0.3
         return [
             {
                 "learning_rate": trial.rate,
@@ -95,14 +95,17 @@ def test_an_end_of_the_grid_is_said_and_extended(tmp_path, trained):
 
 
 def test_extending_ends(tmp_path, trained, monkeypatch):
-    monkeypatch.setattr(conduct.statistics, "winner", lambda task, rows, name: max(r["learning_rate"] for r in rows))
+    monkeypatch.setattr(conduct.statistics, "value", lambda row: 1 / row["learning_rate"])
     rows, said, _ = go(tmp_path, Protocol((0.1, 1.0), 1, 1, True))
-    assert len(runs(rows, "tuning")) == 2 + conduct.grid.STEP * conduct.grid.ROUNDS
+    assert len(runs(rows, "tuning")) == 2 + conduct.grid.MOST
     assert said[-1].endswith("at the high end of the grid")
+    trained.clear()
+    go(tmp_path, Protocol((0.1, 1.0), 1, 1, True))  # and does not begin anew
+    assert trained == []
 
 
 def test_parts_fit_in_memory(tmp_path, trained, monkeypatch):
-    monkeypatch.setattr(training, "bytes_each", lambda *_: 2**20)
+    monkeypatch.setattr(conduct, "bytes_each", lambda *_: 2**20)
     monkeypatch.setattr(conduct.machine, "memory", lambda: 2 * 4 * 2**20)
     rows, _, _ = go(tmp_path)
     assert trained == [3, 3, 3]
@@ -130,6 +133,7 @@ def test_a_damaged_file_is_named(tmp_path, trained, text):
 def test_the_file_says_what_was_timed(tmp_path, trained):
     go(tmp_path)
     found = json.loads((tmp_path / conduct.EXECUTION).read_text())
+    assert found["toy"].pop("seconds") > 0
     assert found["toy"] == {
         "mode": "map",
         "width": 6,

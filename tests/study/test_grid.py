@@ -18,7 +18,23 @@ def test_a_list_is_sorted_and_has_no_twins():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a", "1:2", "1e-3:1", "0:1:3", "-1:1:3", "1:nan:3", "1:inf:3", "0.1,", "0.1,-2", "1:2:3:4", "1:2:x"]
+    "text",
+    [
+        "",
+        "a",
+        "1:2",
+        "1e-3:1",
+        "0:1:3",
+        "-1:1:3",
+        "1:nan:3",
+        "1:inf:3",
+        "0.1,",
+        "0.1,-2",
+        "1:2:3:4",
+        "1:2:x",
+        "1e-300:1:3",
+        "1e300",
+    ],
 )
 def test_other_text_is_refused(text):
     with pytest.raises(Refused, match="--learning_rates is LOW:HIGH:COUNT or a list"):
@@ -31,11 +47,12 @@ def test_a_grid_that_is_none_is_refused(text):
         grid.rates(text)
 
 
-def test_ends():
-    assert [grid.end([1, 2, 3], rate) for rate in (1, 2, 3)] == ["low", "", "high"]
-
-
 def test_a_wider_grid_goes_on_with_the_same_ratio():
     assert grid.wider([0.01, 0.1, 1.0], "high") == [0.01, 0.1, 1.0, 10.0, 100.0]
     assert grid.wider([0.01, 0.1], "low") == [0.0001, 0.001, 0.01, 0.1]
     assert grid.wider([0.01], "low") == [0.01]
+
+
+def test_rates_that_four_digits_cannot_tell_apart_are_refused():
+    with pytest.raises(Refused, match="5 rates so close are the same to 4 digits"):
+        grid.rates("1:1.0001:5")

@@ -1,0 +1,40 @@
+"""What a study answers to wrong input: one sentence, exit code 2, and nothing is written."""
+
+import pytest
+from studies import go
+from worker import refused
+
+from experiments import tasks
+
+WRONG = {
+    "an optimizer": (["--optimizers=sgd,adamm"], "there is no optimizer 'adamm'; the nearest: adam"),
+    "optax's": (["--optimizers=optax.lookahead"], "optax.lookahead cannot be used: it wraps another optimiser"),
+    "no optimizer": (["--optimizers=,"], "--optimizers names nothing"),
+    "the range": (["--learning_rates=1e-4:1e0"], "--learning_rates is LOW:HIGH:COUNT or a list"),
+    "an empty range": (["--learning_rates=1:0.1:3"], "LOW must be below HIGH"),
+    "no seeds": (["--seeds=0"], "--seeds must be at least 1, not 0"),
+    "no tuning seeds": (["--tuning_seeds=0"], "--tuning_seeds must be at least 1, not 0"),
+    "a task": (["--tasks=clasifier"], "there is no task 'clasifier'; the nearest: classifier"),
+    "a preset": (["--tasks=classifier:lectur"], "unknown preset 'lectur'; known: cnn, deep, digits, fast, lecture"),
+    "a surface": (["--tasks=surface:hill"], "unknown preset 'hill' of surface"),
+    "the baseline": (["--baseline=lion"], "--baseline=lion is none of --optimizers=sgd,adam"),
+    "a hyper-parameter": (["--momentum=0.5"], "--momentum: none of sgd, adam has it"),
+    "patience": (["--patience=3"], "--patience is for single runs"),
+    "a schedule": (["--decay_rate=0.5"], "--decay_rate is for --schedule="),
+    "the batch": (["--tasks=classifier:digits", "--batch_size=5000"], "a batch of 5000 is larger than the set"),
+    "the target": (["--target=0"], "--target must be above 0"),
+    "too large a set": (["--tasks=classifier:digits", "--resident_mb=0"], "do not fit in --resident_mb"),
+}
+
+
+@pytest.mark.parametrize(("wrong", "sentence"), WRONG.values(), ids=list(WRONG))
+def test_wrong_input_is_one_sentence(wrong, sentence, tmp_path, capsys):
+    refused(capsys, go(tmp_path / "study", *wrong), sentence)
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_task_without_an_objective(tmp_path, capsys, monkeypatch):
+    made = tasks.surface.make
+    bare = lambda *args: (t := made(*args))._replace(evaluate=t.evaluate._replace(definitions={}))
+    monkeypatch.setattr(tasks.surface, "make", bare)
+    refused(capsys, go(tmp_path / "study"), "quadratic has no objective")
