@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
+
 from jaxgen import machine
 from jaxgen.core.files import write_whole
 from jaxgen.core.types import Refused
@@ -37,6 +39,7 @@ class Group(NamedTuple):
     folder: Path
     problem: Problem
     optimizer: str
+    fresh: int  # final runs at a time
     compiled: dict[int, training.Bench]  # widths that programs were compiled for; written to
     arrays: tuple[Any, Any, Any]  # of the three splits, on every device
     say: Callable[[str], None]
@@ -58,7 +61,7 @@ def conduct(
     """
     arrays = side_by_side.shared((problem.train.arrays, problem.valid.arrays, problem.test.arrays))
     for optimizer in optimizers:
-        group = Group(folder, problem, optimizer, {}, arrays, say, advance)
+        group = Group(folder, problem, optimizer, protocol.seeds, {}, arrays, say, advance)
         best = tuned(group, task, protocol)
         fresh = range(protocol.tuning_seeds, protocol.tuning_seeds + protocol.seeds)
         missing(group, "final", [Trial(best, seed) for seed in fresh])
@@ -115,20 +118,24 @@ def spend(group: Group, seconds: float) -> None:
 
 
 def bench_for(group: Group, trials: Sequence[Trial], width: int) -> tuple[int, training.Bench]:
-    """Programs for `width` runs, and the width: a larger one where filling up costs less than compiling anew.
+    """Programs for so many runs, at most `width`, and how many.
 
-    How a task's runs are trained side by side is timed once, and written down for all its optimisers.
+    How a task's runs are trained side by side is timed once, and written down for all its optimisers. Where one follows
+    the other, parts are no wider than the final runs are many: they take no longer, fit these too, and a kill loses
+    less. Otherwise programs that are there serve fewer runs too, where filling up costs less than compiling anew.
     """
     found, name, optimizer = execution(group.folder), group.problem.name, group.optimizer
+    narrow = min(width, side_by_side.width(group.fresh, 1, group.fresh + jax.device_count()))
     if name not in found:
         filled = [*trials, *[trials[-1]] * (width - len(trials))]
-        mode, functions, took = training.fastest(group.problem, optimizer, filled, group.arrays[0])
+        mode, functions, took = training.fastest(group.problem, optimizer, filled, narrow, group.arrays[0])
         found[name] = {"mode": mode, "width": width, "seconds_an_update": took}
         write_execution(group.folder, found)
         times = ", ".join(f"{m} {1e6 * s:,.0f}" for m, s in took.items())
         group.say(f"{name}  {mode}: the fastest for {width} runs (microseconds for an update of one: {times})")
-        group.compiled[width] = functions
+        group.compiled[width if mode == "vmap" else narrow] = functions
     mode = found[name]["mode"]
+    width = width if mode == "vmap" else narrow
     a_run = group.problem.steps * found[name]["seconds_an_update"][mode]
     for ready, functions in group.compiled.items():
         if ready >= width and (ready - width) * a_run < COMPILING:

@@ -34,6 +34,8 @@ def lifted(f: Callable[[Any, Any], Any], mode: str, once: bool = False) -> Calla
         single = jax.jit(f, donate_argnums=donated, compiler_options=options)
 
         def one_by_one(shared, runs):
+            # On one device from the first call on: an array that is elsewhere later compiles everything again.
+            shared, runs = jax.device_put((shared, runs), jax.devices()[0])
             width = len(jax.tree.leaves(runs)[0])
             # All are cut out before the first is called: they are donated one by one.
             each = [jax.tree.map(lambda leaf, n=n: leaf[n], runs) for n in range(width)]

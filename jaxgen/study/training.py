@@ -105,8 +105,10 @@ def bench(problem: Problem, optimizer: str, mode: str) -> Bench:
     return Bench(side_by_side.lifted(begin, mode, once=True), *(side_by_side.lifted(f, mode) for f in later))
 
 
+@jax.jit
+@jax.vmap
 def keys_of(seed: jax.Array) -> jax.Array:
-    """[4] PRNG keys of a run with that seed: for its first parameters, batches, validations and the test split.
+    """Seeds [W] to PRNG keys [W, 4] of the runs: for first parameters, batches, validations and the test split.
 
     The same that `core.loop` and an experiment split off.
     """
@@ -118,7 +120,7 @@ def start(functions: Bench, trials: Sequence[Trial]) -> Run:
     """The runs before their first update."""
     seeds = jnp.asarray(np.array([trial.seed for trial in trials], np.uint32))
     rates = jnp.asarray(np.array([trial.rate for trial in trials], np.float32))
-    return functions.begin((), (jax.jit(jax.vmap(keys_of))(seeds), rates))
+    return functions.begin((), (keys_of(seeds), rates))
 
 
 def seconds_an_update(functions: Bench, runs: Run, arrays: Any) -> float:
@@ -136,13 +138,16 @@ def seconds_an_update(functions: Bench, runs: Run, arrays: Any) -> float:
 
 
 def fastest(
-    problem: Problem, optimizer: str, trials: Sequence[Trial], arrays: Any
+    problem: Problem, optimizer: str, trials: Sequence[Trial], narrow: int, arrays: Any
 ) -> tuple[str, Bench, dict[str, float]]:
-    """The mode that trains these runs quickest, compiled, and mode -> seconds for one update of one run."""
+    """The mode that trains these runs quickest, compiled, and mode -> seconds for one update of one run.
+
+    One after the other a run takes what it takes: only vmap is timed on all of them, "map" on `narrow` runs.
+    """
     took, benches = {}, {}
     for mode in side_by_side.MODES:
         benches[mode] = functions = bench(problem, optimizer, mode)
-        some = trials[:FEW] if mode == "sequential" else trials  # one after the other, a run takes what it takes
+        some = trials[: {"map": narrow, "sequential": FEW}.get(mode)]
         took[mode] = seconds_an_update(functions, start(functions, some), arrays) / len(some)
     best = min(took, key=lambda mode: took[mode])
     return best, benches[best], took

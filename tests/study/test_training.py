@@ -69,13 +69,13 @@ def test_optimizers_bytes_are_those_of_one_run():
 def test_keys_are_those_of_a_run():
     key = jax.random.key(3)
     expected = [*jax.random.split(jax.random.fold_in(key, 0), 3), jax.random.fold_in(key, 2**31 - 1)]
-    found = jax.vmap(training.keys_of)(np.array([0, 3], np.uint32))[1]
+    found = training.keys_of(np.array([0, 3], np.uint32))[1]
     np.testing.assert_array_equal(jax.random.key_data(found), [jax.random.key_data(each) for each in expected])
 
 
 def test_modes_are_timed():
     problem = study_toys.problem()
-    mode, _, took = training.fastest(problem, "sgd", TRIALS, problem.train.arrays)
+    mode, _, took = training.fastest(problem, "sgd", TRIALS, 2, problem.train.arrays)
     assert took.keys() == set(side_by_side.MODES)
     assert took[mode] == min(took.values())
 
