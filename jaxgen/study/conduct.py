@@ -16,7 +16,7 @@ import jax
 from jaxgen import machine
 from jaxgen.core.files import write_whole
 from jaxgen.core.types import Refused
-from jaxgen.study import grid, side_by_side, statistics, store, training
+from jaxgen.study import grid, side_by_side, statistics, store, timing, training
 from jaxgen.study.memory import bytes_each
 from jaxgen.study.problems import Problem, Trial
 
@@ -128,7 +128,7 @@ def bench_for(group: Group, trials: Sequence[Trial], width: int) -> tuple[int, t
     narrow = min(width, side_by_side.width(group.fresh, 1, group.fresh + jax.device_count()))
     if name not in found:
         filled = [*trials, *[trials[-1]] * (width - len(trials))]
-        mode, functions, took = training.fastest(group.problem, optimizer, filled, narrow, group.arrays[0])
+        mode, functions, took = timing.fastest(group.problem, optimizer, filled, narrow, group.arrays[0])
         found[name] = {"mode": mode, "width": width, "seconds_an_update": took}
         write_execution(group.folder, found)
         times = ", ".join(f"{m} {1e6 * s:,.0f}" for m, s in took.items())

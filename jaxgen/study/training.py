@@ -19,9 +19,6 @@ from jaxgen.core.types import Fold, State, Sweep, Technique
 from jaxgen.study import side_by_side
 from jaxgen.study.problems import Problem, Trial, begun, size
 
-BLOCK, LEAST, MOST = 0.05, 8, 512  # seconds that a mode is timed for at least, by so many updates
-FEW = 4  # runs that "sequential" is timed on
-
 
 class Run(NamedTuple):
     """One run between two intervals; a pytree."""
@@ -121,36 +118,6 @@ def start(functions: Bench, trials: Sequence[Trial]) -> Run:
     seeds = jnp.asarray(np.array([trial.seed for trial in trials], np.uint32))
     rates = jnp.asarray(np.array([trial.rate for trial in trials], np.float32))
     return functions.begin((), (keys_of(seeds), rates))
-
-
-def seconds_an_update(functions: Bench, runs: Run, arrays: Any) -> float:
-    """Of all the runs together, without compilation: over as many updates as it takes to be measured."""
-    runs, _, _ = functions.advance((arrays, jnp.int32(0)), runs)
-    updates = LEAST
-    while True:
-        jax.block_until_ready(runs)
-        began = time.perf_counter()
-        runs, _, _ = jax.block_until_ready(functions.advance((arrays, jnp.int32(updates)), runs))
-        seconds = time.perf_counter() - began
-        if seconds >= BLOCK or updates >= MOST:
-            return seconds / updates
-        updates *= 8
-
-
-def fastest(
-    problem: Problem, optimizer: str, trials: Sequence[Trial], narrow: int, arrays: Any
-) -> tuple[str, Bench, dict[str, float]]:
-    """The mode that trains these runs quickest, compiled, and mode -> seconds for one update of one run.
-
-    One after the other a run takes what it takes: only vmap is timed on all of them, "map" on `narrow` runs.
-    """
-    took, benches = {}, {}
-    for mode in side_by_side.MODES:
-        benches[mode] = functions = bench(problem, optimizer, mode)
-        some = trials[: {"map": narrow, "sequential": FEW}.get(mode)]
-        took[mode] = seconds_an_update(functions, start(functions, some), arrays) / len(some)
-    best = min(took, key=lambda mode: took[mode])
-    return best, benches[best], took
 
 
 def trained(

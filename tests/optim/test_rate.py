@@ -112,9 +112,11 @@ def test_arithmetic_is_in_float32_at_least():
 
 @pytest.mark.parametrize("name", ["adamw", "lion"])
 def test_decay_needs_the_parameters(name):
-    optimizer = OPTIMIZERS[name](0.1)
+    optimizer = OPTIMIZERS[name](0.1, weight_decay=0.1)
     with pytest.raises(ValueError, match=r"needs the parameters: update\(grads, state, params\)"):
         optimizer.update(GRADS, optimizer.init(PARAMS))
+    without = OPTIMIZERS[name](0.1, weight_decay=0.0)
+    without.update(GRADS, without.init(PARAMS))
 
 
 def test_nesterovs_method_looks_ahead():

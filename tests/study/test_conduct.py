@@ -6,7 +6,7 @@ import pytest
 import study_toys
 
 from jaxgen.core.types import Refused
-from jaxgen.study import conduct, store, training
+from jaxgen.study import conduct, store, timing, training
 from jaxgen.study.conduct import Protocol
 
 PROTOCOL = Protocol((0.001, 0.01, 0.1), 2, 3)
@@ -39,7 +39,7 @@ def trained(monkeypatch):
         ]
 
     monkeypatch.setattr(training, "trained", pretend)
-    monkeypatch.setattr(training, "fastest", lambda *_: ("map", None, {"map": 1.0, "vmap": 2.0, "sequential": 3.0}))
+    monkeypatch.setattr(timing, "fastest", lambda *_: ("vmap", None, {"map": 2.0, "vmap": 1.0, "sequential": 3.0}))
     return parts
 
 
@@ -60,7 +60,7 @@ def test_tuning_seeds_choose_and_fresh_ones_judge(tmp_path, trained):
     assert runs(rows, "final") == [(0.01, seed) for seed in (2, 3, 4)]
     assert updates == 9 * study_toys.STEPS
     assert said[-1] == "toy  sgd: best learning rate 0.01"
-    assert conduct.execution(tmp_path)["toy"]["mode"] == "map"
+    assert conduct.execution(tmp_path)["toy"]["mode"] == "vmap"
 
 
 def test_nothing_is_run_twice(tmp_path, trained):
@@ -123,6 +123,13 @@ def test_copies_that_fill_up_are_forgotten(tmp_path, trained, monkeypatch):
     assert trained == [6, 3]
 
 
+def test_where_one_run_follows_the_other_parts_are_no_wider_than_the_finals(tmp_path, trained, monkeypatch):
+    monkeypatch.setattr(timing, "fastest", lambda *_: ("map", None, {"map": 1.0, "vmap": 2.0, "sequential": 3.0}))
+    rows, _, _ = go(tmp_path, PROTOCOL._replace(seeds=4))
+    assert trained == [4, 4, 4]
+    assert len(rows) == 6 + 4
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"toy": {}}', '{"toy": {"mode": "fast"}}'])
 def test_a_damaged_file_is_named(tmp_path, trained, text):
     (tmp_path / conduct.EXECUTION).write_text(text)
@@ -135,7 +142,7 @@ def test_the_file_says_what_was_timed(tmp_path, trained):
     found = json.loads((tmp_path / conduct.EXECUTION).read_text())
     assert found["toy"].pop("seconds") > 0
     assert found["toy"] == {
-        "mode": "map",
+        "mode": "vmap",
         "width": 6,
-        "seconds_an_update": {"map": 1.0, "vmap": 2.0, "sequential": 3.0},
+        "seconds_an_update": {"map": 2.0, "vmap": 1.0, "sequential": 3.0},
     }

@@ -11,7 +11,7 @@ from jaxgen.core import evaluation, loop
 from jaxgen.core.progress import Policy
 from jaxgen.core.types import Refused, Stage
 from jaxgen.optim.registry import find
-from jaxgen.study import side_by_side, training
+from jaxgen.study import side_by_side, timing, training
 from jaxgen.study.memory import bytes_each
 from jaxgen.study.problems import Trial, checked, set_rates
 
@@ -75,7 +75,7 @@ def test_keys_are_those_of_a_run():
 
 def test_modes_are_timed():
     problem = study_toys.problem()
-    mode, _, took = training.fastest(problem, "sgd", TRIALS, 2, problem.train.arrays)
+    mode, _, took = timing.fastest(problem, "sgd", TRIALS, 2, problem.train.arrays)
     assert took.keys() == set(side_by_side.MODES)
     assert took[mode] == min(took.values())
 
