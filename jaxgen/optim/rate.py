@@ -52,7 +52,7 @@ def by_formula(
     Args:
         formula: (eta, t, g, theta, *slots) -> (delta, *slots). eta is [], the learning rate times the schedule's
             factor; the rest has the leaf's shape. theta is None where `update` was not given the parameters.
-            Elementwise, so that XLA makes one pass over the memory of a leaf.
+            Elementwise, so that XLA makes one kernel of it for each array that is written.
         slots: how many trees like the parameters are remembered; they start at 0.
         rate: the learning rate, a number or a (traced) array [].
         schedule: what multiplies the rate, a function of the updates made; 1.0 where constant.
