@@ -177,7 +177,4 @@ def finish(place: Path, ours: Flags, tasks: list[Made], optimizers: list[str]) -
 
 
 if __name__ == "__main__":
-    if {"--help", "-h"} & set(sys.argv):
-        print(flags.usage("optimizer_study", __doc__ or "", [Flags], {}, {}))
-    else:
-        sys.exit(cli.guarded("optimizer_study", lambda: study(sys.argv[1:])))
+    sys.exit(cli.script("optimizer_study", Flags, study))

@@ -103,9 +103,10 @@ def fitting(settings: Settings, optimizer: str) -> Settings:
 
 def own_data(name, module, preset, argv, given):
     """What a technique is that makes its own data: module.source(config), module.sweep()."""
-    if preset and preset not in surface.SURFACES:
-        raise Refused(f"unknown preset {preset!r} of {name}; known: {', '.join(surface.SURFACES)}")
-    config = built(module.Config, {"surface": preset} if preset else {})
+    presets = {"": {}, **getattr(module, "PRESETS", {})}
+    if preset not in presets:
+        raise Refused(f"unknown preset {preset!r} of {name}; known: {', '.join(filter(None, presets))}")
+    config = built(module.Config, presets[preset])
     settings = built(Settings, given)
     check(config)
     steps = given.get("steps") or UPDATES

@@ -64,7 +64,4 @@ def tour(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    if {"--help", "-h"} & set(sys.argv):
-        print(flags.usage("tour", __doc__ or "", [Flags], {}, {}))
-    else:
-        sys.exit(cli.guarded("tour", lambda: tour(sys.argv[1:])))
+    sys.exit(cli.script("tour", Flags, tour))

@@ -102,7 +102,4 @@ def transfer(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    if {"--help", "-h"} & set(sys.argv):
-        print(flags.usage("transfer", __doc__ or "", [Flags], {}, {}))
-    else:
-        sys.exit(cli.guarded("transfer", lambda: transfer(sys.argv[1:])))
+    sys.exit(cli.script("transfer", Flags, transfer))

@@ -107,6 +107,14 @@ def main(command: Command, argv: Sequence[str] | None = None) -> int:
     return guarded(command.name, lambda: run_command(command, argv))
 
 
+def script(name: str, config: type, work: Callable[[list[str]], Any]) -> int:
+    """What a script is that trains by others' commands: its help, or its work on the command line; the exit code."""
+    if {"--help", "-h"} & set(sys.argv):
+        print(usage(name, sys.modules[work.__module__].__doc__ or "", (config,), {}, {}))
+        return 0
+    return guarded(name, lambda: work(sys.argv[1:]))
+
+
 def run_command(command: Command, argv: Sequence[str]) -> Any:
     """What the experiment gives for these flags. Raises Refused for wrong ones."""
     run_flags, config = parse(command, argv)

@@ -78,6 +78,9 @@ SURFACES = {
 }
 
 
+PRESETS = {name: {"surface": name} for name in SURFACES}
+
+
 def minimum(config: Config) -> jax.Array:
     """The points [M, 2] where the surface is 0, its lowest value."""
     return jnp.asarray(SURFACES[config.surface].minima)
