@@ -162,12 +162,11 @@ def finish(place: Path, ours: Flags, tasks: list[Made], optimizers: list[str]) -
         "verdict": verdict,
     }
     write_whole(place / "summary.json", json.dumps(summary, indent=2).encode() + b"\n")
-    reporting.write_results(place, asked, found)
     modes = {name: side_by_side.MEANT[each["mode"]] for name, each in execution(place).items()}
     config = {name: value for name, value in values(ours).items() if value is not None and value != ""}
     wall = {name: each["seconds"] for name, each in execution(place).items() if "seconds" in each}
     try:
-        more = landscapes.chapters(place, tasks, found)
+        more = lambda: landscapes.chapters(place, tasks, found)
         path = reporting.write(
             place, asked, found, execution=modes, summary=summary, config=config, more=more, wall=wall
         )

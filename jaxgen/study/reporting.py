@@ -33,7 +33,7 @@ def write(
     execution: Mapping[str, str] = {},
     summary: Mapping[str, Any] = {},
     config: Mapping[str, Any] = {},
-    more: Sequence[Chapter] = (),
+    more: Callable[[], Sequence[Chapter]] = tuple,
     wall: Mapping[str, float] = {},
 ) -> Path:
     """Writes results.csv, figures/*.png and report.html, a file that needs no other, into the folder; returns its path.
@@ -46,7 +46,7 @@ def write(
         execution: task -> how its runs were trained side by side, in words.
         summary: what core.provenance.environment says, and what else stands in a summary.json.
         config: how the study was run.
-        more: chapters after those of the tasks.
+        more: draws what comes after the tasks' chapters; called when the numbers are written.
         wall: task -> seconds that its runs took in all, compilation and validations included.
 
     Raises:
@@ -57,7 +57,7 @@ def write(
     panels = by_task(study, found)
     page = [overview(folder, study, found, budget(study, execution, wall))]
     page += [of_task(folder, study, n, panel) for n, panel in enumerate(panels)]
-    page += more
+    page += more()
     page.append(Chapter("How it was measured", notes=verdict.definitions(study), summary=summary, config=config))
     report.write(folder / "report.html", title, page, overview=False)
     return folder / "report.html"

@@ -25,7 +25,7 @@ def asked(*tasks):
 def test_a_report_has_all_of_a_study(tmp_path):
     evil = ACCURACY._replace(name=EVIL, definition=EVIL)
     summary = {"device": {"platform": "cpu", "kind": "A processor", "count": 2}, "versions": {"jax": "0.1"}}
-    more = [Chapter("More", "Of it.")]
+    more = lambda: [Chapter("More", "Of it.")]
     told, execution = asked(evil), {EVIL: "all at once"}
     path = reporting.write(
         tmp_path, told, records(told), "A title", execution, summary, {"seeds": 2}, more, wall={EVIL: 3725.0}
