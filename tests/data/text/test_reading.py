@@ -1,0 +1,117 @@
+"""Windows of a text: which tokens each batch has, and that an evaluation counts every token once."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen.core.types import Refused
+from jaxgen.data.text import reading
+from jaxgen.data.text.texts import Split
+
+KEY = jax.random.key(0)
+
+
+def counting(count, widths=False):
+    """A text whose n-th token is n, so that a token says where it stands."""
+    tokens = np.arange(count, dtype=np.uint16)
+    return Split(tokens, (tokens % 7).astype(np.uint8) if widths else None)
+
+
+def batches(source, numbers, key=KEY):
+    take = jax.jit(source.take)
+    return [jax.tree.map(np.asarray, take(source.arrays, key, n)) for n in numbers]
+
+
+def test_streams_go_on_where_they_were():
+    count, size, context = 200, 3, 7
+    source = reading.source(counting(count), size, context)
+    epoch = reading.epoch(count, size, context, "stream")
+    found = batches(source, range(2 * epoch))
+    for number, batch in enumerate(found):
+        tokens = batch["tokens"].astype(int)
+        np.testing.assert_array_equal(np.diff(tokens), 1)
+        assert batch["fresh"].all() == batch["fresh"].any() == (number % epoch == 0)
+        if number % epoch:
+            np.testing.assert_array_equal(tokens[:, 0], found[number - 1]["tokens"][:, -1])
+    first, second = found[:epoch], found[epoch:]
+    seen = np.concatenate([batch["tokens"][:, :-1].ravel() for batch in first])
+    assert len(set(seen)) == len(seen) > 0.85 * count
+    assert first[0]["tokens"][0, 0] != second[0]["tokens"][0, 0]  # at another offset: see `source`
+
+
+@pytest.mark.parametrize("count", [26, 31, 200])
+def test_no_window_passes_the_end(count):
+    """The last window of the last piece, at every offset: repeated last tokens would show a clipped one."""
+    size, context = 2, 8
+    source, epoch = reading.source(counting(count), size, context), reading.epoch(count, size, context, "stream")
+    for seed in range(20):
+        (batch,) = batches(source, [epoch - 1], jax.random.key(seed))
+        np.testing.assert_array_equal(np.diff(batch["tokens"].astype(int)), 1)
+
+
+def test_strided_windows_are_all_there_once():
+    source = reading.source(counting(100), 4, 10, "strided", 3)
+    epoch = reading.epoch(100, 4, 10, "strided", 3)
+    found = np.concatenate([batch["tokens"] for batch in batches(source, range(epoch))]).astype(int)
+    assert sorted(found[:, 0]) == sorted(set(found[:, 0]))
+    assert set(found[:, 0]) <= set(range(0, 90, 3))
+    assert len(found) == 4 * (30 // 4)
+    np.testing.assert_array_equal(found[:, -1] - found[:, 0], 10)
+    assert not np.array_equal(found[:, 0], np.sort(found[:, 0]))
+
+
+def test_random_windows_reach_both_ends():
+    source = reading.source(counting(20), 64, 10, "random")
+    firsts = np.concatenate([batch["tokens"][:, 0] for batch in batches(source, range(5))])
+    assert set(firsts) == set(range(10))
+
+
+@pytest.mark.parametrize(("windows", "least"), [("stream", 26), ("random", 9), ("strided", 14)])
+def test_a_text_too_short_for_a_batch_is_refused(windows, least):
+    reading.source(counting(least), 2, 8, windows, 5)
+    with pytest.raises(Refused, match=f"need {least} tokens to train on, and there are {least - 1}"):
+        reading.source(counting(least - 1), 2, 8, windows, 5)
+
+
+def told(sweep):
+    """Of every counted target its place, what it is predicted from, and its width."""
+    found = []
+    for n in range(sweep.batches):
+        batch, mask = jax.tree.map(np.asarray, jax.jit(sweep.take)(sweep.arrays, jnp.int32(n)))
+        assert mask.all()
+        for row, column in zip(*np.nonzero(batch["counted"])):
+            place = batch["tokens"][row, column + 1]
+            assert batch["tokens"][row, column] == place - 1
+            assert "widths" not in batch or batch["widths"][row, column] == place % 7
+            found.append((int(place), int(column)))
+    return found
+
+
+@pytest.mark.parametrize("count", [9, 10, 57, 100])
+@pytest.mark.parametrize(("size", "overlap"), [(1, 0), (3, 4), (4, 7)])
+def test_windows_that_overlap_count_every_token_once(count, size, overlap):
+    found = told(reading.overlapping(counting(count), size, 8, overlap))
+    assert sorted(place for place, _ in found) == list(range(1, count))
+    assert all(column >= overlap or place <= 8 for place, column in found)
+
+
+def test_where_only_whole_windows_count():
+    found = told(reading.overlapping(counting(30, widths=True), 4, 8, 7, whole=True))
+    assert sorted(found) == [(place, 7) for place in range(8, 30)]
+
+
+@pytest.mark.parametrize("count", [9, 57, 100])
+@pytest.mark.parametrize("size", [1, 3, 4])
+def test_pieces_count_every_token_once(count, size):
+    """Each piece has read a window before it, or all there is, and reads on without a gap."""
+    sweep = reading.pieces(counting(count, widths=True), size, 8)
+    assert sorted(place for place, _ in told(sweep)) == list(range(1, count))
+    found = [jax.tree.map(np.asarray, jax.jit(sweep.take)(sweep.arrays, jnp.int32(n))[0]) for n in range(sweep.batches)]
+    for row in range(size):
+        counted = [batch["tokens"][row, 1:][batch["counted"][row]] for batch in found]
+        first = min((int(each[0]) for each in counted if len(each)), default=None)
+        if first is not None:
+            assert found[0]["tokens"][row, 0] == max(0, first - 1 - 8)
+    assert found[0]["fresh"].all()
+    assert not any(batch["fresh"].any() for batch in found[1:])
