@@ -8,7 +8,7 @@ import jax
 from jaxgen import machine, results
 from jaxgen.core.bar import bar
 from jaxgen.core.evaluation import finish, key_of_test, tally
-from jaxgen.core.loop import spread
+from jaxgen.core.placement import spread
 from jaxgen.core.types import Fold, Refused, Stage, State, Technique
 from jaxgen.data import images
 from jaxgen.data.examples import Dataset, Examples

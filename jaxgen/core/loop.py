@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.core.evaluation import evaluate, objective
+from jaxgen.core.placement import place, split_streams
 from jaxgen.core.progress import Policy, Progress, adapt, begin_progress, best_state
 from jaxgen.core.types import Metrics, Stage, State
 
@@ -81,6 +82,7 @@ def train(
             state = first_state(stage, key, number, previous)
             progress = begin_progress(policy, state)
         state, progress, arrays = place((state, progress, stage.source.arrays), sharding)
+        state = split_streams(stage.technique, state, sharding)
         stage = stage._replace(source=stage.source._replace(arrays=arrays))
         for event in _run(stage, state, progress, data_key, eval_key, every, eval_every, policy):
             state, progress = event.state, event.progress
@@ -174,17 +176,3 @@ def shapes(
         state = jax.eval_shape(begin, state, jax.random.key(0), stage.source.arrays)
     assert state is not None
     return state, jax.eval_shape(functools.partial(begin_progress, policy), state)
-
-
-def place(tree: Any, sharding: jax.sharding.Sharding | None) -> Any:
-    """The pytree on the given devices; where it is, if `sharding` is None."""
-    return tree if sharding is None else jax.device_put(tree, sharding)
-
-
-def spread(source: Any, sharding: jax.sharding.Sharding) -> Any:
-    """A Source or Sweep with every leaf of its batches split along the leading axis, as `sharding` says."""
-
-    def take(*where):
-        return jax.lax.with_sharding_constraint(source.take(*where), sharding)
-
-    return source._replace(take=take)

@@ -72,6 +72,7 @@ class Technique(NamedTuple):
     infer: Mapping[str, Callable]  # name -> (State, key, x) -> y, for ONE example; callers vmap
     example: Callable[[jax.Array], Batch]  # key -> a batch of the right shapes, for tests and benchmarks
     inputs: Callable[[jax.Array], Mapping[str, Any]]  # key -> an x for each `infer`, likewise
+    streams: tuple[str, ...] = ()  # entries of carry, a dict, with the batch's axis [B]: hidden states, chains
 
 
 class Stage(NamedTuple):
