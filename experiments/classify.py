@@ -108,7 +108,7 @@ def anew(init_from: str, config: classifier.Config) -> tuple[str, ...]:
     return ("output",) if tuple(there.get("labels", ())) != config.labels else ()
 
 
-def experiment(flags: cli.RunFlags, config: classifier.Config) -> Chapter:
+def experiment(flags: cli.ImageFlags, config: classifier.Config) -> Chapter:
     """Trains, evaluates on the test split, draws."""
     dataset = stages.dataset(flags, least=2)
     config = stages.fitted(config, dataset)

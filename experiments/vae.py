@@ -79,7 +79,7 @@ def snapshots(folder: Path, like: np.ndarray) -> list[np.ndarray]:
     return [frame for frame in frames if (frame.shape, frame.dtype) == (wanted.shape, wanted.dtype)]
 
 
-def experiment(flags: cli.RunFlags, config: vae.Config) -> Chapter:
+def experiment(flags: cli.ImageFlags, config: vae.Config) -> Chapter:
     """Trains, evaluates on the test split, draws."""
     dataset = stages.dataset(flags)
     config = stages.fitted(config, dataset)

@@ -39,10 +39,33 @@ class RunFlags:
     log_every: int = knob(100, "steps per dispatch and per line of metrics.jsonl", lower=1, upper=LARGEST, group=RUN)
     eval_every: int = knob(500, "steps between evaluations on the validation split", lower=1, upper=LARGEST, group=RUN)
     checkpoint_every: int = knob(500, "steps between checkpoints", lower=1, upper=LARGEST, free=True, group=RUN)
+    data_dir: str = knob("", "where local files live; JAXGEN_DATA where not given", free=True, group=DATA)
+    batch_size: int = knob(128, "examples per step", lower=1, upper=LARGEST, group=DATA)
+    init_from: str = knob(
+        "", "a run's directory, to start from its parameters (the best, if kept)", free=True, group=TRAINING
+    )
+    steps: int | None = knob(
+        None, "updates in all; more than a run has had go on", lower=1, upper=LARGEST, free=True, group=TRAINING
+    )
+    epochs: int | None = knob(
+        None, "instead of steps: passes over the training split", lower=1, upper=LARGEST, free=True, group=TRAINING
+    )
+    optimizer: str = knob(
+        "adam", f"by the textbook: {', '.join(OPTIMIZERS)}; or one of optax's: optax.NAME", group=OPTIMIZER
+    )
+    settings: Settings = Settings()  # noqa: RUF009 - frozen
+    policy: Policy = Policy()  # noqa: RUF009 - frozen
+    host_devices: int = knob(1, "CPU devices to split batches over", lower=1, upper=64, group=MACHINE)
+    compilation_cache: str = knob("", "a directory to keep compiled programs in", free=True, group=MACHINE)
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageFlags(RunFlags):
+    """What an experiment on images can be told."""
+
     dataset: str = knob(
         "glyphs", "a named set, tfds:NAME, or the path of a folder, .zip, .npz or .npy", free=True, group=DATA
     )
-    data_dir: str = knob("", "where local files live; JAXGEN_DATA where not given", free=True, group=DATA)
     classes: str = knob(
         "", "names of those to keep, such as cat,dog or 0-4, renumbered in that order", free=True, group=DATA
     )
@@ -68,33 +91,17 @@ class RunFlags:
         upper=2**20,
         group=DATA,
     )
-    batch_size: int = knob(128, "examples per step", lower=1, upper=LARGEST, group=DATA)
-    init_from: str = knob(
-        "", "a run's directory, to start from its parameters (the best, if kept)", free=True, group=TRAINING
-    )
-    steps: int | None = knob(
-        None, "updates in all; more than a run has had go on", lower=1, upper=LARGEST, free=True, group=TRAINING
-    )
-    epochs: int | None = knob(
-        None, "instead of steps: passes over the training split", lower=1, upper=LARGEST, free=True, group=TRAINING
-    )
-    optimizer: str = knob(
-        "adam", f"by the textbook: {', '.join(OPTIMIZERS)}; or one of optax's: optax.NAME", group=OPTIMIZER
-    )
-    settings: Settings = Settings()  # noqa: RUF009 - frozen
-    policy: Policy = Policy()  # noqa: RUF009 - frozen
-    host_devices: int = knob(1, "CPU devices to split batches over", lower=1, upper=64, group=MACHINE)
-    compilation_cache: str = knob("", "a directory to keep compiled programs in", free=True, group=MACHINE)
 
 
 class Command(NamedTuple):
     """What a script is, for `main` and for the tour."""
 
     name: str  # python -m experiments.NAME
-    experiment: Callable[[RunFlags, Any], Any]  # run flags, the technique's config -> whatever the script gives
+    experiment: Callable[[Any, Any], Any]  # the run's flags, the technique's config -> whatever the script gives
     config: type  # the config's class
     presets: Mapping[str, Mapping[str, Any]]
     defaults: Mapping[str, Any]
+    flags: type = ImageFlags  # the class of the run's flags
 
 
 def main(command: Command, argv: Sequence[str] | None = None) -> int:
@@ -102,7 +109,7 @@ def main(command: Command, argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     if "--help" in argv or "-h" in argv:
         doc = sys.modules[command.experiment.__module__].__doc__ or ""
-        print(usage(command.name, doc, (command.config, RunFlags), command.presets, command.defaults))
+        print(usage(command.name, doc, (command.config, command.flags), command.presets, command.defaults))
         return 0
     return guarded(command.name, lambda: run_command(command, argv))
 
@@ -152,9 +159,9 @@ def guarded(name: str, work: Callable[[], Any]) -> int:
     return 0
 
 
-def parse(command: Command, argv: Sequence[str]) -> tuple[RunFlags, Any]:
+def parse(command: Command, argv: Sequence[str]) -> tuple[Any, Any]:
     """The run's flags and the technique's configuration. Raises Refused, in one sentence that says what is wrong."""
-    classes = (RunFlags, command.config)
+    classes = (command.flags, command.config)
     given = explicit(command.name, classes, argv)
     preset = given.get("preset") or command.defaults.get("preset", "")
     if preset and preset not in command.presets:

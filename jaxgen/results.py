@@ -1,6 +1,6 @@
 """What a finished run shows: summary.json and report.html."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,18 @@ def finish(
     outcome: Outcome,
     metrics: dict[str, tuple[float, str]],
     pictures: Callable[[], Sequence[report.Picture]],
+    tables: Sequence[report.Table] = (),
+    notes: Mapping[str, str] = {},
 ) -> report.Chapter:
     """Writes the summary and the report (where its packages are installed), prints both metrics and path.
 
     metrics: name -> (value, what exactly it measures), the headline first.
     pictures: draws them, once the numbers are written and printed.
+    tables, notes: see `report.Chapter`.
     """
     found = read_config(workdir)
-    named = {name: found["free"][name] for name in ("dataset", "preset", "init_from") if found["free"].get(name)}
+    free = ("dataset", "corpus", "preset", "init_from")
+    named = {name: found["free"][name] for name in free if found["free"].get(name)}
     summary = record.write_summary(
         workdir / "summary.json",
         technique=found["stages"][-1]["technique"],
@@ -40,7 +44,7 @@ def finish(
         print(f"{name} {value:.4g}  ({definition})")
     rows = record.read(workdir / "metrics.jsonl")
     said = {name: value for name, value in summary["config"].items() if value is not None}  # None: left to a default
-    chapter = report.Chapter(title, text, summary, rows, list(pictures()), said)
+    chapter = report.Chapter(title, text, summary, rows, list(pictures()), said, tables, notes)
     try:
         report.write(workdir / "report.html", title, [chapter])
         print(f"report: {workdir / 'report.html'}")

@@ -29,7 +29,7 @@ def identity(
     if fixes_length(flags.settings):  # its end shapes the steps before it
         fixed |= {name: free.pop(name) for name in ("steps", "epochs")}
     # The data's hash has them; named where they are given, for a summary and a refusal that can be read.
-    fixed |= {name: free.pop(name) for name in ("classes", "per_class") if free[name]}
+    fixed |= {name: free.pop(name) for name in ("classes", "per_class") if free.get(name)}
     inherited = {"init_from": provenance.fingerprint((previous.params, previous.carry))} if previous else {}
     stages = []
     for module, config in modules:
