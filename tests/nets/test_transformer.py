@@ -1,0 +1,183 @@
+"""The transformer against numpy loops, its cache against reading all at once, and what may not leak."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.special import erf
+
+from jaxgen.core.types import Refused
+from jaxgen.nets.transformer import Block, Transformer, causal_weights
+
+V, C, D, H, L = 11, 8, 12, 3, 2
+NET = Transformer(V, C, L, H, D)
+TOKENS = np.random.default_rng(0).integers(0, V, (2, C))
+
+
+@functools.cache
+def begun(net=NET):
+    params = jax.jit(lambda key: net.init(key, TOKENS, method="logits"))(jax.random.key(1))["params"]
+    return jax.tree.map(lambda a: 5 * a if a.ndim == 2 else a, params)  # what is almost zero hides mistakes
+
+
+@functools.cache
+def compiled(method, net=NET):
+    return jax.jit(lambda params, *given: net.apply({"params": params}, *given, method=method))
+
+
+def logits(tokens=TOKENS, net=NET):
+    return compiled("logits", net)(begun(net), tokens)
+
+
+def fed(tokens, memory, net=NET):
+    """Logits after each of the tokens."""
+    found = []
+    for token in tokens:
+        last, memory = compiled("feed", net)(begun(net), token, memory)
+        found.append(last)
+    return np.array(found)
+
+
+def normed(x, scale):
+    return (x - x.mean()) / np.sqrt(x.var() + 1e-5) * scale
+
+
+def gelu(x):
+    return x * (1 + erf(x / np.sqrt(2))) / 2
+
+
+def looped(params, tokens):
+    """Logits [T, V] of one sequence in float64, one token, head and past token at a time."""
+    p = jax.tree.map(np.float64, params)
+    xs = [p["tokens"][token] + p["positions"][n] for n, token in enumerate(tokens)]
+    for n in range(L):
+        block, past, after = p[f"block{n}"], [], []
+        for x in xs:
+            query, key, value = np.split(normed(x, block["norm1"]) @ block["qkv"], 3)
+            past.append((key, value))
+            mixed = []
+            for head in range(H):
+                part = slice(head * D // H, (head + 1) * D // H)
+                weights = np.exp([query[part] @ key[part] / np.sqrt(D / H) for key, _ in past])
+                mixed.append(sum(w * value[part] for w, (_, value) in zip(weights / weights.sum(), past)))
+            x = x + np.concatenate(mixed) @ block["mix"]
+            after.append(x + gelu(normed(x, block["norm2"]) @ block["up"]) @ block["down"])
+        xs = after
+    return np.array([normed(x, p["norm"]) @ p["tokens"].T for x in xs])
+
+
+def test_logits_are_those_of_a_loop_over_tokens_heads_and_the_past():
+    for sequence, found in zip(TOKENS, logits()):
+        np.testing.assert_allclose(found, looped(begun(), sequence), atol=1e-5)
+
+
+def test_attention_weighs_the_past_only():
+    queries, keys = np.random.default_rng(1).normal(size=(2, 1, 2, 5, 3))
+    weights = np.asarray(causal_weights(jnp.float32(queries), jnp.float32(keys)))
+    np.testing.assert_allclose(weights.sum(-1), 1.0, atol=1e-6)
+    assert (weights[0, 0][np.triu_indices(5, 1)] == 0.0).all()
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, C])
+def test_fed_one_by_one_after_any_prompt_it_says_what_it_says_at_once(count):
+    window = np.where(np.arange(C) < count, TOKENS[0], 7)  # what is behind the prompt must not matter
+    last, memory = compiled("prime")(begun(), window, count)
+    expected = logits()[0]
+    np.testing.assert_allclose(last, expected[count - 1] if count else np.zeros(V), atol=1e-5)
+    if count == 0:
+        memory = NET.cache()
+    if count < C:
+        np.testing.assert_allclose(fed(TOKENS[0, count:], memory), expected[count:], atol=1e-5)
+
+
+def test_prime_takes_a_window_shorter_than_the_context():
+    last, memory = compiled("prime")(begun(), TOKENS[0, :5], 4)
+    assert jax.tree.map(jnp.shape, memory) == jax.tree.map(jnp.shape, NET.cache())
+    np.testing.assert_allclose(last, logits()[0, 3], atol=1e-5)
+    np.testing.assert_allclose(fed(TOKENS[0, 4:], memory), logits()[0, 4:], atol=1e-5)
+
+
+def test_what_comes_later_changes_nothing_before():
+    for n in range(1, C):
+        changed = TOKENS.copy()
+        changed[:, n:] = (changed[:, n:] + 1) % V
+        found = logits(changed)
+        assert np.array_equal(found[:, :n], logits()[:, :n])
+        assert not np.allclose(found[:, n], logits()[:, n], atol=1e-3)
+
+
+def test_a_short_window_is_the_beginning_of_a_long_one():
+    np.testing.assert_allclose(compiled("logits")(begun(), TOKENS[:, :3]), logits()[:, :3], atol=1e-6)
+
+
+def test_dropout_is_drawn_in_training_only_and_needs_no_key_where_there_is_none():
+    net, without = Transformer(V, C, 1, H, D, dropout=0.5), Transformer(V, C, 1, H, D)
+    train = lambda net, params, **keys: net.apply({"params": params}, TOKENS, train=True, **keys)[0]
+    run = jax.jit(lambda params, key: train(net, params, rngs={"dropout": key}))
+    one, same, other = (run(begun(net), jax.random.key(seed)) for seed in (0, 0, 1))
+    assert np.array_equal(one, same)
+    assert not np.allclose(one, other, atol=0.1)
+    never = jax.jit(lambda params: train(without, params))(begun(net))
+    assert not np.allclose(one, never, atol=0.1)
+    np.testing.assert_allclose(compiled("__call__", net)(begun(net), TOKENS)[0], never, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("net", "parameters"),
+    [
+        (Transformer(65), 804_096),  # nanoGPT for a CPU
+        (Transformer(65, 256, 6, 6, 384), 10_745_088),  # and for a GPU
+        (Transformer(65, 64, 4, 4, 128, tie=False), 804_096 + 65 * 128),
+    ],
+)
+def test_parameters_are_as_many_as_the_formula_says(net, parameters):
+    shapes = jax.eval_shape(lambda: net.init(jax.random.key(0), TOKENS, method="logits"))
+    counted = sum(leaf.size for leaf in jax.tree.leaves(shapes))
+    d = net.width
+    formula = (net.vocabulary + net.context + 1) * d + net.layers * (12 * d**2 + 2 * d)
+    assert counted == parameters == formula + (not net.tie) * net.vocabulary * d
+
+
+def test_residual_kernels_start_smaller_the_more_there_are():
+    block = Block(64, 2, branches=16)
+    params = jax.jit(lambda key: block.init(key, jnp.zeros((4, 64)), 4))(jax.random.key(0))["params"]
+    spread = {name: float(leaf.std()) for name, leaf in params.items() if leaf.ndim == 2}
+    expected = {"qkv": 0.02, "up": 0.02, "mix": 0.005, "down": 0.005}
+    assert spread == pytest.approx(expected, rel=0.05)
+
+
+def test_an_untied_head_is_its_own():
+    net = Transformer(V, C, 1, H, D, tie=False)
+    params = begun(net)
+    features = compiled("__call__", net)(params, TOKENS)[0]
+    np.testing.assert_allclose(logits(net=net), np.asarray(features) @ np.asarray(params["output"]).T, atol=1e-5)
+
+
+def test_bfloat16_computes_finite_numbers_near_those_of_float32():
+    half = Transformer(V, C, L, H, D, dtype=jnp.bfloat16)
+    found = compiled("logits", half)(begun(), TOKENS)
+    assert found.dtype == jnp.float32
+    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(begun(half)))
+    np.testing.assert_allclose(found, logits(), atol=0.1)
+    np.testing.assert_allclose(fed(TOKENS[0, :2], half.cache(), half), logits(net=half)[0, :2], atol=0.1)
+
+
+def test_parameters_and_prompts_vmap():
+    scaled = jax.tree.map(lambda a: jnp.stack([a, 0.5 * a]), begun())
+    both = jax.jit(jax.vmap(lambda params: NET.apply({"params": params}, TOKENS, method="logits")))(scaled)
+    np.testing.assert_allclose(both[0], logits(), atol=1e-5)
+    counts = np.array([2, 5])
+    lasts, memories = jax.jit(jax.vmap(compiled("prime"), in_axes=(None, 0, 0)))(begun(), TOKENS, counts)
+    np.testing.assert_allclose(lasts, logits()[np.arange(2), counts - 1], atol=1e-5)
+    nexts = TOKENS[np.arange(2), counts]
+    after, _ = jax.jit(jax.vmap(compiled("feed"), in_axes=(None, 0, 0)))(begun(), nexts, memories)
+    np.testing.assert_allclose(after, logits()[np.arange(2), counts], atol=1e-5)
+
+
+def test_what_cannot_be_is_refused():
+    with pytest.raises(Refused, match="multiple of its heads: 12 is not of 5"):
+        Transformer(V, C, 1, 5, D).init(jax.random.key(0), TOKENS, method="logits")
+    with pytest.raises(Refused, match="context of 4 tokens cannot read 8"):
+        jax.eval_shape(lambda: Transformer(V, 4, 1, H, D).init(jax.random.key(0), TOKENS, method="logits"))
