@@ -64,6 +64,7 @@ class Flags:
     )
     extend: bool = knob(False, "widen the grid while the best rate is at an end of it", free=True, group=STUDY)
     dataset: str = knob("", "instead of the preset's, in all tasks that read images", group=DATA)
+    corpus: str = knob("", "instead of the preset's, in all tasks that read a text", group=DATA)
     data_dir: str = knob("", "where local files live; JAXGEN_DATA where not given", free=True, group=DATA)
     resident_mb: int = knob(1024, "MiB that a set may have: a study holds it in memory", lower=0, free=True, group=DATA)
     batch_size: int | None = knob(None, "instead of the preset's", lower=1, upper=2**31 - 1, group=DATA)
@@ -76,6 +77,7 @@ class Flags:
 # Flags that an experiment has too, under the same name: what this study was told of them, its tasks are told.
 PASSED = (
     "dataset",
+    "corpus",
     "data_dir",
     "resident_mb",
     "batch_size",

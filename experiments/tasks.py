@@ -14,8 +14,8 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import experiments
-from jaxgen import cli, stages, techniques
-from jaxgen.core.config import built, check, flat, values
+from jaxgen import cli, stages, techniques, text_stages
+from jaxgen.core.config import built, check, flat, knobs, values
 from jaxgen.core.progress import Policy
 from jaxgen.core.types import Refused
 from jaxgen.data.sources import source, sweep
@@ -75,7 +75,9 @@ def made(name: str, argv: Sequence[str], given: Mapping[str, Any], evaluations: 
         near = difflib.get_close_matches(technique, [*known, *surface.SURFACES]) or [*known, *surface.SURFACES]
         raise Refused(f"there is no task {name!r}; the nearest: {', '.join(near)}")
     module = known[technique]
-    build = own_data if hasattr(module, "source") else of_images
+    command = commands().get(module.__name__)
+    texts = command is not None and command.flags is text_stages.TextFlags
+    build = own_data if hasattr(module, "source") else of_texts if texts else of_images
     config, settings, policy, sources, steps, epoch, data = build(name, module, preset, argv, given)
     told = {"steps": steps, **values(settings), **values(policy), **data}
 
@@ -119,7 +121,7 @@ def of_images(name, module, preset, argv, given):
     command = commands().get(module.__name__)
     if command is None:
         raise Refused(f"{name} has no experiment that says what data it is trained on")
-    flags, config = cli.parse(command, [*([f"--preset={preset}"] if preset else []), "--optimizer=sgd", *argv])
+    flags, config = parsed(command, preset, argv)
     dataset = stages.dataset(flags, least=2 if hasattr(config, "labels") else 0)
     config = stages.fitted(config, dataset)
     resident = flags.resident_mb * 2**20
@@ -128,3 +130,22 @@ def of_images(name, module, preset, argv, given):
     steps = stages.updates(flags, dataset)
     data = {"batch_size": flags.batch_size, "data": dataset.sha256}
     return config, flags.settings, policy_of(flags), sources, steps, stages.epoch(flags, dataset), data
+
+
+def of_texts(name, module, preset, argv, given):
+    """What a technique is whose experiment reads a text; without a test split, it is judged on the validation split."""
+    flags, config = parsed(commands()[module.__name__], preset, argv)
+    text = text_stages.text(flags, config)
+    config = text_stages.fitted(config, text, flags)
+    test = text.test if len(text.test.tokens) else text.valid
+    splits = [text_stages.sweep(split, config) for split in (text.valid, test)]
+    sources, steps = (text_stages.source(flags, config, text), *splits), text_stages.updates(flags, config, text)
+    data = {"batch_size": flags.batch_size, "data": text.sha256}
+    return config, flags.settings, policy_of(flags), sources, steps, text_stages.epoch(flags, config, text), data
+
+
+def parsed(command: cli.Command, preset: str, argv: Sequence[str]) -> tuple[Any, Any]:
+    """Flags and Config of an experiment: its preset, and what of `argv` it has a flag for."""
+    known = {each.name for each in [*knobs(command.flags), *knobs(command.config)]}
+    own = [each for each in argv if each.removeprefix("--").partition("=")[0] in known]
+    return cli.parse(command, [*([f"--preset={preset}"] if preset else []), "--optimizer=sgd", *own])

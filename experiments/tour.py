@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments import classify, vae
+from experiments import classify, text, vae
 from jaxgen import cli, flags
 from jaxgen.core import report
 from jaxgen.core.config import knob
@@ -32,6 +32,7 @@ CHAPTERS = {
         classify.COMMAND,
         "--dataset=digits --network=cnn --channels=16 --hidden=64 --batch_norm --epochs=15 --eval_every=22",
     ),
+    "text": Stop(text.COMMAND, "--corpus=pydocs --width=192 --steps=400 --eval_every=200 --length=300"),
     "vae_book": Stop(vae.COMMAND, "--dataset=glyphs --preset=chollet --batch_size=128 --epochs=15", long=True),
 }
 

@@ -137,7 +137,7 @@ def test_help_is_short_and_names_every_flag(capsys):
     assert cli.main(vae_experiment.COMMAND, ["--help"]) == 0
     text = capsys.readouterr().out
     assert len(text.splitlines()) < 110
-    assert all(f"--{knob.name}=" in text for knob in [*knobs(vae.Config), *knobs(cli.RunFlags)])
+    assert all(f"--{knob.name}=" in text for knob in [*knobs(vae.Config), *knobs(cli.ImageFlags)])
     assert all(preset in text for preset in PRESETS)
 
 

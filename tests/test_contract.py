@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxgen import cli, techniques
+from jaxgen import cli, techniques, text_stages
 from jaxgen.core.config import knob
 
 FOUND = techniques.found()
@@ -140,9 +140,10 @@ def configs():
             yield pytest.param(importlib.import_module(module.name).Config, id=module.name)
 
 
+@pytest.mark.parametrize("flags", [cli.ImageFlags, text_stages.TextFlags])
 @pytest.mark.parametrize("config", list(configs()))
-def test_flags(config):
-    contract.flags_fit_every_experiment(config, cli.RunFlags)
+def test_flags(config, flags):
+    contract.flags_fit_every_experiment(config, flags)
 
 
 @dataclasses.dataclass(frozen=True)

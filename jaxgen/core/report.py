@@ -39,6 +39,7 @@ class Table(NamedTuple):
     caption: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
+    prose: bool = False  # all cells of a row but its first are texts, whose line breaks are kept
 
 
 class Chapter(NamedTuple):

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -24,6 +26,16 @@ def test_tables_and_notes_are_shown(tmp_path):
     assert text.count("<table") == text.count("<dt>value</dt>") == 1
     for absent in ('class="facts"', "<h3>", "Configuration", "Environment"):
         assert absent not in text
+
+
+def test_texts_in_a_table_keep_their_lines(tmp_path):
+    rows = [[Cell("1"), Cell("\n One\n  two")]]
+    text = written(tmp_path, Chapter("A run", tables=[Table("", ["step", "text"], rows, prose=True)]))
+    assert "<td>\n One\n  two</td>" in text
+    name = re.search('<table class="results (.*)">', text)[1]
+    assert re.search(rf"^\.{name} td\b.*white-space: pre-wrap", text, re.MULTILINE)
+    plain = written(tmp_path, Chapter("A run", tables=[Table("", ["step", "text"], rows)]))
+    assert '<table class="results">' in plain
 
 
 def test_the_overview_may_be_left_out(tmp_path):

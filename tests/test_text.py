@@ -1,0 +1,144 @@
+"""The text experiment from end to end with tiny flags: numbers, samples, exact resuming, writing on its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import floors
+import jax
+import numpy as np
+import pytest
+
+from experiments import prose, text, writing
+from jaxgen import cli, run
+from jaxgen.core.provenance import fingerprint
+from jaxgen.core.record import read
+from jaxgen.data.text import texts
+
+CORPUS = "the cat sat on the mat. the dog sat on the log! was it so? it was so.\n" * 40
+TINY = ["--width=8", "--context=16", "--batch_size=4", "--steps=6", "--log_every=2", "--eval_every=4", "--length=20"]
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    path = tmp_path / "corpus.txt"
+    path.write_text(CORPUS)
+    return path
+
+
+@pytest.fixture
+def without_plots(monkeypatch):
+    """Where the report's packages are not installed: quicker."""
+    for package in ("jinja2", "tensorboardX.event_file_writer"):
+        monkeypatch.setitem(sys.modules, package, None)
+
+
+def go(place, corpus, *flags):
+    return cli.main(text.COMMAND, [*TINY, f"--corpus={corpus}", f"--workdir={place}", *flags])
+
+
+def summary(place):
+    return json.loads((place / "summary.json").read_text())
+
+
+def test_it_trains_tells_and_writes(tmp_path, corpus, capsys):
+    place = tmp_path / "run"
+    assert go(place, corpus, "--prompt=the cat") == 0
+    out = capsys.readouterr().out
+    rows = prose.read_samples(place / "samples" / "samples.jsonl")
+    assert [(row["step"], row["temperature"]) for row in rows] == [(s, t) for s in (4, 6) for t in writing.TEMPERATURES]
+    assert all(row["prompt"] == "the cat" and len(row["text"]) == 20 for row in rows)
+    assert all(f"the cat|{row['text']}" in out for row in rows)
+    page = (place / "report.html").read_text()
+    assert all(part in page for part in ("What the temperature does", "Samples at temperatures T", "bits_per_char"))
+    found = summary(place)
+    data = texts.load(str(corpus))
+    assert found["config"]["corpus"] == str(corpus)
+    assert json.loads((place / "config.json").read_text())["data"] == data.sha256
+    technique, state = run.load(place)
+    tokens, one = data.test.tokens, jax.jit(technique.infer["score"])
+    nats = one(state, jax.random.key(0), tokens)
+    assert found["metrics"]["test_nats_per_token"]["value"] == pytest.approx(float(nats.mean()), rel=0.02)
+    assert list(found["metrics"]) == ["test_bits_per_char", "test_nats_per_token"]
+    assert {"loss", "bits_per_char"} <= read(place / "metrics.jsonl")[0]["train"].keys()
+
+
+def test_more_steps_go_on_with_the_hidden_states(tmp_path, corpus, without_plots):
+    assert go(tmp_path / "whole", corpus) == 0
+    assert go(tmp_path / "parts", corpus, "--steps=4") == 0
+    assert go(tmp_path / "parts", corpus) == 0
+    (_, whole), (_, parts) = (run.load(tmp_path / name) for name in ("whole", "parts"))
+    assert jax.tree.leaves(whole.carry)
+    assert fingerprint((whole.params, whole.carry)) == fingerprint((parts.params, parts.carry))
+
+
+def test_without_a_test_split_validation_is_told_and_the_best_kept(tmp_path, corpus, without_plots):
+    place = tmp_path / "run"
+    flags = ["--model=transformer", "--heads=2", "--splits=80/20/0", "--patience=9", "--windows=random"]
+    assert go(place, corpus, *flags, "--learning_rate=3") == 0
+    values = [row["valid"]["bits_per_char"] for row in read(place / "metrics.jsonl") if row["valid"]]
+    told = summary(place)["metrics"]
+    assert list(told) == ["valid_bits_per_char", "valid_nats_per_token"]
+    assert told["valid_bits_per_char"]["value"] == pytest.approx(min(values), rel=1e-5)
+
+
+def test_words(tmp_path, corpus, without_plots, capsys):
+    place = tmp_path / "run"
+    assert go(place, corpus, "--level=word", "--model=conv", "--layers=2", "--cycle=2", "--steps=60") == 0
+    assert list(summary(place)["metrics"]) == ["test_perplexity", "test_bits_per_char", "test_nats_per_token"]
+    capsys.readouterr()
+    only = ["--sample_only", f"--workdir={place}", "--prompt=the cat", "--temperature=0"]
+    assert cli.main(text.COMMAND, only) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("the cat ")
+    assert len(out) < 400  # a sentence, and not --length words
+    assert "temperature 0: greedy" in err
+
+
+def test_samples_of_a_trained_run(tmp_path, corpus, without_plots, capsys):
+    place = tmp_path / "run"
+    assert go(place, corpus, "--lowercase") == 0
+    capsys.readouterr()
+    only = ["--sample_only", f"--workdir={place}", "--prompt=The Dog", "--length=30", "--temperature=1"]
+    before = {path: path.stat().st_mtime_ns for path in place.rglob("*")}
+    assert cli.main(text.COMMAND, [*only, "--count=3", "--top_k=5", "--top_p=0.9"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("the dog") == 3
+    assert len(set(out.split("--- "))) == 4
+    for flags in ([], ["--seed=1"], []):
+        assert cli.main(text.COMMAND, [*only, *flags]) == 0
+    first, other, again = capsys.readouterr().out.split("the dog")[1:]
+    assert first.rstrip("\n") == again.rstrip("\n") != other.rstrip("\n")
+    assert {path: path.stat().st_mtime_ns for path in place.rglob("*")} == before
+
+
+def start(place, corpus, *more):
+    """As users do, without the compiler flags that make the other tests fast."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("XLA_", "JAX_"))} | {"JAX_PLATFORMS": "cpu"}
+    flags = [*TINY, "--steps=3000", "--log_every=30", "--eval_every=300", "--checkpoint_every=30", "--windows=stream"]
+    command = [sys.executable, "-m", "experiments.text", *flags, f"--corpus={corpus}", f"--workdir={place}", *more]
+    return subprocess.Popen(command, env=env, cwd=floors.root(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+@pytest.mark.slow  # starts processes
+@pytest.mark.parametrize("devices", [1, 2])
+def test_killed_in_the_middle_of_an_epoch_it_ends_at_the_same_bytes(tmp_path, corpus, devices):
+    """Hidden states included, on several devices too, where each holds those of its part of the batch."""
+    more, places = [f"--host_devices={devices}"], [tmp_path / "whole", tmp_path / "killed"]
+    assert start(places[0], corpus, *more).wait(timeout=200) == 0
+    for rows in (12, 47):
+        process, log = start(places[1], corpus, *more), places[1] / "metrics.jsonl"
+        deadline = time.monotonic() + 100
+        while time.monotonic() < deadline and not (log.exists() and len(log.read_bytes().splitlines()) > rows):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert rows < len(log.read_bytes().splitlines()) < 100
+    assert start(places[1], corpus, *more).wait(timeout=200) == 0
+    (_, whole), (_, killed) = (run.load(place) for place in places)
+    assert int(killed.step) == 3000
+    assert np.abs(jax.tree.leaves(killed.carry)[0]).max() > 0
+    assert fingerprint((whole.params, whole.opt, whole.carry)) == fingerprint((killed.params, killed.opt, killed.carry))
