@@ -8,6 +8,7 @@ pip install "jaxgen[peers]"          what there is to race against
 """
 
 import dataclasses
+import inspect
 import json
 import sys
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import classifier, grid, guards, optimizers, start, steps, streaming, vae
+from benchmarks import classifier, grid, guards, optimizers, start, steps, streaming, text, vae
 from jaxgen import cli, flags, techniques
 from jaxgen.core.config import knob
 from jaxgen.core.files import write_whole
@@ -30,6 +31,7 @@ RACES: dict[str, Callable[[int], list[dict[str, Any]]]] = {
     "streaming": streaming.measure,
     "grid": grid.measure,
     "optimizers": optimizers.measure,
+    **text.RACES,
 }
 
 
@@ -41,6 +43,12 @@ class Flags:
     out: str = knob("runs/benchmarks.json", "the file for the numbers")
     rounds: int = knob(7, "blocks of each contender in a race", lower=1)
     races: bool = knob(True, "run the races and the start-up, which take minutes")
+
+
+def heading(measure: Callable) -> str:
+    """What a race is: what its module says, or the function where a module has several."""
+    alone = measure.__name__ == "measure"
+    return (inspect.getdoc(sys.modules[measure.__module__] if alone else measure) or "").strip()
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -82,7 +90,7 @@ def main(argv: list[str]) -> None:
         print(table(result["steps"]), flush=True)
     for name, measure in races.items() if ours.races else ():
         result[name] = measure(ours.rounds)
-        print(f"\n{(sys.modules[measure.__module__].__doc__ or '').strip()}\n\n{table(result[name])}", flush=True)
+        print(f"\n{heading(measure)}\n\n{table(result[name])}", flush=True)
     if cases and ours.races:
         result["start"] = start.measure()
         print(f"\n{(start.__doc__ or '').strip()}\n\n{table([result['start']])}")

@@ -3,7 +3,6 @@
 import functools
 import json
 import os
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -40,12 +39,6 @@ def writer(
     tokens = vocabulary.encode(prompt, config.vocabulary, config.level)
     if not len(tokens):
         raise Refused("there is nothing to continue: give a --prompt")
-    if (
-        config.level == "word"
-        and config.vocabulary[tokens[-1]] == vocabulary.END
-        and not re.search(r"[.!?]\W*$", prompt)
-    ):
-        tokens = tokens[:-1]  # the prompt ends here, the sentence does not
     window, count = padded(tokens, language.width_of(config, len(tokens)))
     sample = language.sampler(config, length, top_k, top_p, stop)
     many = jax.jit(jax.vmap(sample, (None, 0, None, None, 0)))
@@ -83,9 +76,17 @@ def watcher(
             rows.append({"step": step, "temperature": temperature, "prompt": prompt, "text": said})
         file.parent.mkdir(exist_ok=True)
         with file.open("a", encoding="utf-8") as out:
+            out.write("\n" * torn(file))
             out.writelines(f"{json.dumps(row)}\n" for row in rows)
 
     return lambda file: functools.partial(watch, file)
+
+
+def torn(file: Path) -> bool:
+    """Whether the file's last line has no end, because its writer was killed."""
+    with file.open("rb") as found:
+        found.seek(max(0, file.stat().st_size - 1))
+        return found.read() not in (b"", b"\n")
 
 
 def judged(

@@ -1,77 +1,117 @@
-"""Causal dilated convolutions as a language model (van den Oord et al. 2016, https://arxiv.org/abs/1609.03499)."""
+"""Convolutions that look back only, the further the deeper they lie: a language model without recurrence.
+
+B    sequences
+T    tokens in a window
+V    vocabulary
+D    width
+K    taps of a kernel
+R    steps that a layer's furthest tap lies back, (K - 1) times its dilation
+"""
 
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jax.typing import DTypeLike
+
+from jaxgen.ops.dense import layer_norm, linear
 
 
 class CausalConv(nn.Module):
-    """WaveNet over tokens."""
+    """Residual layers of a dilated causal convolution, a gate and a product, between a table of tokens and a head.
+
+    The convolution and its gate, tanh(W_f * x) sigmoid(W_g * x), are those of WaveNet (van den Oord et al. 2016,
+    https://arxiv.org/abs/1609.03499, equation 2, dilations 1, 2, 4, ... that begin anew after `cycle` layers). Unlike
+    there, each layer is given the normalised form of what it adds to, as in transformers, and that sum takes the place
+    of skip connections.
+    """
 
     vocabulary: int
     width: int = 128
-    layers: int = 7
+    layers: int = 14
     kernel: int = 2
     cycle: int = 7
     dropout: float = 0.0
     dtype: DTypeLike = jnp.float32
 
     def setup(self) -> None:
-        lecun, w = nn.initializers.lecun_normal(), self.width
-        self.tokens = self.param("tokens", nn.initializers.normal(1.0), (self.vocabulary, w))
-        shapes = {"taps": (self.kernel * w, 2 * w), "mix": (w, 2 * w)}
-        self.blocks = [
-            {name: self.param(f"layer{n}_{name}", lecun, shape) for name, shape in shapes.items()}
-            | {f"{name}_bias": self.param(f"layer{n}_{name}_bias", nn.initializers.zeros, (2 * w,)) for name in shapes}
-            for n in range(self.layers)
-        ]
-        self.hidden = nn.Dense(w, dtype=self.dtype)
+        d, ones, zeros = self.width, nn.initializers.ones, nn.initializers.zeros
+        fan_in = nn.initializers.lecun_normal()
+        last = nn.initializers.variance_scaling(1.0 / self.layers, "fan_in", "normal")
+        names = [f"layer{n}" for n in range(self.layers)]
+        self.tokens = self.param("tokens", nn.initializers.normal(0.05), (self.vocabulary, d))
+        self.norms = [self.param(f"{name}_norm", ones, (d,)) for name in names]
+        self.kernels = [self.param(f"{name}_kernel", fan_in, (self.kernel * d, 2 * d)) for name in names]
+        self.biases = [self.param(f"{name}_bias", zeros, (2 * d,)) for name in names]
+        self.mixes = [self.param(f"{name}_mix", last, (d, d)) for name in names]
+        self.norm = self.param("norm", ones, (d,))
         self.output = nn.Dense(self.vocabulary, dtype=self.dtype)
         self.drop = nn.Dropout(self.dropout)
 
-    def dilation(self, layer: int) -> int:
-        return 2 ** (layer % self.cycle)
+    @property
+    def dilations(self) -> tuple[int, ...]:
+        """Steps between the taps of each layer."""
+        return tuple(2 ** (n % self.cycle) for n in range(self.layers))
 
-    def start(self, batch: int) -> Any:
+    @property
+    def reach(self) -> int:
+        """Tokens that a prediction depends on, the last of them included."""
+        return 1 + (self.kernel - 1) * sum(self.dilations)
+
+    def start(self, batch: int) -> tuple[()]:
+        """Nothing: a window is read without those before it."""
+        del batch
         return ()
 
-    def cache(self) -> Any:
-        return tuple(
-            jnp.zeros(((self.kernel - 1) * self.dilation(n), self.width), self.dtype) for n in range(self.layers)
-        ), jnp.zeros((), jnp.int32)
+    def cache(self) -> dict[str, Any]:
+        """The last R inputs of each layer [R, D], in a ring, and how many tokens there were []."""
+        rings = tuple(jnp.zeros(((self.kernel - 1) * far, self.width), self.dtype) for far in self.dilations)
+        return {"rings": rings, "position": jnp.zeros((), jnp.int32)}
 
     def __call__(self, tokens: jax.Array, memory: Any = (), fresh: Any = None, train: bool = False) -> Any:
-        b, t = tokens.shape
-        x, total = self.tokens[tokens].astype(self.dtype), 0.0
-        for n in range(self.layers):
-            shifts = [k * self.dilation(n) for k in reversed(range(self.kernel))]
-            taps = [jnp.pad(x, ((0, 0), (s, 0), (0, 0)))[:, :t] for s in shifts]
-            more, skip = self._mixed(n, jnp.concatenate(taps, -1).reshape(b * t, -1), train)
-            x, total = x + more.reshape(x.shape), total + skip
-        return total.reshape(b, t, -1), ()
-
-    def _mixed(self, n, taps, train):
-        block = {name: a.astype(self.dtype) for name, a in self.blocks[n].items()}
-        bias = lambda a: jnp.expand_dims(a, range(taps.ndim - 1))
-        f, g = jnp.split(taps @ block["taps"] + bias(block["taps_bias"]), 2, -1)
-        y = self.drop(jnp.tanh(f) * jax.nn.sigmoid(g), deterministic=not train)
-        return jnp.split(y @ block["mix"] + bias(block["mix_bias"]), 2, -1)
+        """tokens [B, T] to features [B, T, D] and `memory`, which is empty; `fresh` is not needed."""
+        del fresh
+        x = self.tokens[tokens].astype(self.dtype).reshape(-1, self.width)
+        for n, dilation in enumerate(self.dilations):
+            h = layer_norm(x, self.norms[n]).reshape(*tokens.shape, self.width)
+            taps = [_shifted(h, back * dilation) for back in reversed(range(self.kernel))]
+            added = self._layer(n, jnp.concatenate(taps, axis=-1).reshape(len(x), -1))
+            x = x + self.drop(added, deterministic=not train)
+        return layer_norm(x, self.norm).reshape(*tokens.shape, self.width), memory
 
     def head(self, features: jax.Array) -> jax.Array:
-        return self.output(nn.relu(self.hidden(nn.relu(features)))).astype(jnp.float32)
+        """features [..., D] to logits [..., V], float32."""
+        return self.output(features).astype(jnp.float32)
 
     def logits(self, tokens: jax.Array) -> jax.Array:
+        """tokens [B, T] to logits [B, T, V]."""
         return self.head(self(tokens)[0])
 
     def feed(self, token: jax.Array, memory: Any) -> Any:
-        (rings, at), x, total, after = memory, self.tokens[token].astype(self.dtype), 0.0, []
-        for n, ring in enumerate(rings):
-            size = len(ring)
-            taps = [ring[(at - k * self.dilation(n)) % size] for k in reversed(range(1, self.kernel))] + [x]
-            after.append(jax.lax.dynamic_update_slice(ring, x[None], (at % size, 0)))
-            more, skip = self._mixed(n, jnp.concatenate(taps), False)
-            x, total = x + more, total + skip
-        return self.head(total), (tuple(after), at + 1)
+        """One token [] to logits [V] of the next, and the memory after it; of any number of tokens, one after another.
+
+        A layer costs the same at every dilation: its ring is read at the taps and written at one place.
+        """
+        position, rings = memory["position"], []
+        x = self.tokens[token][None, :].astype(self.dtype)
+        for n, (ring, dilation) in enumerate(zip(memory["rings"], self.dilations)):
+            h = layer_norm(x, self.norms[n])
+            places = [(position - back * dilation) % len(ring) for back in reversed(range(1, self.kernel))]
+            past = [lax.dynamic_slice_in_dim(ring, place, 1) for place in places]
+            x = x + self._layer(n, jnp.concatenate([*past, h], axis=-1))
+            rings.append(lax.dynamic_update_slice_in_dim(ring, h, position % len(ring), 0))
+        logits = self.head(layer_norm(x, self.norm)[0])
+        return logits, {"rings": tuple(rings), "position": position + 1}
+
+    def _layer(self, n, taps):
+        """taps [N, K D], the furthest back first, to what layer `n` adds, [N, D]."""
+        z = linear(taps, self.kernels[n].astype(self.dtype)) + self.biases[n].astype(self.dtype)[None, :]
+        signal, gate = jnp.split(z, 2, axis=-1)
+        return linear(jnp.tanh(signal) * jax.nn.sigmoid(gate), self.mixes[n].astype(self.dtype))
+
+
+def _shifted(x, back):
+    """x [B, T, D] with every token where the one `back` steps later stood, and zeros where there was none."""
+    return jnp.pad(x, ((0, 0), (back, 0), (0, 0)))[:, : x.shape[1]]
