@@ -33,7 +33,7 @@ class Block(nn.Module):
         batch, context, width = x.shape
         heads = (batch, context, HEADS, width // HEADS)
         q, k, v = (part.view(heads).transpose(1, 2) for part in self.qkv(self.norm1(x)).split(width, dim=2))
-        mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=False)
+        mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
         x = x + self.mix(mixed.transpose(1, 2).reshape(x.shape))
         return x + self.down(functional.gelu(self.up(self.norm2(x))))
 
