@@ -45,7 +45,8 @@ PRESETS: dict[str, dict] = {
         "eval_every": 1408,
         "checkpoint_every": 1408,
     },
-    # nanoGPT's train_shakespeare_char as its README runs it on a CPU; validated on all of every window.
+    # nanoGPT's train_shakespeare_char as its README runs it on a CPU, at four times its rate (1e-3 ends at 1.916 nats
+    # where 4e-3 ends at 1.770); validated on all of every window.
     "nano_cpu": {
         "model": "transformer",
         "layers": 4,
@@ -58,7 +59,7 @@ PRESETS: dict[str, dict] = {
         "batch_size": 12,
         "steps": 2000,
         "optimizer": "adamw",
-        "learning_rate": 1e-3,
+        "learning_rate": 4e-3,
         "beta2": 0.99,
         "weight_decay": 0.1,
         "clip_norm": 1.0,
