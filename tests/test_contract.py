@@ -10,7 +10,9 @@ import contract
 import floors
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
+from jax.experimental import io_callback
 
 from jaxgen import cli, techniques, text_stages
 from jaxgen.core.config import knob
@@ -33,7 +35,7 @@ def test_saved_and_restored(technique, tmp_path):
     contract.saved_and_restored_is_the_same(technique, tmp_path)
 
 
-GOOD = FOUND["vae_mlp"]
+GOOD = FOUND["surface_quadratic"]  # the quickest to compile
 
 
 def stepped(change):
@@ -162,9 +164,15 @@ def test_flags_that_do_not_fit_are_caught(config):
         contract.flags_fit_every_experiment(config, cli.RunFlags)
 
 
+def remembers(state, batch, after, metrics):
+    """Depends on how often it has run."""
+    count = io_callback(lambda: np.float32(next(COUNTER)), jax.ShapeDtypeStruct((), jnp.float32))
+    return after._replace(params=jax.tree.map(lambda p: p + 1e-3 * count, after.params)), metrics
+
+
 def test_a_state_that_is_not_all_is_caught(tmp_path):
-    with pytest.raises(AssertionError):
-        contract.saved_and_restored_is_the_same(stepped(counts_outside), tmp_path)
+    with pytest.raises(AssertionError, match="gives other bytes"):
+        contract.saved_and_restored_is_the_same(stepped(remembers), tmp_path)
 
 
 @pytest.mark.parametrize("check", contract.CHECKS, ids=names(contract.CHECKS))

@@ -1,5 +1,7 @@
 """The pictures of a latent space, whatever the data: few images, thin codes, classes without examples."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,6 +20,7 @@ def negative(x):
     return 1.0 - (x / 255.0 if x.dtype == jnp.uint8 else x)
 
 
+@functools.cache  # jit knows a function by its identity
 def technique(latent):
     """Encodes to the first pixels, decodes to a flat grey, "reconstructs" the negative."""
     size = SHAPE[0] * SHAPE[1]
@@ -52,6 +55,13 @@ def cells(picture, columns):
     return small.reshape(-1, height, columns, width).transpose(0, 2, 1, 3)[:, :, :-1, :-1]
 
 
+@pytest.fixture
+def without_plots(monkeypatch):
+    """The plot of the codes is most of a test's time, and not looked at by all."""
+    monkeypatch.setattr(latents, "save_scatter", lambda path, *_: save_png(path, np.zeros((1, 1, 1))))
+
+
+@pytest.mark.usefixtures("without_plots")
 @pytest.mark.parametrize("count", [1, 3, 20, 21, 39, 40, 57])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_each_reconstruction_stands_below_its_original(count, dtype, tmp_path):
@@ -71,6 +81,7 @@ def test_each_reconstruction_stands_below_its_original(count, dtype, tmp_path):
     assert (found[~filled] == 128).all()
 
 
+@pytest.mark.usefixtures("without_plots")
 @pytest.mark.parametrize(("count", "pairs"), [(1, 0), (2, 1), (3, 1), (11, 5), (12, 6), (40, 6)])
 def test_interpolations_join_the_images_there_are(count, pairs, tmp_path):
     drawn = draw(tmp_path, 5, images(count))
@@ -120,6 +131,7 @@ def test_gaps_among_many_classes():
     assert all(a != b and {a, b} <= set(label.tolist()) for b, a in pairs)
 
 
+@pytest.mark.usefixtures("without_plots")
 @pytest.mark.parametrize("classes", [("a", "b", "c"), ("a", "b"), ()])
 def test_one_class_alone_has_no_concepts(classes, tmp_path):
     drawn = draw(tmp_path, 2, images(30, label=np.full(30, len(classes) and 1), classes=classes))

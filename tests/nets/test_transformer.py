@@ -63,7 +63,7 @@ def looped(params, tokens):
                 weights = np.exp([query[part] @ key[part] / np.sqrt(D / H) for key, _ in past])
                 mixed.append(sum(w * value[part] for w, (_, value) in zip(weights / weights.sum(), past)))
             x = x + np.concatenate(mixed) @ block["mix"]
-            after.append(x + gelu(normed(x, block["norm2"]) @ block["up"]) @ block["down"])
+            after.append(x + gelu(normed(x, block["norm2"]) @ block["up"]) @ block["down"].T)
         xs = after
     return np.array([normed(x, p["norm"]) @ p["tokens"].T for x in xs])
 

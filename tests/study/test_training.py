@@ -1,5 +1,7 @@
 """Runs side by side are the runs that they would be alone."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -25,15 +27,20 @@ def gone(optimizer, trials, mode="vmap", final=False):
     return training.trained(problem, functions, trials, arrays, final)
 
 
+@functools.cache
+def alone(trial):
+    """Train and valid of a run by itself, of each chunk [chunks, 2]."""
+    stage = study_toys.stage("adam", trial.rate)
+    events = loop.train([stage], jax.random.key(trial.seed), study_toys.EVERY, study_toys.EVERY)
+    return [(event.train["loss"], event.valid["error"]) for event in events]
+
+
 @pytest.mark.parametrize("mode", side_by_side.MODES)
 def test_a_run_among_others_is_the_run_that_its_seed_and_rate_make(mode):
     """To float32's rounding: XLA may sum in another order for many runs, and 12 updates do not amplify it."""
     rows = gone("adam", TRIALS, mode, final=True)
     for trial, row in zip(TRIALS, rows):
-        stage = study_toys.stage("adam", trial.rate)
-        events = loop.train([stage], jax.random.key(trial.seed), study_toys.EVERY, study_toys.EVERY)
-        alone = [(event.train["loss"], event.valid["error"]) for event in events]
-        np.testing.assert_allclose(np.transpose(alone), [row["train"], row["valid"][1:]], rtol=2e-5)
+        np.testing.assert_allclose(np.transpose(alone(trial)), [row["train"], row["valid"][1:]], rtol=2e-5)
         assert row["test"] == pytest.approx(row["valid"][-1], rel=1e-6)
         assert (row["learning_rate"], row["seed"]) == trial
         assert (row["steps"], row["at"], row["diverged"]) == (12, [0, 5, 10, 12], False)
