@@ -91,7 +91,6 @@ def seeds_train_side_by_side(technique):
     numbers = lambda state: (state.params, state.opt, state.carry)
     second = jax.tree.map(lambda a: a[1], plain(numbers(states)))
     assert close(numbers(alone), second), "vmapped seeds differ from single ones"
-    )
 
 
 def one_trace_serves_all_steps(technique):
