@@ -19,7 +19,7 @@ from jax import lax
 from jax.typing import DTypeLike
 
 from jaxgen.core.types import Refused
-from jaxgen.ops.dense import gelu, layer_norm, linear
+from jaxgen.ops.dense import gelu, layer_norm, linear, linear_turned
 
 
 class Block(nn.Module):
@@ -43,7 +43,7 @@ class Block(nn.Module):
         self.mix = self.param("mix", last, (self.width, self.width))
         self.norm2 = self.param("norm2", ones, (self.width,))
         self.up = self.param("up", normal, (self.width, wide))
-        self.down = self.param("down", last, (wide, self.width))
+        self.down = self.param("down", last, (self.width, wide))
         self.drop = nn.Dropout(self.dropout)
 
     def __call__(self, x: jax.Array, window: int, train: bool = False) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -72,7 +72,7 @@ class Block(nn.Module):
         """x [N, D] and what the heads gave for it, through the rest of the block."""
         x = x + self.drop(linear(mixed, self.mix.astype(self.dtype)), deterministic=not train)
         hidden = gelu(linear(layer_norm(x, self.norm2), self.up.astype(self.dtype)))
-        return x + self.drop(linear(hidden, self.down.astype(self.dtype)), deterministic=not train)
+        return x + self.drop(linear_turned(hidden, self.down.astype(self.dtype)), deterministic=not train)
 
 
 class Transformer(nn.Module):
@@ -126,7 +126,7 @@ class Transformer(nn.Module):
 
     def head(self, features: jax.Array) -> jax.Array:
         """features [..., D] to logits [..., V], float32."""
-        flat = linear(features.reshape(-1, self.width), self.output.T.astype(self.dtype))
+        flat = linear_turned(features.reshape(-1, self.width), self.output.astype(self.dtype))
         return flat.reshape(*features.shape[:-1], self.vocabulary).astype(jnp.float32)
 
     def logits(self, tokens: jax.Array) -> jax.Array:
