@@ -105,6 +105,7 @@ def moved(optimizer):
 def test_every_technique_with_an_experiment_is_a_task():
     assert set(tasks.commands()) == {
         "jaxgen.techniques.autoencoders.vae",
+        "jaxgen.techniques.text.language",
         "jaxgen.techniques.vision.classifier",
     }
     assert {"vae", "classifier", "surface"} <= set(tasks.modules())
