@@ -32,7 +32,9 @@ CHAPTERS = {
         classify.COMMAND,
         "--dataset=digits --network=cnn --channels=16 --hidden=64 --batch_norm --epochs=15 --eval_every=22",
     ),
-    "text": Stop(text.COMMAND, "--model=gru --learning_rate=8e-3 --width=128 --steps=240 --eval_every=120 --length=200"),
+    "text": Stop(
+        text.COMMAND, "--model=gru --learning_rate=8e-3 --width=128 --steps=240 --eval_every=120 --length=200"
+    ),
     "vae_book": Stop(vae.COMMAND, "--dataset=glyphs --preset=chollet --batch_size=128 --epochs=15", long=True),
 }
 
