@@ -53,6 +53,8 @@ def text(flags: TextFlags, config: language.Config) -> Text:
     if not re.fullmatch(r"\d{1,3}/\d{1,3}/\d{1,3}", flags.splits):
         raise Refused(f"--splits are three percentages such as 90/5/5, not {flags.splits[:50]!r}")
     shares = tuple(int(share) for share in flags.splits.split("/"))
+    if not shares[1]:
+        raise Refused(f"--splits={flags.splits} leaves nothing to validate on: the second share must not be 0")
     found = texts.load(flags.corpus, flags.data_dir, config.level, flags.lowercase, flags.min_count, shares)
     texts.check(found, config.context)
     return found

@@ -123,12 +123,18 @@ def start(place, corpus, *more):
     return subprocess.Popen(command, env=env, cwd=floors.root(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
+def finish(*args):
+    process = start(*args)
+    _, err = process.communicate(timeout=200)
+    assert process.returncode == 0, err
+
+
 @pytest.mark.slow  # starts processes
 @pytest.mark.parametrize("devices", [1, 2])
 def test_killed_in_the_middle_of_an_epoch_it_ends_at_the_same_bytes(tmp_path, corpus, devices):
     """Hidden states included, on several devices too, where each holds those of its part of the batch."""
     more, places = [f"--host_devices={devices}"], [tmp_path / "whole", tmp_path / "killed"]
-    assert start(places[0], corpus, *more).wait(timeout=200) == 0
+    finish(places[0], corpus, *more)
     for rows in (12, 47):
         process, log = start(places[1], corpus, *more), places[1] / "metrics.jsonl"
         deadline = time.monotonic() + 100
@@ -137,7 +143,7 @@ def test_killed_in_the_middle_of_an_epoch_it_ends_at_the_same_bytes(tmp_path, co
         process.send_signal(signal.SIGKILL)
         process.communicate()
         assert rows < len(log.read_bytes().splitlines()) < 100
-    assert start(places[1], corpus, *more).wait(timeout=200) == 0
+    finish(places[1], corpus, *more)
     (_, whole), (_, killed) = (run.load(place) for place in places)
     assert int(killed.step) == 3000
     assert np.abs(jax.tree.leaves(killed.carry)[0]).max() > 0

@@ -19,6 +19,7 @@ WRONG = {
     "--splits=90/5": "--splits are three percentages such as 90/5/5, not '90/5'",
     "--splits=90/5/6": "90/5/6",
     "--splits=0/50/50": "0/50/50",
+    "--splits=90/0/10": "--splits=90/0/10 leaves nothing to validate on",
     "--context=3000": "a context of 3,000 needs",
     "--batch_size=400": "400 windows of 16 tokens need",
     "--model=rnn": "lstm|gru|conv|transformer",
