@@ -25,13 +25,12 @@ import jax.numpy as jnp
 from jaxgen.core.config import knob
 from jaxgen.core.steps import begin, gradient_step
 from jaxgen.core.types import Fold, Refused, Technique
+from jaxgen.data.text.vocabulary import END, UNKNOWN
 from jaxgen.nets.causal import CausalConv
 from jaxgen.nets.recurrent import Recurrent
 from jaxgen.nets.transformer import Transformer
 from jaxgen.ops import generation, sampling
 from jaxgen.optim.textbook import adam
-
-UNKNOWN, END = "<unk>", "<end>"  # as in data/text/vocabulary.py
 
 
 @dataclasses.dataclass(frozen=True)
