@@ -13,16 +13,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxgen.ops.dense import layer_norm
+
 Pair = tuple[jax.Array, jax.Array]  # hidden state h and cell state c, each [B, H]
-EPS = 1e-5  # below the root of a variance
 
 
 def normed(x: jax.Array, scale: jax.Array) -> jax.Array:
-    """Layer normalisation over the last axis, times scale [F] (Ba et al. 2016, https://arxiv.org/abs/1607.06450)."""
-    centred = x - x.mean(-1, keepdims=True)
-    return (
-        centred * jax.lax.rsqrt((centred**2).mean(-1, keepdims=True) + EPS) * jnp.expand_dims(scale, range(x.ndim - 1))
-    )
+    """`layer_norm` over the last axis of x [..., F], times scale [F]."""
+    return layer_norm(x.reshape(-1, x.shape[-1]), scale).reshape(x.shape)
 
 
 def lstm_cell(

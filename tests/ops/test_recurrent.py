@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxgen.ops import recurrent
+from jaxgen.ops.dense import EPSILON
 
 T, B, H = 5, 3, 4
 KEYS = jax.random.split(jax.random.key(0), 8)
@@ -92,7 +93,7 @@ def test_the_normalised_lstm_is_the_loop():
     x, w, start, _ = drawn("lstm", False)
     scales = (1.0 + jnp.arange(4.0 * H) / 7.0, 2.0 - jnp.arange(float(H)) / 5.0)
     found, (h, c) = jax.jit(recurrent.lstm_normed)(x, w, start, scales)
-    norm = lambda a, s: (a - a.mean(-1, keepdims=True)) / np.sqrt(a.var(-1, keepdims=True) + recurrent.EPS) * s
+    norm = lambda a, s: (a - a.mean(-1, keepdims=True)) / np.sqrt(a.var(-1, keepdims=True) + EPSILON) * s
     x, w, (before, cell), scales = jax.tree.map(np.asarray, (x, w, start, scales))
     for t in range(T):
         z = x[t] + norm(before @ w, scales[0])
@@ -111,7 +112,7 @@ def test_the_normalised_gru_is_the_loop():
     x, w, h, keep, scale = map(np.asarray, (x, w, h, keep, scale))
     for t in range(T):
         s = h @ w
-        s = (s - s.mean(-1, keepdims=True)) / np.sqrt(s.var(-1, keepdims=True) + recurrent.EPS) * scale
+        s = (s - s.mean(-1, keepdims=True)) / np.sqrt(s.var(-1, keepdims=True) + EPSILON) * scale
         r, u = (sigmoid(x[t][:, n * H : (n + 1) * H] + s[:, n * H : (n + 1) * H]) for n in range(2))
         h = u * h + (1.0 - u) * np.tanh(x[t][:, 2 * H :] + r * s[:, 2 * H :]) * keep[t]
         np.testing.assert_allclose(found[t], h, atol=1e-4)
