@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import classifier, grid, guards, optimizers, start, steps, streaming, text, vae
-from jaxgen import cli, flags, techniques
+from jaxgen import techniques
 from jaxgen.core.config import knob
 from jaxgen.core.files import write_whole
 from jaxgen.core.provenance import environment
 from jaxgen.core.types import Refused
-from jaxgen.machine import cores
+from jaxgen.run import cli, flags
+from jaxgen.run.machine import cores
 
 RACES: dict[str, Callable[[int], list[dict[str, Any]]]] = {
     "guards": guards.measure,

@@ -19,11 +19,11 @@ import jax
 import numpy as np
 
 from experiments.judgements import drawn, watched, watcher
-from jaxgen import cli, results, run, stages, workdir
 from jaxgen.core import loop
 from jaxgen.core.report import Chapter, Picture
 from jaxgen.core.types import Refused
-from jaxgen.inherit import inherit
+from jaxgen.run import cli, image_reader, results, train, workdir
+from jaxgen.run.inherit import inherit
 from jaxgen.techniques.vision import classifier
 
 TEXT = (
@@ -110,10 +110,10 @@ def anew(init_from: str, config: classifier.Config) -> tuple[str, ...]:
 
 def experiment(flags: cli.ImageFlags, config: classifier.Config) -> Chapter:
     """Trains, evaluates on the test split, draws."""
-    dataset = stages.dataset(flags, least=2)
-    config = stages.fitted(config, dataset)
-    technique = classifier.make(config, stages.optimizer(flags, dataset))
-    stage = stages.image_stage(technique, dataset, flags)
+    dataset = image_reader.dataset(flags, least=2)
+    config = image_reader.fitted(config, dataset)
+    technique = classifier.make(config, image_reader.optimizer(flags, dataset))
+    stage = image_reader.image_stage(technique, dataset, flags)
     stage, previous = inherit(stage, flags.init_from, classifier, anew(flags.init_from, config))
     who = workdir.identity(flags, [(classifier, config)], dataset.sha256, previous)
     with workdir.open_workdir(flags.workdir, who) as place:
@@ -121,9 +121,9 @@ def experiment(flags: cli.ImageFlags, config: classifier.Config) -> Chapter:
         watch = watcher(config, dataset, samples)
         if not (place / "checkpoints").exists():
             watch(0, loop.first_state(stage, jax.random.key(flags.seed), previous=previous))
-        outcome = run.train(place, flags, [stage], lambda stage, step, state: watch(step, state), previous)
-        counted = stages.tallied(technique.evaluate, outcome.state, dataset.test, flags)
-        named = stages.named(technique.evaluate, counted)
+        outcome = train.train(place, flags, [stage], lambda stage, step, state: watch(step, state), previous)
+        counted = image_reader.tallied(technique.evaluate, outcome.state, dataset.test, flags)
+        named = image_reader.named(technique.evaluate, counted)
         counts = np.asarray(counted["confusion"])
 
         def draw():
@@ -134,7 +134,7 @@ def experiment(flags: cli.ImageFlags, config: classifier.Config) -> Chapter:
                     save(samples / f"{name}.png")
                     pictures.append(Picture(samples / f"{name}.png", caption))
             except Refused as missing:  # matplotlib is optional, and a trained run is not thrown away for it
-                run.warn(str(missing))
+                train.warn(str(missing))
             return pictures
 
         return results.finish(place, "Classifier", TEXT, flags.seed, outcome, named, draw)

@@ -133,7 +133,7 @@ def pictures(technique: Technique, state: State, dataset: Dataset, folder: Path)
     try:
         save_scatter(folder / "codes.png", points, test.label, dataset.classes or ("",), caption)
     except Refused as missing:  # the report's packages are optional, and a trained run is not thrown away for them
-        from jaxgen.run import warn
+        from jaxgen.run.train import warn
 
         warn(str(missing))
         return found

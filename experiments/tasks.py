@@ -14,14 +14,15 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import experiments
-from jaxgen import cli, stages, techniques, text_stages
+from jaxgen import techniques
 from jaxgen.core.config import built, check, flat, knobs, values
 from jaxgen.core.progress import Policy
 from jaxgen.core.types import Refused
 from jaxgen.data.sources import source, sweep
 from jaxgen.optim.registry import find
 from jaxgen.optim.settings import HYPERPARAMETERS, Settings, chosen, cutting
-from jaxgen.run import policy_of
+from jaxgen.run import cli, image_reader, text_reader
+from jaxgen.run.train import policy_of
 from jaxgen.study.problems import Problem, checked
 from jaxgen.study.statistics import Task
 from jaxgen.techniques.landscapes import surface
@@ -76,7 +77,7 @@ def made(name: str, argv: Sequence[str], given: Mapping[str, Any], evaluations: 
         raise Refused(f"there is no task {name!r}; the nearest: {', '.join(near)}")
     module = known[technique]
     command = commands().get(module.__name__)
-    texts = command is not None and command.flags is text_stages.TextFlags
+    texts = command is not None and command.flags is text_reader.TextFlags
     build = own_data if hasattr(module, "source") else of_texts if texts else of_images
     config, settings, policy, sources, steps, epoch, data = build(name, module, preset, argv, given)
     told = {"steps": steps, **values(settings), **values(policy), **data}
@@ -122,26 +123,26 @@ def of_images(name, module, preset, argv, given):
     if command is None:
         raise Refused(f"{name} has no experiment that says what data it is trained on")
     flags, config = parsed(command, preset, argv)
-    dataset = stages.dataset(flags, least=2 if hasattr(config, "labels") else 0)
-    config = stages.fitted(config, dataset)
+    dataset = image_reader.dataset(flags, least=2 if hasattr(config, "labels") else 0)
+    config = image_reader.fitted(config, dataset)
     resident = flags.resident_mb * 2**20
     splits = [sweep(split, flags.batch_size, resident) for split in (dataset.valid, dataset.test)]
     sources = (source(dataset.train, flags.batch_size, resident), *splits)
-    steps = stages.updates(flags, dataset)
+    steps = image_reader.updates(flags, dataset)
     data = {"batch_size": flags.batch_size, "data": dataset.sha256}
-    return config, flags.settings, policy_of(flags), sources, steps, stages.epoch(flags, dataset), data
+    return config, flags.settings, policy_of(flags), sources, steps, image_reader.epoch(flags, dataset), data
 
 
 def of_texts(name, module, preset, argv, given):
     """What a technique is whose experiment reads a text; without a test split, it is judged on the validation split."""
     flags, config = parsed(commands()[module.__name__], preset, argv)
-    text = text_stages.text(flags, config)
-    config = text_stages.fitted(config, text, flags)
+    text = text_reader.text(flags, config)
+    config = text_reader.fitted(config, text, flags)
     test = text.test if len(text.test.tokens) else text.valid
-    splits = [text_stages.sweep(split, config) for split in (text.valid, test)]
-    sources, steps = (text_stages.source(flags, config, text), *splits), text_stages.updates(flags, config, text)
+    splits = [text_reader.sweep(split, config) for split in (text.valid, test)]
+    sources, steps = (text_reader.source(flags, config, text), *splits), text_reader.updates(flags, config, text)
     data = {"batch_size": flags.batch_size, "data": text.sha256}
-    return config, flags.settings, policy_of(flags), sources, steps, text_stages.epoch(flags, config, text), data
+    return config, flags.settings, policy_of(flags), sources, steps, text_reader.epoch(flags, config, text), data
 
 
 def parsed(command: cli.Command, preset: str, argv: Sequence[str]) -> tuple[Any, Any]:

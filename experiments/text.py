@@ -16,11 +16,11 @@ import sys
 import jax
 
 from experiments import prose, writing
-from jaxgen import cli, results, run, text_stages, workdir
 from jaxgen.core.evaluation import evaluate, key_of_test
 from jaxgen.core.report import Chapter
 from jaxgen.core.types import Refused
-from jaxgen.inherit import inherit
+from jaxgen.run import cli, results, text_reader, train, workdir
+from jaxgen.run.inherit import inherit
 from jaxgen.techniques.text import language
 
 TEXT = (
@@ -102,21 +102,21 @@ PRESETS: dict[str, dict] = {
 }
 
 
-def experiment(flags: text_stages.TextFlags, config: language.Config) -> Chapter | None:
+def experiment(flags: text_reader.TextFlags, config: language.Config) -> Chapter | None:
     """Trains, evaluates on the test split, writes; with --sample_only, only writes."""
     if flags.sampling.sample_only:
         writing.sample(flags)
         return None
-    text = text_stages.text(flags, config)
-    config = text_stages.fitted(config, text, flags)
-    technique = language.make(config, text_stages.optimizer(flags, config, text))
-    stage = text_stages.stage(technique, text, flags, config)
+    text = text_reader.text(flags, config)
+    config = text_reader.fitted(config, text, flags)
+    technique = language.make(config, text_reader.optimizer(flags, config, text))
+    stage = text_reader.stage(technique, text, flags, config)
     check_alike(flags.init_from, config)
     stage, previous = inherit(stage, flags.init_from, language)
     prompt, who = writing.beginning(text, flags), workdir.identity(flags, [(language, config)], text.sha256, previous)
     watch = writing.watcher(flags, config, prompt)
     with workdir.open_workdir(flags.workdir, who) as place:
-        outcome = run.train(place, flags, [stage], watch(place / writing.SAMPLES), previous)
+        outcome = train.train(place, flags, [stage], watch(place / writing.SAMPLES), previous)
         named = measured(technique, outcome.state, text, flags, config)
         rows = writing.judged(technique, outcome.state, text, flags, config, prompt)
         unit = "characters" if config.level == "char" else "words"
@@ -136,7 +136,7 @@ def measured(technique, state, text, flags, config):
     """The metrics on the test split; on the validation split, and named after it, where there is no other."""
     split, prefix = (text.test, "test_") if len(text.test.tokens) else (text.valid, "valid_")
     key, fold = key_of_test(jax.random.key(flags.seed)), technique.evaluate
-    found = evaluate(fold, state, text_stages.sweep(split, config), key)
+    found = evaluate(fold, state, text_reader.sweep(split, config), key)
     return results.measured(found, fold.definitions, prefix)
 
 
@@ -146,7 +146,7 @@ COMMAND = cli.Command(
     language.Config,
     PRESETS,
     {"width": 256, "context": 64, "batch_size": 32, "steps": 1500, "eval_every": 500},
-    text_stages.TextFlags,
+    text_reader.TextFlags,
 )
 
 if __name__ == "__main__":

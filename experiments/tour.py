@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiments import classify, text, vae
-from jaxgen import cli, flags
 from jaxgen.core import report
 from jaxgen.core.config import knob
 from jaxgen.core.types import Refused
+from jaxgen.run import cli, flags
 
 
 class Stop(NamedTuple):

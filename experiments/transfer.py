@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from experiments import classify
-from jaxgen import cli, flags, stages
 from jaxgen.core import report
 from jaxgen.core.config import knob
+from jaxgen.run import cli, flags, image_reader
 from jaxgen.techniques.vision import classifier
 
 TEXT = (
@@ -60,7 +60,7 @@ def check(ours: Flags, data: list[str]) -> int:
     """The number of images that the new classes are learnt from; Refused before anything is trained in vain."""
     for classes, few in ((ours.known, []), (ours.new, [f"--per_class={ours.per_class}", f"--freeze={ours.freeze}"])):
         run_flags, config = cli.parse(classify.COMMAND, [*data, *NETWORK, f"--classes={classes}", *few])
-        dataset = stages.dataset(run_flags, least=2)
+        dataset = image_reader.dataset(run_flags, least=2)
         classifier.frozen(dataclasses.replace(config, shape=dataset.shape))
     return len(dataset.train.label)
 

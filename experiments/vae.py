@@ -20,10 +20,10 @@ import numpy as np
 from PIL import Image
 
 from experiments.latents import pictures, prior_samples
-from jaxgen import cli, results, run, stages, workdir
 from jaxgen.core.pictures import save_gif, save_png, to_bytes
 from jaxgen.core.report import Chapter, Picture
-from jaxgen.inherit import inherit
+from jaxgen.run import cli, image_reader, results, train, workdir
+from jaxgen.run.inherit import inherit
 from jaxgen.techniques.autoencoders import vae
 
 TEXT = (
@@ -81,10 +81,10 @@ def snapshots(folder: Path, like: np.ndarray) -> list[np.ndarray]:
 
 def experiment(flags: cli.ImageFlags, config: vae.Config) -> Chapter:
     """Trains, evaluates on the test split, draws."""
-    dataset = stages.dataset(flags)
-    config = stages.fitted(config, dataset)
-    technique = vae.make(config, stages.optimizer(flags, dataset))
-    stage, previous = inherit(stages.image_stage(technique, dataset, flags), flags.init_from, vae)
+    dataset = image_reader.dataset(flags)
+    config = image_reader.fitted(config, dataset)
+    technique = vae.make(config, image_reader.optimizer(flags, dataset))
+    stage, previous = inherit(image_reader.image_stage(technique, dataset, flags), flags.init_from, vae)
     who = workdir.identity(flags, [(vae, config)], dataset.sha256, previous)
     with workdir.open_workdir(flags.workdir, who) as place:
         samples = place / "samples"
@@ -92,10 +92,10 @@ def experiment(flags: cli.ImageFlags, config: vae.Config) -> Chapter:
         def snapshot(stage, step, state):
             save_png(samples / f"step-{step:08d}.png", prior_samples(technique, state, dataset.shape), SCALE)
 
-        outcome = run.train(place, flags, [stage], snapshot, previous)
-        named = stages.measure(technique.evaluate, outcome.state, dataset.test, flags)
+        outcome = train.train(place, flags, [stage], snapshot, previous)
+        named = image_reader.measure(technique.evaluate, outcome.state, dataset.test, flags)
         if config.importance_samples:
-            estimate = stages.measure(vae.log_likelihood(config), outcome.state, dataset.test, flags, slow=True)
+            estimate = image_reader.measure(vae.log_likelihood(config), outcome.state, dataset.test, flags, slow=True)
             named = {**estimate, **named}
 
         def draw():

@@ -13,15 +13,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments import prose
-from jaxgen import text_stages
 from jaxgen.core.config import built
 from jaxgen.core.types import Refused, State, Technique
 from jaxgen.data.text import vocabulary
 from jaxgen.data.text.texts import Text
 from jaxgen.ops.generation import padded
-from jaxgen.run import load_named
+from jaxgen.run import text_reader
+from jaxgen.run.train import load_named
+from jaxgen.run.workdir import read_config
 from jaxgen.techniques.text import language
-from jaxgen.workdir import read_config
 
 TEMPERATURES = (0.2, 0.5, 1.0, 1.2)  # the book's
 JUDGED = 16  # samples of each temperature that the report's statistics are of
@@ -45,7 +45,7 @@ def writer(
     return lambda params, keys, temperatures: np.asarray(many(params, keys, window, count, jnp.float32(temperatures)))
 
 
-def beginning(text: Text, flags: text_stages.TextFlags) -> str:
+def beginning(text: Text, flags: text_reader.TextFlags) -> str:
     """What samples continue: --prompt, or a piece of the validation split that the seed draws."""
     if flags.sampling.prompt:
         return flags.sampling.prompt.lower() if flags.lowercase else flags.sampling.prompt
@@ -56,7 +56,7 @@ def beginning(text: Text, flags: text_stages.TextFlags) -> str:
 
 
 def watcher(
-    flags: text_stages.TextFlags, config: language.Config, prompt: str
+    flags: text_reader.TextFlags, config: language.Config, prompt: str
 ) -> Callable[[Path], Callable[[int, int, State], None]]:
     """file -> what `run.train` calls at each evaluation: samples at the book's temperatures, printed and kept there.
 
@@ -68,7 +68,7 @@ def watcher(
     write = writer(config, prompt, asked.length, asked.top_k, asked.top_p)
 
     def watch(file, stage, step, state):
-        keys = jax.random.split(text_stages.key_of_samples(flags, step), len(TEMPERATURES))
+        keys = jax.random.split(text_reader.key_of_samples(flags, step), len(TEMPERATURES))
         rows = []
         for temperature, tokens in zip(TEMPERATURES, write(state.params, keys, TEMPERATURES)):
             said = vocabulary.decode(tokens, config.vocabulary, config.level)
@@ -90,7 +90,7 @@ def torn(file: Path) -> bool:
 
 
 def judged(
-    technique: Technique, state: State, text: Text, flags: text_stages.TextFlags, config: language.Config, prompt: str
+    technique: Technique, state: State, text: Text, flags: text_reader.TextFlags, config: language.Config, prompt: str
 ) -> list[prose.Judged]:
     """A row for each of TEMPERATURES: of JUDGED samples, and the entropy over as many pieces of held-out text."""
     asked, known = flags.sampling, words_of(text)
@@ -102,7 +102,7 @@ def judged(
     rows = []
     for number, temperature in enumerate(TEMPERATURES):
         same = np.full(JUDGED, temperature, np.float32)
-        keys = jax.random.split(text_stages.key_of_samples(flags, 2**31 - 1 - number), JUDGED)
+        keys = jax.random.split(text_reader.key_of_samples(flags, 2**31 - 1 - number), JUDGED)
         bits = np.asarray(uncertain(state, keys[0], {"tokens": held_out, "temperature": same}))
         written = write(state.params, keys, same)
         found = [vocabulary.decode(each, config.vocabulary, config.level) for each in written]
@@ -120,7 +120,7 @@ def words_of(text: Text) -> set[str]:
     return found
 
 
-def sample(flags: text_stages.TextFlags) -> None:
+def sample(flags: text_reader.TextFlags) -> None:
     """Prints --count continuations of --prompt, or of what it continued in training, by the run in --workdir.
 
     Raises Refused where there is no such run, or the prompt cannot be read.
@@ -138,7 +138,7 @@ def sample(flags: text_stages.TextFlags) -> None:
     _, _, state = load_named(flags.workdir)
     if asked.temperature == 0:
         print("temperature 0: greedy, always the most probable token", file=sys.stderr)
-    keys = jax.random.split(text_stages.key_of_samples(flags, 0), asked.count)
+    keys = jax.random.split(text_reader.key_of_samples(flags, 0), asked.count)
     for number, tokens in enumerate(write(state.params, keys, np.full(asked.count, asked.temperature)), 1):
         if asked.count > 1:
             print(f"--- {number} of {asked.count}")

@@ -1,7 +1,7 @@
 """A study as small as possible, through the door that users take."""
 
 from experiments import optimizer_study
-from jaxgen import cli
+from jaxgen.run import cli
 
 TINY = ["--tasks=quadratic", "--optimizers=sgd,adam", "--learning_rates=0.01,0.1", "--tuning_seeds=1", "--seeds=2"]
 TINY += ["--steps=6", "--evaluations=2"]

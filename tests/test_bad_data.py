@@ -14,8 +14,8 @@ from made import idx_bytes, idx_set
 from PIL import Image
 from worker import COMMAND, TINY, everything, go, refused
 
-from jaxgen import cli
 from jaxgen.data import images
+from jaxgen.run import cli
 
 
 def png(side=8, colour=100):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from experiments import classify, judgements
-from jaxgen import cli, run
 from jaxgen.core import loop, record
 from jaxgen.core.provenance import fingerprint
 from jaxgen.core.types import Source, Stage
 from jaxgen.data import images
+from jaxgen.run import cli, train
 from jaxgen.techniques.vision import classifier
 
 TINY = ["--dataset=digits", "--steps=6", "--batch_size=32", "--hidden=8", "--log_every=2", "--eval_every=2"]
@@ -49,7 +49,7 @@ def test_it_draws_and_tells_everything(tmp_path, monkeypatch, capsys):
     place = tmp_path / "run"
     assert go(place, "--preset=deep", "--hidden=4x2") == 0
     out, metrics, digits = capsys.readouterr().out, told(place), images.load("digits")
-    technique, state = run.load(place)
+    technique, state = train.load(place)
     predict = jax.jit(jax.vmap(technique.infer["predict"], (None, None, 0)))
     p, label = np.asarray(predict(state, jax.random.key(0), digits.test.image)), digits.test.label
     assert metrics["test_accuracy"] == pytest.approx(np.mean(p.argmax(1) == label), rel=1e-6)
@@ -85,7 +85,7 @@ def test_without_the_reports_packages_training_still_succeeds(tmp_path, without_
     assert capsys.readouterr().err.count("jaxgen[report]") == 2
     found = {path.name: dict(np.load(path)) for path in (place / "samples").glob("*.npz")}
     assert sorted(found) == [f"layers-{step:08d}.npz" for step in (0, 2, 4, 6)]
-    digits, (technique, last) = images.load("digits"), run.load(place)
+    digits, (technique, last) = images.load("digits"), train.load(place)
     batch = {"image": digits.train.image[:256], "label": digits.train.label[:256]}
     first = loop.first_state(Stage(technique, Source((), None), 6), jax.random.key(0))
     config = classifier.Config(shape=(8, 8, 1), labels=digits.classes, hidden="8", activation="tanh")
@@ -106,7 +106,7 @@ def test_convolutions_on_floats_in_colour(tmp_path):
     flags = ["--network=cnn", "--channels=3", "--batch_norm", "--dropout=0.3", "--flip"]
     assert go(tmp_path / "run", f"--dataset={tmp_path / 'colours.npz'}", *flags) == 0
     assert drawn(tmp_path / "run") - {"mistakes.png"} == PICTURES - {"mistakes.png"}  # there may be none
-    assert run.load(tmp_path / "run")[1].params["layer1"]["linear"]["kernel"].shape == (3, 3, 3, 3)
+    assert train.load(tmp_path / "run")[1].params["layer1"]["linear"]["kernel"].shape == (3, 3, 3, 3)
 
 
 @pytest.mark.slow
@@ -117,7 +117,7 @@ def test_an_interrupted_run_ends_at_the_same_bytes(tmp_path, without_plots):
     def train(name, steps):
         assert go(tmp_path / name, *knobs, f"--steps={steps}") == 0
         rows = record.read(tmp_path / name / "metrics.jsonl")
-        state = run.load(tmp_path / name)[1]
+        state = train.load(tmp_path / name)[1]
         seen = {path.name: path.read_bytes() for path in (tmp_path / name / "samples").glob("*.npz")}
         timeless = [{k: v for k, v in row.items() if k != "timing"} for row in rows]
         return fingerprint((state.params, state.carry, state.opt)), timeless, seen, told(tmp_path / name)

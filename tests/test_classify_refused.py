@@ -5,7 +5,7 @@ import pytest
 from worker import everything, refused
 
 from experiments import classify
-from jaxgen import cli
+from jaxgen.run import cli
 
 TINY = ["--dataset=digits", "--steps=2", "--batch_size=16", "--hidden=8"]
 WRONG = {

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from jax.experimental import io_callback
 
-from jaxgen import cli, techniques, text_stages
+from jaxgen import techniques
 from jaxgen.core.config import knob
+from jaxgen.run import cli, text_reader
 
 FOUND = techniques.found()
 
@@ -142,7 +143,7 @@ def configs():
             yield pytest.param(importlib.import_module(module.name).Config, id=module.name)
 
 
-@pytest.mark.parametrize("flags", [cli.ImageFlags, text_stages.TextFlags])
+@pytest.mark.parametrize("flags", [cli.ImageFlags, text_reader.TextFlags])
 @pytest.mark.parametrize("config", list(configs()))
 def test_flags(config, flags):
     contract.flags_fit_every_experiment(config, flags)

@@ -10,8 +10,8 @@ from sklearn.svm import SVC
 
 from experiments import tour, vae
 from experiments.latents import mapped
-from jaxgen import cli
 from jaxgen.data import images
+from jaxgen.run import cli
 
 TINY = "--steps=6 --batch_size=32 --hidden=8 --log_every=2 --eval_every=2"
 

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import __main__ as benchmarks
 from benchmarks import guards
-from jaxgen import cli
+from jaxgen.run import cli
 
 # lax's own operations, whose gradients are autodiff's, called as ops.conv's.
 PLANTED = """

@@ -9,13 +9,13 @@ import toys
 from worker import TINY, everything, go, refused
 
 from experiments import vae as vae_experiment
-from jaxgen import cli, run
 from jaxgen.core.evaluation import evaluate
 from jaxgen.core.provenance import fingerprint
 from jaxgen.core.types import Refused, Source, Stage
 from jaxgen.data import images
 from jaxgen.data.sources import sweep
-from jaxgen.inherit import inherit
+from jaxgen.run import cli, train
+from jaxgen.run.inherit import inherit
 from jaxgen.techniques.autoencoders import vae
 
 # Too little to change a float32.
@@ -35,7 +35,7 @@ def test_a_run_starts_from_the_best_parameters_of_another(source, tmp_path):
     """On other data, of which it takes a part."""
     flags = [*TINY, *STILL, f"--workdir={tmp_path / 'run'}", f"--init_from={source}", "--classes=0-4", "--per_class=20"]
     assert cli.main(vae_experiment.COMMAND, flags) == 0
-    (technique, ours), (_, theirs) = run.load(tmp_path / "run"), run.load(source)
+    (technique, ours), (_, theirs) = train.load(tmp_path / "run"), train.load(source)
     chex.assert_trees_all_equal(ours.params, theirs.params)
     assert int(ours.step) == 1
     rows = [json.loads(line)["valid"] for line in (source / "metrics.jsonl").read_text().splitlines()]
@@ -57,7 +57,7 @@ def test_resuming_is_exact(source, tmp_path):
         assert go(tmp_path, f"--workdir={tmp_path / name}", f"--init_from={init_from}", *flags) == 0
         rows = (tmp_path / name / "metrics.jsonl").read_text().splitlines()
         timeless = [{k: v for k, v in json.loads(row).items() if k != "timing"} for row in rows]
-        return fingerprint(run.load(tmp_path / name)[1]), timeless[-1]
+        return fingerprint(train.load(tmp_path / name)[1]), timeless[-1]
 
     whole = train("whole", source, "--steps=8")
     assert train("parts", source, "--steps=3") != whole
@@ -90,7 +90,7 @@ def test_a_run_from_before_these_flags_goes_on(tmp_path):
         del config["free"][name]
     path.write_text(json.dumps(config))
     assert go(tmp_path, "--steps=6") == 0
-    assert int(run.load(tmp_path / "run")[1].step) == 6
+    assert int(train.load(tmp_path / "run")[1].step) == 6
 
 
 def test_what_cannot_be_started_from(source, tmp_path, capsys):

@@ -19,8 +19,8 @@ import pytest
 from jaxgen.core import checkpoint, loop, record
 from jaxgen.core.progress import Policy
 from jaxgen.core.types import Source, Stage
+from jaxgen.run.workdir import read_config
 from jaxgen.techniques.autoencoders import vae
-from jaxgen.workdir import read_config
 
 pytestmark = pytest.mark.slow  # starts some thirty processes
 

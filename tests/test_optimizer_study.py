@@ -17,8 +17,8 @@ from studies import SMALL, TINY, go
 from worker import everything, refused
 
 from experiments import classify, landscapes, tasks
-from jaxgen import cli
 from jaxgen.optim.settings import Settings, chosen
+from jaxgen.run import cli
 from jaxgen.study import store
 from jaxgen.study.conduct import execution
 from jaxgen.study.side_by_side import MEANT

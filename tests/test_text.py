@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from experiments import prose, text, writing
-from jaxgen import cli, run
 from jaxgen.core.provenance import fingerprint
 from jaxgen.core.record import read
 from jaxgen.data.text import texts
+from jaxgen.run import cli, train
 
 CORPUS = "the cat sat on the mat. the dog sat on the log! was it so? it was so.\n" * 40
 TINY = ["--width=8", "--context=16", "--batch_size=4", "--steps=6", "--log_every=2", "--eval_every=4", "--length=20"]
@@ -58,7 +58,7 @@ def test_it_trains_tells_and_writes(tmp_path, corpus, capsys):
     data = texts.load(str(corpus))
     assert found["config"]["corpus"] == str(corpus)
     assert json.loads((place / "config.json").read_text())["data"] == data.sha256
-    technique, state = run.load(place)
+    technique, state = train.load(place)
     tokens, one = data.test.tokens, jax.jit(technique.infer["score"])
     nats = one(state, jax.random.key(0), tokens)
     assert found["metrics"]["test_nats_per_token"]["value"] == pytest.approx(float(nats.mean()), rel=0.02)
@@ -70,7 +70,7 @@ def test_more_steps_go_on_with_the_hidden_states(tmp_path, corpus, without_plots
     assert go(tmp_path / "whole", corpus) == 0
     assert go(tmp_path / "parts", corpus, "--steps=4") == 0
     assert go(tmp_path / "parts", corpus) == 0
-    (_, whole), (_, parts) = (run.load(tmp_path / name) for name in ("whole", "parts"))
+    (_, whole), (_, parts) = (train.load(tmp_path / name) for name in ("whole", "parts"))
     assert jax.tree.leaves(whole.carry)
     assert fingerprint((whole.params, whole.carry)) == fingerprint((parts.params, parts.carry))
 
@@ -144,7 +144,7 @@ def test_killed_in_the_middle_of_an_epoch_it_ends_at_the_same_bytes(tmp_path, co
         process.communicate()
         assert rows < len(log.read_bytes().splitlines()) < 100
     finish(places[1], corpus, *more)
-    (_, whole), (_, killed) = (run.load(place) for place in places)
+    (_, whole), (_, killed) = (train.load(place) for place in places)
     assert int(killed.step) == 3000
     assert np.abs(jax.tree.leaves(killed.carry)[0]).max() > 0
     assert fingerprint((whole.params, whole.opt, whole.carry)) == fingerprint((killed.params, killed.opt, killed.carry))

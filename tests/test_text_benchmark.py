@@ -12,7 +12,7 @@ from benchmarks import __main__ as benchmarks
 from benchmarks import text
 from benchmarks.contenders import text_jax, text_keras, text_sampling_jax, text_sizes
 from experiments.text import COMMAND
-from jaxgen import cli
+from jaxgen.run import cli
 
 
 @pytest.fixture

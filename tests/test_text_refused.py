@@ -6,7 +6,7 @@ from worker import COMMAND, everything, refused
 from worker import TINY as WORKER
 
 from experiments import text, writing
-from jaxgen import cli
+from jaxgen.run import cli
 
 WRONG = {
     "--temperature=-1": "--temperature must be at least 0",

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from experiments import classify, transfer
-from jaxgen import cli
+from jaxgen.run import cli
 
 SMALL = ["--steps=4", "--log_every=2", "--eval_every=4"]
 

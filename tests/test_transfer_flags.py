@@ -10,7 +10,7 @@ import worker
 from worker import everything, refused
 
 from experiments import classify
-from jaxgen import cli, run
+from jaxgen.run import cli, train
 
 pytestmark = pytest.mark.slow  # every test trains networks with convolutions
 
@@ -39,7 +39,7 @@ def source(tmp_path_factory):
 
 
 def states(place, source):
-    return run.load(place)[1], run.load(source)[1]
+    return train.load(place)[1], train.load(source)[1]
 
 
 def test_with_the_same_classes_the_output_comes_too(source, tmp_path):

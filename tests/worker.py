@@ -4,19 +4,19 @@ import dataclasses
 import sys
 
 from experiments.vae import PRESETS
-from jaxgen import cli, run, stages, workdir
-from jaxgen.inherit import inherit
+from jaxgen.run import cli, image_reader, train, workdir
+from jaxgen.run.inherit import inherit
 from jaxgen.techniques.autoencoders import vae
 
 
 def experiment(flags, config):
-    dataset = stages.dataset(flags)
+    dataset = image_reader.dataset(flags)
     config = dataclasses.replace(config, shape=dataset.shape)
-    stage = stages.image_stage(vae.make(config, stages.optimizer(flags, dataset)), dataset, flags)
+    stage = image_reader.image_stage(vae.make(config, image_reader.optimizer(flags, dataset)), dataset, flags)
     stage, previous = inherit(stage, flags.init_from, vae)
     who = workdir.identity(flags, [(vae, config)], previous=previous)
     with workdir.open_workdir(flags.workdir, who) as place:
-        run.train(place, flags, [stage], previous=previous)
+        train.train(place, flags, [stage], previous=previous)
 
 
 COMMAND = cli.Command("worker", experiment, vae.Config, PRESETS, {"steps": 100})

@@ -5,8 +5,8 @@ import sys
 import numpy as np
 
 from benchmarks.contenders.steps_jax import serve_steps
-from jaxgen import machine
 from jaxgen.data.examples import Examples
+from jaxgen.run import machine
 from jaxgen.techniques.vision import classifier
 
 LENGTH = 20  # steps of a chunk

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from benchmarks.contenders import serve
-from jaxgen.machine import cores
+from jaxgen.run.machine import cores
 
 BATCH, STEPS = 128, 4
 

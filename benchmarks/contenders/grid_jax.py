@@ -4,7 +4,7 @@ import sys
 
 from benchmarks.contenders import serve
 from experiments.tasks import made
-from jaxgen import machine
+from jaxgen.run import machine
 from jaxgen.study import grid, side_by_side, training
 from jaxgen.study.problems import Trial
 

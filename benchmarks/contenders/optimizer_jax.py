@@ -14,8 +14,8 @@ import numpy as np
 import optax
 
 from benchmarks.contenders import optimizer_shapes, serve
-from jaxgen import machine
 from jaxgen.optim.textbook import adam
+from jaxgen.run import machine
 
 Shapes = Sequence[tuple[int, ...]]
 

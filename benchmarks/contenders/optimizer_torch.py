@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from benchmarks.contenders import optimizer_shapes, serve
-from jaxgen.machine import cores
+from jaxgen.run.machine import cores
 
 WAYS: dict[str, dict[str, Any]] = {"default": {}, "foreach": {"foreach": True}, "fused": {"fused": True}}
 UPDATES = 8

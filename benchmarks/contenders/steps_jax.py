@@ -3,11 +3,11 @@
 import jax
 
 from benchmarks.contenders import serve
-from jaxgen import machine
 from jaxgen.core import loop, placement
 from jaxgen.core.types import Technique
 from jaxgen.data.examples import Examples
 from jaxgen.data.sources import resident
+from jaxgen.run import machine
 
 BATCH = 128
 

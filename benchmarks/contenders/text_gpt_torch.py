@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from benchmarks.contenders import serve
 from benchmarks.contenders.text_sizes import HEADS, LAYERS, SIZES, Sizes, text
-from jaxgen.machine import cores
+from jaxgen.run.machine import cores
 
 STEPS = 10
 

@@ -12,12 +12,12 @@ import jax
 from benchmarks.contenders import serve
 from benchmarks.contenders.text_sizes import SIZES, text
 from experiments.text import PRESETS
-from jaxgen import machine
 from jaxgen.core import loop, placement
 from jaxgen.core.config import built
 from jaxgen.data.text import reading
 from jaxgen.data.text.texts import Split
 from jaxgen.optim.settings import Factory, Settings, chosen
+from jaxgen.run import machine
 from jaxgen.techniques.text import language
 
 FLAGS: dict[str, dict[str, Any]] = {

@@ -12,7 +12,7 @@ from benchmarks.contenders import serve
 from benchmarks.contenders.text_jax import setting
 from benchmarks.contenders.text_sizes import TEMPERATURE
 from experiments.writing import writer
-from jaxgen import machine
+from jaxgen.run import machine
 from jaxgen.techniques.text import language
 
 LENGTH = 1000

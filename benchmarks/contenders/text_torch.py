@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from benchmarks.contenders import serve
 from benchmarks.contenders.text_sizes import SIZES, Sizes, text
-from jaxgen.machine import cores
+from jaxgen.run.machine import cores
 
 STEPS = {"windows": 4, "carried": 1}
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.contenders.steps_jax import serve_steps
-from jaxgen import machine
 from jaxgen.data.examples import Examples
+from jaxgen.run import machine
 from jaxgen.techniques.autoencoders import vae
 
 LENGTH = {"mlp": 50, "conv": 4}  # steps of a chunk

@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from benchmarks.contenders import serve
-from jaxgen.machine import cores
+from jaxgen.run.machine import cores
 
 BATCH, LATENT, STEPS = 128, 2, {"mlp": 50, "conv": 4}
 

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import jax
 
-from jaxgen import machine
 from jaxgen.core.files import write_whole
 from jaxgen.core.types import Refused
+from jaxgen.run import machine
 from jaxgen.study import grid, side_by_side, statistics, store, timing, training
 from jaxgen.study.memory import bytes_each
 from jaxgen.study.problems import Problem, Trial

@@ -6,8 +6,8 @@ from typing import Any
 
 from jaxgen.core import provenance, record, report
 from jaxgen.core.types import Refused
-from jaxgen.run import Outcome, warn
-from jaxgen.workdir import read_config
+from jaxgen.run.train import Outcome, warn
+from jaxgen.run.workdir import read_config
 
 
 def finish(

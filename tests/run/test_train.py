@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import toys
 
-from jaxgen import cli, run
 from jaxgen.core import checkpoint, loop, record
 from jaxgen.core.progress import Policy
 from jaxgen.core.types import Refused, Source, Stage
-from jaxgen.workdir import open_workdir
+from jaxgen.run import cli, train
+from jaxgen.run.workdir import open_workdir
 
 FLAGS = cli.RunFlags(log_every=2, eval_every=2, checkpoint_every=2, policy=Policy(plateau=1))
 WHO = {"flags": {"patience": 0}, "stages": [], "data": "", "free": {}}
@@ -46,7 +46,7 @@ def go(place, flags=FLAGS, plan=None, leave_after=10**9):
             raise Enough
 
     with open_workdir(place, WHO) as opened:
-        return run.train(opened, flags, plan or stages(), snapshot)
+        return train.train(opened, flags, plan or stages(), snapshot)
 
 
 @pytest.mark.parametrize("patience", [0, 2])
@@ -80,7 +80,7 @@ def test_a_signal_checkpoints_and_leaves_even_in_the_last_chunk(tmp_path, capsys
             os.kill(os.getpid(), signal.SIGTERM)
 
     with open_workdir(tmp_path / "run", WHO) as place, pytest.raises(SystemExit) as left:
-        run.train(place, FLAGS, stages(), last)
+        train.train(place, FLAGS, stages(), last)
     assert left.value.code == 128 + signal.SIGTERM
     assert checkpoint.candidates(tmp_path / "run/checkpoints")[0].name == "01-00000008"
     assert "stopping after this chunk" in capsys.readouterr().err
@@ -166,5 +166,5 @@ def test_a_batch_that_cannot_be_divided_is_refused(tmp_path):
 def test_shapes_are_those_of_the_states(tmp_path):
     plan = stages()
     for number in (0, 1):
-        (state, _) = loop.shapes(plan, number, run.policy_of(FLAGS))
+        (state, _) = loop.shapes(plan, number, train.policy_of(FLAGS))
         assert state.params.shape == ((3,), (6,))[number]

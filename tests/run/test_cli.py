@@ -10,12 +10,12 @@ from worker import everything, go, refused
 
 from experiments import vae as vae_experiment
 from experiments.vae import PRESETS
-from jaxgen import cli, run, stages, workdir
 from jaxgen.core.config import knobs, values
 from jaxgen.core.progress import Policy
 from jaxgen.core.types import Refused
 from jaxgen.data import images
 from jaxgen.optim.settings import Settings, chosen
+from jaxgen.run import cli, image_reader, train, workdir
 from jaxgen.techniques.autoencoders import vae
 
 
@@ -33,7 +33,7 @@ def test_the_same_command_resumes_and_another_one_is_refused(tmp_path, capsys):
 def test_more_updates_than_can_be_counted():
     flags, _ = cli.parse(worker.COMMAND, ["--dataset=digits", "--epochs=2147483647", "--cooldown=0.1"])
     with pytest.raises(Refused, match="can be counted"):
-        stages.optimizer(flags, images.load("digits"))
+        image_reader.optimizer(flags, images.load("digits"))
 
 
 def test_a_run_that_cools_down_has_its_length(tmp_path, capsys):
@@ -103,7 +103,7 @@ def test_what_a_preset_says_to_its_optimiser_is_no_business_of_another(given):
 
 
 def test_performance_scheduling_is_a_plateau():
-    policy = lambda *said: run.policy_of(cli.parse(worker.COMMAND, said)[0])
+    policy = lambda *said: train.policy_of(cli.parse(worker.COMMAND, said)[0])
     assert policy("--schedule=performance", "--plateau_factor=0.1") == Policy(plateau=1, plateau_factor=0.1)
     assert policy("--schedule=performance", "--plateau=3") == policy("--plateau=3") == Policy(plateau=3)
     assert policy("--min_delta=0.5") == Policy(min_delta=0.5)

@@ -3,7 +3,7 @@
 import pytest
 
 from jaxgen.core.types import Refused
-from jaxgen.workdir import open_workdir, read_config
+from jaxgen.run.workdir import open_workdir, read_config
 
 WHO = {"flags": {"patience": 0}, "stages": [], "data": "", "free": {}}
 

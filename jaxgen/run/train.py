@@ -16,15 +16,15 @@ from typing import Any, NamedTuple
 
 import jax
 
-from jaxgen import machine
 from jaxgen.core import checkpoint, loop
 from jaxgen.core.bar import bar
 from jaxgen.core.config import built
 from jaxgen.core.progress import Policy, Progress, best_state
 from jaxgen.core.types import Refused, Source, Stage, State, Technique
-from jaxgen.log import open_log
 from jaxgen.optim.settings import Settings, chosen, cutting, unscheduled
-from jaxgen.workdir import read_config
+from jaxgen.run import machine
+from jaxgen.run.log import open_log
+from jaxgen.run.workdir import read_config
 
 
 class Outcome(NamedTuple):
@@ -73,7 +73,7 @@ def train(
 ) -> Outcome:
     """Trains, or goes on training, with everything written down; `snapshot` is called after each evaluation.
 
-    `previous` is what the first stage adopts from (see `jaxgen.inherit`): the same one whenever the run goes on.
+    `previous` is what the first stage adopts from (see `jaxgen.run.inherit`): the same one whenever the run goes on.
 
     Raises SystemExit(128 + n) after signal n, with a checkpoint written; FloatingPointError, naming the last good
     checkpoint, where a parameter or metric is no longer finite; Refused where the run has gone further than `stages`.

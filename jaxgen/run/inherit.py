@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from jaxgen.core.types import Refused, Stage, State
-from jaxgen.run import load_named
+from jaxgen.run.train import load_named
 
 
 def inherit(stage: Stage, init_from: str, module: ModuleType, anew: Sequence[str] = ()) -> tuple[Stage, State | None]:

@@ -17,11 +17,11 @@ import jax
 from jaxgen.core.config import knob
 from jaxgen.core.progress import Policy
 from jaxgen.core.types import Refused
-from jaxgen.flags import build, explicit, usage
-from jaxgen.machine import prepare
 from jaxgen.optim.registry import OPTIMIZERS
 from jaxgen.optim.settings import HYPERPARAMETERS, SHAPE, Settings, chosen
-from jaxgen.run import load
+from jaxgen.run.flags import build, explicit, usage
+from jaxgen.run.machine import prepare
+from jaxgen.run.train import load
 
 __all__ = ["Command", "RunFlags", "load", "main"]
 

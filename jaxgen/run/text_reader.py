@@ -6,14 +6,14 @@ import re
 
 import jax
 
-from jaxgen import machine
-from jaxgen.cli import DATA, LARGEST, RunFlags
 from jaxgen.core.config import knob
 from jaxgen.core.placement import spread, spread_streams
 from jaxgen.core.types import Refused, Source, Stage, Sweep, Technique
 from jaxgen.data.text import reading, texts
 from jaxgen.data.text.texts import Split, Text
 from jaxgen.optim.settings import Factory, chosen
+from jaxgen.run import machine
+from jaxgen.run.cli import DATA, LARGEST, RunFlags
 from jaxgen.techniques.text import language
 
 said = functools.partial(knob, free=True, group="samples")  # shapes no training

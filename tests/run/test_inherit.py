@@ -9,8 +9,8 @@ import toys
 from jaxgen.core import loop
 from jaxgen.core.steps import begin
 from jaxgen.core.types import Source, Stage
-from jaxgen.inherit import adopting, mismatch
 from jaxgen.optim.textbook import adam
+from jaxgen.run.inherit import adopting, mismatch
 
 
 def small(seed, shape=(4, 3), classes=2, carry=("batch_stats",), depth=2, dtype=jnp.float32):
