@@ -20,10 +20,10 @@ from benchmarks import classifier, grid, guards, optimizers, start, steps, strea
 from jaxgen import techniques
 from jaxgen.core.config import knob
 from jaxgen.core.files import write_whole
-from jaxgen.core.provenance import environment
 from jaxgen.core.types import Refused
 from jaxgen.run import cli, flags
 from jaxgen.run.machine import cores
+from jaxgen.run.provenance import environment
 
 RACES: dict[str, Callable[[int], list[dict[str, Any]]]] = {
     "guards": guards.measure,

@@ -20,16 +20,16 @@ from typing import Any
 
 from experiments import landscapes
 from experiments.tasks import Made, made
-from jaxgen.core.bar import bar
 from jaxgen.core.config import knob, knobs, values
 from jaxgen.core.files import write_whole
 from jaxgen.core.progress import Policy
-from jaxgen.core.provenance import environment
 from jaxgen.core.types import Refused
 from jaxgen.optim.registry import find
 from jaxgen.optim.settings import HYPERPARAMETERS, Settings
 from jaxgen.run import cli, flags, workdir
+from jaxgen.run.bar import bar
 from jaxgen.run.machine import prepare
+from jaxgen.run.provenance import environment
 from jaxgen.run.train import warn
 from jaxgen.study import grid, records, reporting, side_by_side, store, table
 from jaxgen.study.conduct import Protocol, conduct, execution

@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxgen.core import checkpoint, loop
+from jaxgen.core import loop
 from jaxgen.core.config import knobs
 from jaxgen.core.progress import rates
 from jaxgen.core.types import Source, Stage, Sweep
+from jaxgen.run import checkpoint
 
 KEY, BATCH_KEY = jax.random.key(0), jax.random.key(1)
 TRACES = collections.Counter()  # function -> how often it was traced

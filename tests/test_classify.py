@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from experiments import classify, judgements
-from jaxgen.core import loop, record
-from jaxgen.core.provenance import fingerprint
+from jaxgen.core import loop
 from jaxgen.core.types import Source, Stage
 from jaxgen.data import images
-from jaxgen.run import cli, train
+from jaxgen.run import cli, record, train
+from jaxgen.run.provenance import fingerprint
 from jaxgen.techniques.vision import classifier
 
 TINY = ["--dataset=digits", "--steps=6", "--batch_size=32", "--hidden=8", "--log_every=2", "--eval_every=2"]

@@ -10,12 +10,12 @@ from worker import TINY, everything, go, refused
 
 from experiments import vae as vae_experiment
 from jaxgen.core.evaluation import evaluate
-from jaxgen.core.provenance import fingerprint
 from jaxgen.core.types import Refused, Source, Stage
 from jaxgen.data import images
 from jaxgen.data.sources import sweep
 from jaxgen.run import cli, train
 from jaxgen.run.inherit import inherit
+from jaxgen.run.provenance import fingerprint
 from jaxgen.techniques.autoencoders import vae
 
 # Too little to change a float32.

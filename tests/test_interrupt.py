@@ -16,9 +16,10 @@ import jax
 import numpy as np
 import pytest
 
-from jaxgen.core import checkpoint, loop, record
+from jaxgen.core import loop
 from jaxgen.core.progress import Policy
 from jaxgen.core.types import Source, Stage
+from jaxgen.run import checkpoint, record
 from jaxgen.run.workdir import read_config
 from jaxgen.techniques.autoencoders import vae
 

@@ -11,8 +11,8 @@ import pytest
 import worker
 
 from experiments import vae
-from jaxgen.core.provenance import fingerprint
 from jaxgen.run import cli
+from jaxgen.run.provenance import fingerprint
 
 TINY = "--steps=12 --batch_size=32 --hidden=8 --latent=2 --log_every=3 --eval_every=6 --checkpoint_every=3"
 

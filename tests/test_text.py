@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from experiments import prose, text, writing
-from jaxgen.core.provenance import fingerprint
-from jaxgen.core.record import read
 from jaxgen.data.text import texts
 from jaxgen.run import cli, train
+from jaxgen.run.provenance import fingerprint
+from jaxgen.run.record import read
 
 CORPUS = "the cat sat on the mat. the dog sat on the log! was it so? it was so.\n" * 40
 TINY = ["--width=8", "--context=16", "--batch_size=4", "--steps=6", "--log_every=2", "--eval_every=4", "--length=20"]

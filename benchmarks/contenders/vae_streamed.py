@@ -11,10 +11,10 @@ from pathlib import Path
 import jax
 
 from jaxgen.core import loop
-from jaxgen.core.provenance import fingerprint
 from jaxgen.core.types import Stage
 from jaxgen.data import images
 from jaxgen.data.sources import source, sweep
+from jaxgen.run.provenance import fingerprint
 from jaxgen.techniques.autoencoders import vae
 
 BATCH, K = 128, 100

@@ -5,7 +5,6 @@ from typing import Any, TypeVar
 
 import jax
 
-from jaxgen.core.bar import bar
 from jaxgen.core.evaluation import finish, key_of_test, tally
 from jaxgen.core.placement import spread
 from jaxgen.core.types import Fold, Refused, Stage, State, Technique
@@ -14,6 +13,7 @@ from jaxgen.data.examples import Dataset, Examples
 from jaxgen.data.sources import source, sweep
 from jaxgen.optim.settings import Factory, chosen
 from jaxgen.run import machine, results
+from jaxgen.run.bar import bar
 
 C = TypeVar("C")  # a technique's Config
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxgen.core import record
 from jaxgen.core.loop import Event
 from jaxgen.core.progress import rates
+from jaxgen.run import record
 
 
 class Log(NamedTuple):

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxgen.core import provenance, record, report
+from jaxgen.core import report
 from jaxgen.core.types import Refused
+from jaxgen.run import provenance, record
 from jaxgen.run.train import Outcome, warn
 from jaxgen.run.workdir import read_config
 

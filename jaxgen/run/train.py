@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 
 import jax
 
-from jaxgen.core import checkpoint, loop
-from jaxgen.core.bar import bar
+from jaxgen.core import loop
 from jaxgen.core.config import built
 from jaxgen.core.progress import Policy, Progress, best_state
 from jaxgen.core.types import Refused, Source, Stage, State, Technique
 from jaxgen.optim.settings import Settings, chosen, cutting, unscheduled
-from jaxgen.run import machine
+from jaxgen.run import checkpoint, machine
+from jaxgen.run.bar import bar
 from jaxgen.run.log import open_log
 from jaxgen.run.workdir import read_config
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from jaxgen.core import provenance
 from jaxgen.core.config import flat, knobs, values
 from jaxgen.core.files import write_whole
 from jaxgen.core.types import Refused, State
 from jaxgen.optim.settings import fixes_length
+from jaxgen.run import provenance
 
 
 def identity(

@@ -14,8 +14,8 @@ import numpy as np
 from jaxgen.core.evaluation import key_of_test
 from jaxgen.core.loop import all_finite, stage_keys
 from jaxgen.core.progress import Progress, adapt, begin_progress
-from jaxgen.core.record import number
 from jaxgen.core.types import Fold, State, Sweep, Technique
+from jaxgen.run.record import number
 from jaxgen.study import side_by_side
 from jaxgen.study.problems import Problem, Trial, begun, size
 

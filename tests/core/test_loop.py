@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import toys
 
-from jaxgen.core import checkpoint, loop
+from jaxgen.core import loop
 from jaxgen.core.progress import Policy, best_state
 from jaxgen.core.types import Source, Stage, Sweep
+from jaxgen.run import checkpoint
 
 KEY = jax.random.key(0)
 

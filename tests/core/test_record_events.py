@@ -3,7 +3,7 @@ import sys
 import jax.numpy as jnp
 import pytest
 
-from jaxgen.core import record
+from jaxgen.run import record
 
 
 def test_events_are_on_disk_before_the_run_ends(tmp_path):

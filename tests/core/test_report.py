@@ -9,8 +9,9 @@ import pytest
 
 pytest.importorskip("jinja2")
 
-from jaxgen.core import pictures, record, report
+from jaxgen.core import pictures, report
 from jaxgen.core.types import Refused
+from jaxgen.run import record
 
 EVIL = '<script>alert("1")</script>'
 

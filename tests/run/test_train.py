@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import toys
 
-from jaxgen.core import checkpoint, loop, record
+from jaxgen.core import loop
 from jaxgen.core.progress import Policy
 from jaxgen.core.types import Refused, Source, Stage
-from jaxgen.run import cli, train
+from jaxgen.run import checkpoint, cli, record, train
 from jaxgen.run.workdir import open_workdir
 
 FLAGS = cli.RunFlags(log_every=2, eval_every=2, checkpoint_every=2, policy=Policy(plateau=1))

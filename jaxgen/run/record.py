@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxgen.core.files import write_whole, writing
-from jaxgen.core.provenance import environment
 from jaxgen.core.types import Refused
+from jaxgen.run.provenance import environment
 
 Row = Mapping[str, Any]  # one line of metrics.jsonl
 

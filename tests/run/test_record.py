@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.core import provenance, record
 from jaxgen.core.types import Refused
+from jaxgen.run import provenance, record
 
 TIMING = {"seconds": 1.5, "steps_per_second": 60.0}
 

@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from jaxgen.core.bar import bar, clock, plain_line
+from jaxgen.run.bar import bar, clock, plain_line
 
 
 class Terminal(io.StringIO):

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.core import checkpoint
 from jaxgen.core.types import Refused, State
+from jaxgen.run import checkpoint
 
 
 def tree(seed):
