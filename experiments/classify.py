@@ -20,8 +20,8 @@ import numpy as np
 
 from experiments.judgements import drawn, watched, watcher
 from jaxgen.core import loop
-from jaxgen.core.report import Chapter, Picture
 from jaxgen.core.types import Refused
+from jaxgen.report.page import Chapter, Picture
 from jaxgen.run import cli, image_reader, results, train, workdir
 from jaxgen.run.inherit import inherit
 from jaxgen.techniques.vision import classifier

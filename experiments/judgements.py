@@ -18,10 +18,10 @@ import numpy as np
 
 from experiments.latents import BLOCK, MOST, mapped
 from jaxgen.core.files import write_whole
-from jaxgen.core.plots import Panel, save_gallery, save_lines, save_matrix
 from jaxgen.core.types import State, Technique
 from jaxgen.data import rows
 from jaxgen.data.examples import Dataset
+from jaxgen.report.plots import Panel, save_gallery, save_lines, save_matrix
 from jaxgen.techniques.vision import classifier
 
 LOOKED_AT = 256  # training images on which layers are measured, the same ones at every step

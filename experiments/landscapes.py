@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.tasks import Made
-from jaxgen.core.report import Chapter, Picture
+from jaxgen.report.page import Chapter, Picture
 from jaxgen.study.contours import animate, draw
 from jaxgen.study.records import Record
 from jaxgen.study.trajectories import shown, trajectories

@@ -13,14 +13,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgen.core.pictures import save_png
-from jaxgen.core.plots import save_scatter
-from jaxgen.core.report import Picture
 from jaxgen.core.types import Refused, State, Technique
 from jaxgen.data import rows
 from jaxgen.data.examples import Dataset, Examples
 from jaxgen.ops.images import tile, to_unit
 from jaxgen.ops.paths import quantile_grid, spherical, straight
+from jaxgen.report.page import Picture
+from jaxgen.report.pictures import save_png
+from jaxgen.report.plots import save_scatter
 
 MOST = 10_000  # test images that are encoded; a larger set is only sampled
 BLOCK = 500  # of them at a time: what a convolution makes of all would not fit in memory

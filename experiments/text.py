@@ -17,8 +17,8 @@ import jax
 
 from experiments import prose, writing
 from jaxgen.core.evaluation import evaluate, key_of_test
-from jaxgen.core.report import Chapter
 from jaxgen.core.types import Refused
+from jaxgen.report.page import Chapter
 from jaxgen.run import cli, results, text_reader, train, workdir
 from jaxgen.run.inherit import inherit
 from jaxgen.techniques.text import language

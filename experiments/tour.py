@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiments import classify, text, vae
-from jaxgen.core import report
 from jaxgen.core.config import knob
 from jaxgen.core.types import Refused
+from jaxgen.report import page
 from jaxgen.run import cli, flags
 
 
@@ -62,7 +62,7 @@ def tour(argv: list[str]) -> None:
             f"chapter {number} of {len(chosen)}: {name}   python -m experiments.{chapter.command.name} {chapter.flags}"
         )
         told.append(cli.run_command(chapter.command, [*chapter.flags.split(), f"--workdir={place / name}"]))
-    report.write(place / "report.html", "A tour of jaxgen", told)
+    page.write(place / "report.html", "A tour of jaxgen", told)
     print(f"\nThe pictures of all chapters: {place / 'report.html'}")
 
 

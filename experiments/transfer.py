@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from experiments import classify
-from jaxgen.core import report
 from jaxgen.core.config import knob
+from jaxgen.report import page
 from jaxgen.run import cli, flags, image_reader
 from jaxgen.techniques.vision import classifier
 
@@ -73,7 +73,7 @@ def transfer(argv: list[str]) -> None:
     data = [f"--dataset={ours.dataset}", *([f"--data_dir={ours.data_dir}"] if ours.data_dir else [])]
     told = []
 
-    def run(name: str, seed: int, *more: str) -> report.Chapter:
+    def run(name: str, seed: int, *more: str) -> page.Chapter:
         where = place / f"{name}{seed}"
         return cli.run_command(classify.COMMAND, [*data, *NETWORK, f"--seed={seed}", f"--workdir={where}", *more])
 
@@ -97,7 +97,7 @@ def transfer(argv: list[str]) -> None:
         lines.append(f"{kind}: {100 * mean:.2f} ± {100 * half:.2f} %")
         print(lines[-1])
     text = f"{TEXT} Test accuracy, mean of {ours.seeds} seeds with its 95 % interval: {'; '.join(lines)}."
-    report.write(place / "report.html", "Transfer", [told[0]._replace(text=text), *told[1:]])
+    page.write(place / "report.html", "Transfer", [told[0]._replace(text=text), *told[1:]])
     print(f"report: {place / 'report.html'}")
 
 

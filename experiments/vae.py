@@ -20,8 +20,8 @@ import numpy as np
 from PIL import Image
 
 from experiments.latents import pictures, prior_samples
-from jaxgen.core.pictures import save_gif, save_png, to_bytes
-from jaxgen.core.report import Chapter, Picture
+from jaxgen.report.page import Chapter, Picture
+from jaxgen.report.pictures import save_gif, save_png, to_bytes
 from jaxgen.run import cli, image_reader, results, train, workdir
 from jaxgen.run.inherit import inherit
 from jaxgen.techniques.autoencoders import vae

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from experiments import latents, vae
-from jaxgen.core.pictures import save_png
 from jaxgen.core.types import Technique
 from jaxgen.data.examples import Examples, dataset
+from jaxgen.report.pictures import save_png
 
 SHAPE = (3, 4, 1)
 

@@ -4,7 +4,7 @@ import math
 import pytest
 
 from experiments import prose
-from jaxgen.core import report
+from jaxgen.report import page
 
 
 def test_distinct_sequences():
@@ -78,7 +78,7 @@ def test_samples_side_by_side():
 def test_samples_keep_their_lines_in_a_report(tmp_path):
     pytest.importorskip("jinja2")
     table = prose.side_by_side([sample(1, text="\n one\n  <b>two</b>\n")])
-    report.write(tmp_path / "report.html", "t", [report.Chapter("c", tables=[table])])
+    page.write(tmp_path / "report.html", "t", [page.Chapter("c", tables=[table])])
     text = (tmp_path / "report.html").read_text()
     assert "<td>\n one\n  &lt;b&gt;two&lt;/b&gt;\n</td>" in text
 

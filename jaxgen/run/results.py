@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxgen.core import report
 from jaxgen.core.types import Refused
+from jaxgen.report import page
 from jaxgen.run import provenance, record
 from jaxgen.run.train import Outcome, warn
 from jaxgen.run.workdir import read_config
@@ -18,10 +18,10 @@ def finish(
     seed: int,
     outcome: Outcome,
     metrics: dict[str, tuple[float, str]],
-    pictures: Callable[[], Sequence[report.Picture]],
-    tables: Sequence[report.Table] = (),
+    pictures: Callable[[], Sequence[page.Picture]],
+    tables: Sequence[page.Table] = (),
     notes: Mapping[str, str] = {},
-) -> report.Chapter:
+) -> page.Chapter:
     """Writes the summary and the report (where its packages are installed), prints both metrics and path.
 
     metrics: name -> (value, what exactly it measures), the headline first.
@@ -45,9 +45,9 @@ def finish(
         print(f"{name} {value:.4g}  ({definition})")
     rows = record.read(workdir / "metrics.jsonl")
     said = {name: value for name, value in summary["config"].items() if value is not None}  # None: left to a default
-    chapter = report.Chapter(title, text, summary, rows, list(pictures()), said, tables, notes)
+    chapter = page.Chapter(title, text, summary, rows, list(pictures()), said, tables, notes)
     try:
-        report.write(workdir / "report.html", title, [chapter])
+        page.write(workdir / "report.html", title, [chapter])
         print(f"report: {workdir / 'report.html'}")
     except Refused as missing:
         warn(f"no report.html: {missing}")

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from jaxgen.core.canvas import INK, RULE, canvas, saved, styled
 from jaxgen.core.files import write_whole
-from jaxgen.core.plots import COLOURS
+from jaxgen.report.canvas import INK, RULE, canvas, saved, styled
+from jaxgen.report.plots import COLOURS
 from jaxgen.techniques.landscapes.surface import SURFACES
 
 WIDTH, HEIGHT = 704, 400  # px of the page

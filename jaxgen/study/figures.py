@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxgen.core.canvas import GRID, SOFT, canvas, saved, styled
-from jaxgen.core.report import HALF, TALL
+from jaxgen.report.canvas import GRID, SOFT, canvas, saved, styled
+from jaxgen.report.page import HALF, TALL
 from jaxgen.study.comparisons import profile
 from jaxgen.study.panels import SINGLE, Panel, decades, dress, few, legend, look, nothing, side_by_side
 from jaxgen.study.records import solved

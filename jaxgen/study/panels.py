@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxgen.core.canvas import canvas
-from jaxgen.core.plots import COLOURS
-from jaxgen.core.report import FULL
+from jaxgen.report.canvas import canvas
+from jaxgen.report.page import FULL
+from jaxgen.report.plots import COLOURS
 from jaxgen.study.records import Record
 from jaxgen.study.scales import Scale
 

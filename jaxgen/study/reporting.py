@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxgen.core import report
-from jaxgen.core.canvas import DENSITY
 from jaxgen.core.files import write_whole
-from jaxgen.core.report import Cell, Chapter, Picture, Table, duration
+from jaxgen.report import page
+from jaxgen.report.canvas import DENSITY
+from jaxgen.report.page import Cell, Chapter, Picture, Table, duration
 from jaxgen.study import figures, store, table, verdict
 from jaxgen.study.records import Record, Study, counted, flat
 
@@ -59,7 +59,7 @@ def write(
     page += [of_task(folder, study, n, panel) for n, panel in enumerate(panels)]
     page += more()
     page.append(Chapter("How it was measured", notes=verdict.definitions(study), summary=summary, config=config))
-    report.write(folder / "report.html", title, page, overview=False)
+    page.write(folder / "report.html", title, page, overview=False)
     return folder / "report.html"
 
 

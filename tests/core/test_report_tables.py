@@ -5,14 +5,14 @@ import pytest
 
 pytest.importorskip("jinja2")
 
-from jaxgen.core import pictures, report
-from jaxgen.core.report import Cell, Chapter, Table
+from jaxgen.report import page, pictures
+from jaxgen.report.page import Cell, Chapter, Table
 
 EVIL = '<script>alert("1")</script>'
 
 
 def written(folder, *chapters, **options):
-    report.write(folder / "report.html", "The title", chapters, **options)
+    page.write(folder / "report.html", "The title", chapters, **options)
     return (folder / "report.html").read_text()
 
 
@@ -48,5 +48,5 @@ def test_the_overview_may_be_left_out(tmp_path):
 
 def test_a_picture_may_say_its_density(tmp_path):
     pictures.save_png(tmp_path / "large.png", np.zeros((100, 1200)))
-    widths = [report.inline(report.Picture(tmp_path / "large.png", "", n))["width"] for n in (0, 1, 2)]
-    assert widths == [report.FULL, report.FULL, 600]
+    widths = [page.inline(page.Picture(tmp_path / "large.png", "", n))["width"] for n in (0, 1, 2)]
+    assert widths == [page.FULL, page.FULL, 600]

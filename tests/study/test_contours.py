@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgen.core.plots import COLOURS
 from jaxgen.core.types import Refused
+from jaxgen.report.plots import COLOURS
 from jaxgen.study import contours
 from jaxgen.techniques.landscapes.surface import SURFACES
 

@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 from study_rows import ACCURACY, ERROR, row, study
 
-from jaxgen.core.canvas import DENSITY
-from jaxgen.core.report import FULL, HALF, TALL
 from jaxgen.core.types import Refused
+from jaxgen.report.canvas import DENSITY
+from jaxgen.report.page import FULL, HALF, TALL
 from jaxgen.study import figures, panels, records, reporting
 
 pytest.importorskip("matplotlib")

@@ -5,8 +5,8 @@ import sys
 import pytest
 from study_rows import ACCURACY, study
 
-from jaxgen.core.report import Chapter
 from jaxgen.core.types import Refused
+from jaxgen.report.page import Chapter
 from jaxgen.study import reporting
 from jaxgen.study.records import Study, records
 

@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("jinja2")
 
-from jaxgen.core import pictures, report
 from jaxgen.core.types import Refused
+from jaxgen.report import page, pictures
 from jaxgen.run import record
 
 EVIL = '<script>alert("1")</script>'
@@ -59,13 +59,13 @@ def chapter(folder, title="A run", **changes):
         params_sha256="0" * 64,
         metrics=metrics,
     )
-    shown = [report.Picture(folder / "small.png", "eight"), report.Picture(folder / "walk.gif", "a walk")]
-    whole = report.Chapter(title, "What it does.", summary, rows([3.0, 2.0, 1.0]), shown)
+    shown = [page.Picture(folder / "small.png", "eight"), page.Picture(folder / "walk.gif", "a walk")]
+    whole = page.Chapter(title, "What it does.", summary, rows([3.0, 2.0, 1.0]), shown)
     return whole._replace(**changes)
 
 
 def write(folder, *chapters):
-    report.write(folder / "out" / "report.html", "The title", chapters)
+    page.write(folder / "out" / "report.html", "The title", chapters)
     assert [path.name for path in (folder / "out").iterdir()] == ["report.html"]
     return (folder / "out" / "report.html").read_text()
 
@@ -117,7 +117,7 @@ def test_what_users_write_stays_text(tmp_path):
         text=EVIL,
         rows=[{**rows([1.0])[0], "train": {EVIL: 1.0}}],
         config={EVIL: EVIL, "nested": {EVIL: EVIL}},
-        pictures=[report.Picture(tmp_path / "small.png", f'"{EVIL}')],
+        pictures=[page.Picture(tmp_path / "small.png", f'"{EVIL}')],
     )
     evil.summary["metrics"][EVIL] = {"value": 1.0, "definition": EVIL}
     evil = evil._replace(summary={**evil.summary, "technique": EVIL})
@@ -137,7 +137,7 @@ def test_a_diverged_run_has_a_report(tmp_path, values):
 
 
 def test_a_tour_has_contents_and_a_table(tmp_path):
-    page = Page(write(tmp_path, chapter(tmp_path, "First"), chapter(tmp_path, "Second"), report.Chapter("Nothing yet")))
+    page = Page(write(tmp_path, chapter(tmp_path, "First"), chapter(tmp_path, "Second"), page.Chapter("Nothing yet")))
     ids = [section["id"] for section in page.all("section")]
     assert len(set(ids)) == 3
     links = [link["href"] for link in page.all("a")]
@@ -150,31 +150,31 @@ def test_a_tour_has_contents_and_a_table(tmp_path):
 
 
 def test_large_pictures_are_not_squares_and_fit(tmp_path):
-    assert report.shown_width(28, 28) == 280
-    assert report.shown_width(300, 20) == 300
-    assert report.shown_width(640, 427) == 640
-    assert report.shown_width(4000, 1000) == report.FULL
+    assert page.shown_width(28, 28) == 280
+    assert page.shown_width(300, 20) == 300
+    assert page.shown_width(640, 427) == 640
+    assert page.shown_width(4000, 1000) == page.FULL
     pictures.save_png(tmp_path / "large.png", np.zeros((600, 600)))
-    large = report.inline(report.Picture(tmp_path / "large.png", ""))
-    assert (large["width"], large["squares"]) == (report.TALL, False)
+    large = page.inline(page.Picture(tmp_path / "large.png", ""))
+    assert (large["width"], large["squares"]) == (page.TALL, False)
 
 
 def test_a_missing_picture_and_what_is_none(tmp_path):
     for name, error in (("none.png", FileNotFoundError), ("notes.txt", ValueError)):
         with pytest.raises(error, match=name):
-            report.write(tmp_path / "r.html", "t", [report.Chapter("c", pictures=[report.Picture(name, "")])])
+            page.write(tmp_path / "r.html", "t", [page.Chapter("c", pictures=[page.Picture(name, "")])])
     assert not (tmp_path / "r.html").exists()
 
 
 def test_without_jinja2_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(Refused, match=r"jaxgen\[report\]"):
-        report.write(tmp_path / "r.html", "t", [])
+        page.write(tmp_path / "r.html", "t", [])
 
 
 def test_numbers_for_the_eye():
     values = (None, math.inf, 50_000, -0.97312, 1234.56, 1e-5, -2e9 - 0.5, 98.0)
     expected = ["–", "–", "50,000", "−0.9731", "1,235", "1.000e−05", "−2.000e+09", "98"]
-    assert [report.quantity(value) for value in values] == expected
+    assert [page.quantity(value) for value in values] == expected
     seconds = (None, 0.84, 42.4, 185, 7800)
-    assert [report.duration(s) for s in seconds] == ["–", "0.8 s", "42 s", "3 min 5 s", "2 h 10 min"]
+    assert [page.duration(s) for s in seconds] == ["–", "0.8 s", "42 s", "3 min 5 s", "2 h 10 min"]

@@ -13,10 +13,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from PIL import Image
 
-from jaxgen.core.canvas import DENSITY, LETTER, canvas, saved, styled
-from jaxgen.core.confusions import matrix
-from jaxgen.core.pictures import to_bytes
-from jaxgen.core.report import FULL, HALF, TALL
+from jaxgen.report.canvas import DENSITY, LETTER, canvas, saved, styled
+from jaxgen.report.confusions import matrix
+from jaxgen.report.page import FULL, HALF, TALL
+from jaxgen.report.pictures import to_bytes
 
 COLOURS = ("#2d66c3", "#c8631a", "#2b8a5b", "#9a4fc0", "#c2334d", "#16879c", "#8a7317", "#6b7280")
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgen.core import plots
+from jaxgen.report import plots
 
 pytest.importorskip("matplotlib")
 from matplotlib.text import Text

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgen.core.pictures import save_gif, save_png, to_bytes
+from jaxgen.report.pictures import save_gif, save_png, to_bytes
 
 
 def pixels(path):

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxgen.core.canvas import INK, LETTER, PAPER, RULE, canvas, styled
-from jaxgen.core.report import HALF, TALL
+from jaxgen.report.canvas import INK, LETTER, PAPER, RULE, canvas, styled
+from jaxgen.report.page import HALF, TALL
 
 RIGHT, WRONG = ("#edf0f6", "#9db4dc"), ("#fbe7d3", "#eda25f", "#c8631a", "#7d2f06")  # shades from pale to full
 

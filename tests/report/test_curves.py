@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from jaxgen.core import curves
+from jaxgen.report import curves
 
 NAN = math.nan
 

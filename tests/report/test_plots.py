@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgen.core import plots
-from jaxgen.core.plots import Panel
-from jaxgen.core.report import FULL, HALF, shown_width
 from jaxgen.core.types import Refused
+from jaxgen.report import plots
+from jaxgen.report.page import FULL, HALF, shown_width
+from jaxgen.report.plots import Panel
 
 matplotlib = pytest.importorskip("matplotlib")
 from matplotlib.text import Text

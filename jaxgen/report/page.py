@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxgen.core import curves
 from jaxgen.core.files import write_whole
 from jaxgen.core.types import Refused
+from jaxgen.report import curves
 
 HALF, FULL, TALL = 452, 944, 440  # px: half and all of the page's width, and the greatest height of a picture
 TINY = 300  # px: small pictures are enlarged by whole factors as far as HALF by TINY
