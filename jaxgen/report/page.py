@@ -71,7 +71,7 @@ def write(path: str | os.PathLike, title: str, chapters: Sequence[Chapter], over
     pages.filters.update(quantity=quantity, duration=duration)
     pictures = [[inline(picture) for picture in chapter.pictures] for chapter in chapters]
     contents = [contents_of(chapter, shown) for chapter, shown in zip(chapters, pictures)]
-    page = pages.get_template("report.html").render(title=title, chapters=contents, overview=overview)
+    page = pages.get_template("page.html").render(title=title, chapters=contents, overview=overview)
     write_whole(path, page.encode())
 
 
