@@ -8,14 +8,14 @@ import pytest
 from convs import OPERATIONS, assert_near, both, draw, everything, results
 from jax import lax
 
-from jaxgen.ops import convolution, correlation
+from jaxgen.ops.conv.api import lowering, primitives
 
 on_cpu = pytest.mark.skipif(jax.default_backend() != "cpu", reason="other backends keep XLA's own gradients")
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_chunks_of_a_batch_add_up(operation, monkeypatch):
-    monkeypatch.setattr(correlation, "CHUNK", 1)
+    monkeypatch.setattr(lowering, "CHUNK", 1)
     ours, theirs = both(operation, (2, 2), "SAME")
     x, kernel = draw((5, 6), (3, 3), batch=48)
     gradient = jax.jit(partial(everything, ours))
@@ -42,7 +42,7 @@ def test_inside_scan(operation):
 @pytest.mark.parametrize("over", ["inputs", "kernels", "both"])
 @pytest.mark.parametrize(("groups", "axis"), [(2, 0), pytest.param(1, 3, marks=pytest.mark.slow)])
 def test_vmap(operation, over, groups, axis, monkeypatch):
-    monkeypatch.setattr(convolution, "NARROW", 16 if groups == 1 else 0)  # kernels side by side, and one by one
+    monkeypatch.setattr(primitives, "NARROW", 16 if groups == 1 else 0)  # kernels side by side, and one by one
     ours, theirs = both(operation, (2, 1), "SAME", 1, groups)
     x, kernel = draw((5, 6), (3, 2), (4, 4), groups=groups)
     spread = lambda a: jnp.stack([a, a**2, 1.0 - a], axis)
@@ -144,8 +144,8 @@ def test_the_form_for_other_backends_has_the_same_values(monkeypatch):
         pulled = jax.vjp(theirs, x, kernel)
         dy = jnp.sin(pulled[0])
         two = lambda a: jnp.stack([a, 1.0 - a])
-        y = correlation.convolve_by_xla(two(x), two(kernel), window)
-        dk = correlation.kernel_gradient_by_xla(two(x), two(dy), window, (3, 2))
+        y = lowering.convolve_by_xla(two(x), two(kernel), window)
+        dk = lowering.kernel_gradient_by_xla(two(x), two(dy), window, (3, 2))
         other = jax.vjp(theirs, 1.0 - x, 1.0 - kernel)
         assert_near(list(y), [pulled[0], other[0]])
         assert_near(list(dk), [pulled[1](dy)[1], other[1](1.0 - dy)[1]])

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from jaxgen.core.types import Refused
-from jaxgen.ops import conv as ops
-from jaxgen.ops import correlation
+from jaxgen.ops.conv.api import api as ops
+from jaxgen.ops.conv.api import lowering
 
 IMAGES = [(5, 6), (7, 4), (3, 1)]
 KERNELS = [(3, 3), (2, 4), (1, 1), (5, 2), (7, 7)]
@@ -23,7 +23,7 @@ PADDINGS = ["SAME", "VALID", ((2, 0), (1, 3)), ((6, 4), (7, 6))]
 @pytest.fixture
 def phases(request, monkeypatch):
     """Transposed convolutions, and gradients of strided ones, in one of their two forms whatever their size."""
-    monkeypatch.setattr(correlation, "FEW", 0 if request.param else 2**30)
+    monkeypatch.setattr(lowering, "FEW", 0 if request.param else 2**30)
 
 
 def cases():

@@ -23,8 +23,8 @@ from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from jaxgen.ops import correlation
-from jaxgen.ops.correlation import Pair, Window
+from jaxgen.ops.conv.api import lowering
+from jaxgen.ops.conv.api.lowering import Pair, Window
 
 NARROW = 16  # channels of images: see `_batched`
 
@@ -58,7 +58,7 @@ def kernel_gradient(x: jax.Array, dy: jax.Array, window: Window, size: Pair) -> 
 
 def _convolve_shape(x, kernel, *, window):
     (s, n, height, width, _), (_, kh, kw, _, o) = x.shape, kernel.shape
-    rows, columns = correlation.sizes((height, width), (kh, kw), window)
+    rows, columns = lowering.sizes((height, width), (kh, kw), window)
     return ShapedArray((s, n, rows, columns, o), x.dtype)
 
 
@@ -103,8 +103,8 @@ def _batched(operation, alone):
 convolve_p.def_abstract_eval(_convolve_shape)
 kernel_gradient_p.def_abstract_eval(_kernel_gradient_shape)
 for primitive, on_cpu, elsewhere in (
-    (convolve_p, correlation.convolve_on_cpu, correlation.convolve_by_xla),
-    (kernel_gradient_p, correlation.kernel_gradient_on_cpu, correlation.kernel_gradient_by_xla),
+    (convolve_p, lowering.convolve_on_cpu, lowering.convolve_by_xla),
+    (kernel_gradient_p, lowering.kernel_gradient_on_cpu, lowering.kernel_gradient_by_xla),
 ):
     mlir.register_lowering(primitive, mlir.lower_fun(elsewhere, multiple_results=False))
     mlir.register_lowering(primitive, mlir.lower_fun(on_cpu, multiple_results=False), platform="cpu")
