@@ -16,7 +16,7 @@ import numpy as np
 from jaxgen.core.types import Refused, State, Technique
 from jaxgen.data import rows
 from jaxgen.data.examples import Dataset, Examples
-from jaxgen.ops.images import tile, to_unit
+from jaxgen.ops.imaging import tile, to_unit
 from jaxgen.ops.paths import quantile_grid, spherical, straight
 from jaxgen.report.page import Picture
 from jaxgen.report.pictures import save_png

@@ -3,7 +3,7 @@
 import jax
 
 from benchmarks.contenders import serve
-from jaxgen.core import loop, placement
+from jaxgen.core import loop, sharding
 from jaxgen.core.types import Technique
 from jaxgen.data.examples import Examples
 from jaxgen.data.sources import resident
@@ -21,8 +21,8 @@ def serve_steps(technique: Technique, examples: Examples, length: int, naive: bo
     key, state, arrays = jax.random.key(1), jax.jit(technique.init)(jax.random.key(0)), source.arrays
     placed = machine.shardings()
     if placed:
-        state, arrays = placement.place((state, arrays), placed[0])
-        source = placement.spread(source, placed[1])
+        state, arrays = sharding.place((state, arrays), placed[0])
+        source = sharding.spread(source, placed[1])
     if naive:
         step, take = jax.jit(technique.step), jax.jit(source.take)
 

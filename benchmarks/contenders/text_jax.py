@@ -12,7 +12,7 @@ import jax
 from benchmarks.contenders import serve
 from benchmarks.contenders.text_sizes import SIZES, text
 from experiments.text import PRESETS
-from jaxgen.core import loop, placement
+from jaxgen.core import loop, sharding
 from jaxgen.core.config import built
 from jaxgen.data.text import reading
 from jaxgen.data.text.texts import Split
@@ -47,9 +47,9 @@ def main(training: str, host_devices: int = 1) -> None:
     key, state, arrays = jax.random.key(1), jax.jit(technique.init)(jax.random.key(0)), source.arrays
     placed = machine.shardings()
     if placed:
-        source, technique = placement.spread(source, placed[1]), placement.spread_streams(technique, placed[1])
-        state, arrays = placement.place((state, arrays), placed[0])
-        state = placement.split_streams(technique, state, placed[0])
+        source, technique = sharding.spread(source, placed[1]), sharding.spread_streams(technique, placed[1])
+        state, arrays = sharding.place((state, arrays), placed[0])
+        state = sharding.split_streams(technique, state, placed[0])
 
     def work():
         nonlocal state

@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.core.evaluation import evaluate, objective
-from jaxgen.core.placement import place, split_streams
 from jaxgen.core.progress import Policy, Progress, adapt, begin_progress, best_state
+from jaxgen.core.sharding import place, split_streams
 from jaxgen.core.types import Metrics, Stage, State
 
 

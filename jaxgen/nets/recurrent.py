@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from jaxgen.ops import recurrent
+from jaxgen.ops import cells
 
 GATES = {"lstm": 4, "gru": 3}
 
@@ -107,17 +107,17 @@ class Recurrent(nn.Module):
             x = self.table.astype(self.dtype)[x]
         z = kernel[x] if n == 0 and not self.embedding else x @ kernel
         if self.layer_norm:
-            z = recurrent.normed(z, self.scales[n]["x"].astype(self.dtype))
+            z = cells.normed(z, self.scales[n]["x"].astype(self.dtype))
         return z + jnp.expand_dims(bias, range(z.ndim - 1))
 
     def _run(self, n, x, start, keep):
         w = self.recurrents[n].astype(self.dtype)
         if not self.layer_norm:
-            return (recurrent.lstm if self.kind == "lstm" else recurrent.gru)(x, w, start, keep)
+            return (cells.lstm if self.kind == "lstm" else cells.gru)(x, w, start, keep)
         scales = {name: scale.astype(self.dtype) for name, scale in self.scales[n].items()}
         if self.kind == "lstm":
-            return recurrent.lstm_normed(x, w, start, (scales["h"], scales["c"]), keep)
-        return recurrent.gru_normed(x, w, start, scales["h"], keep)
+            return cells.lstm_normed(x, w, start, (scales["h"], scales["c"]), keep)
+        return cells.gru_normed(x, w, start, scales["h"], keep)
 
 
 def _bias(kind, width):

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import jax
 
 from jaxgen.core.evaluation import finish, key_of_test, tally
-from jaxgen.core.placement import spread
+from jaxgen.core.sharding import spread
 from jaxgen.core.types import Fold, Refused, Stage, State, Technique
 from jaxgen.data import images
 from jaxgen.data.examples import Dataset, Examples

@@ -7,7 +7,7 @@ import re
 import jax
 
 from jaxgen.core.config import knob
-from jaxgen.core.placement import spread, spread_streams
+from jaxgen.core.sharding import spread, spread_streams
 from jaxgen.core.types import Refused, Source, Stage, Sweep, Technique
 from jaxgen.data.text import reading, texts
 from jaxgen.data.text.texts import Split, Text

@@ -27,7 +27,7 @@ from jaxgen.core.types import Technique
 from jaxgen.nets import coders
 from jaxgen.ops import importance
 from jaxgen.ops.distributions import kl_standard_normal, reparameterise
-from jaxgen.ops.images import to_unit
+from jaxgen.ops.imaging import to_unit
 from jaxgen.ops.likelihoods import LIKELIHOODS
 from jaxgen.optim.textbook import adam
 

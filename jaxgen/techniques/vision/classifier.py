@@ -24,11 +24,11 @@ from jaxgen.core.config import knob
 from jaxgen.core.folds import classified
 from jaxgen.core.steps import begin, gradient_step
 from jaxgen.core.types import Refused, Technique
-from jaxgen.nets.blocks import Block
+from jaxgen.nets.hidden import Block
 from jaxgen.nets.initializers import initializer
 from jaxgen.ops.augment import Ranges, augment
 from jaxgen.ops.classification import cross_entropy, hard_label
-from jaxgen.ops.images import to_unit
+from jaxgen.ops.imaging import to_unit
 from jaxgen.optim.textbook import adam
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import erf, expit
 
-from jaxgen.nets.blocks import Activation, Block
+from jaxgen.nets.hidden import Activation, Block
 
 KEY, KEYS = jax.random.key(0), {"dropout": jax.random.key(1), "rrelu": jax.random.key(2)}
 RNG = np.random.default_rng(0)

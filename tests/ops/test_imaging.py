@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.ops.images import tile
+from jaxgen.ops.imaging import tile
 
 
 def loop(images, columns, padding, fill):

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.ops import recurrent
+from jaxgen.ops import cells
 from jaxgen.ops.dense import EPSILON
 
 T, B, H = 5, 3, 4
@@ -56,7 +56,7 @@ LOOPS = {"lstm": lstm_loop, "gru": gru_loop}
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
 def test_the_layer_is_the_loop(kind, dropout):
     given = drawn(kind, dropout)
-    found = jax.jit(getattr(recurrent, kind))(*given)
+    found = jax.jit(getattr(cells, kind))(*given)
     expected = LOOPS[kind](*jax.tree.map(np.asarray, given))
     for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
@@ -75,7 +75,7 @@ def test_the_backward_pass_by_hand_is_the_derivative(kind, dropout):
 
     slopes = [
         jax.jit(jax.grad(lambda *a, layer=layer: loss(layer, *a), (0, 1, 2)))(*given)
-        for layer in (getattr(recurrent, kind), getattr(recurrent, f"_{kind}_scan"))
+        for layer in (getattr(cells, kind), getattr(cells, f"_{kind}_scan"))
     ]
     for a, b in zip(*map(jax.tree.leaves, slopes), strict=True):
         assert float(jnp.abs(b).max()) > 1e-2
@@ -84,7 +84,7 @@ def test_the_backward_pass_by_hand_is_the_derivative(kind, dropout):
 
 def test_a_normalised_row_has_mean_0_and_the_scale_as_deviation():
     x, scale = 3.0 + 2.0 * jax.random.normal(KEYS[5], (2, 3, 64)), jnp.full(64, 1.5)
-    found = np.asarray(recurrent.normed(x, scale))
+    found = np.asarray(cells.normed(x, scale))
     np.testing.assert_allclose(found.mean(-1), 0.0, atol=1e-5)
     np.testing.assert_allclose(found.std(-1), 1.5, rtol=1e-3)
 
@@ -92,7 +92,7 @@ def test_a_normalised_row_has_mean_0_and_the_scale_as_deviation():
 def test_the_normalised_lstm_is_the_loop():
     x, w, start, _ = drawn("lstm", False)
     scales = (1.0 + jnp.arange(4.0 * H) / 7.0, 2.0 - jnp.arange(float(H)) / 5.0)
-    found, (h, c) = jax.jit(recurrent.lstm_normed)(x, w, start, scales)
+    found, (h, c) = jax.jit(cells.lstm_normed)(x, w, start, scales)
     norm = lambda a, s: (a - a.mean(-1, keepdims=True)) / np.sqrt(a.var(-1, keepdims=True) + EPSILON) * s
     x, w, (before, cell), scales = jax.tree.map(np.asarray, (x, w, start, scales))
     for t in range(T):
@@ -108,7 +108,7 @@ def test_the_normalised_lstm_is_the_loop():
 def test_the_normalised_gru_is_the_loop():
     x, w, h, keep = drawn("gru", True)
     scale = 1.0 + jnp.arange(3.0 * H) / 7.0
-    found, end = jax.jit(recurrent.gru_normed)(x, w, h, scale, keep)
+    found, end = jax.jit(cells.gru_normed)(x, w, h, scale, keep)
     x, w, h, keep, scale = map(np.asarray, (x, w, h, keep, scale))
     for t in range(T):
         s = h @ w
