@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jaxgen.core.types import Refused
-from jaxgen.data import digits, frogs, glyphs, npz, olivetti, originals
+from jaxgen.data import digits, frogs, glyphs, olivetti, originals
 from jaxgen.data.examples import Dataset, Examples, split
+from jaxgen.data.formats import npz
 from jaxgen.data.rows import RESIDENT
 from jaxgen.data.subsets import narrowed
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from jaxgen.core.types import Refused
-from jaxgen.data import zipped
+from jaxgen.data.formats import zipped
 from jaxgen.data.pixels import suffixes
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from jaxgen.core.types import Refused
-from jaxgen.data.arrays import archived
 from jaxgen.data.examples import Dataset, Examples, dataset
+from jaxgen.data.formats.arrays import archived
 from jaxgen.data.places import data_folders, first_existing
 from jaxgen.data.rows import RESIDENT
 

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from jaxgen.core.types import Refused
-from jaxgen.data import rows, tfds_records
+from jaxgen.data import rows
 from jaxgen.data.examples import Dataset, Examples, dataset, in_three
+from jaxgen.data.formats import tfds_records
+from jaxgen.data.formats.tfds_records import Images, Shard, reading
 from jaxgen.data.places import expanded
 from jaxgen.data.rows import RESIDENT
-from jaxgen.data.tfds_records import Images, Shard, reading
 
 FORMAT = "array_record"  # the only one of TFDS's formats that is read without TensorFlow
 NAMED = re.compile(r"\w[\w.+=@,-]*")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxgen.core.types import Refused
-from jaxgen.data import npz
+from jaxgen.data.formats import npz
 
 GREY = np.random.default_rng(0).integers(0, 256, (20, 4, 5), np.uint8)
 LABEL = np.arange(20) % 3

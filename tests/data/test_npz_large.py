@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from archives import COLOUR, GREY, LABEL, LIMIT, RNG, cached, saved
 
-from jaxgen.data import images, npz, rows
+from jaxgen.data import images, rows
+from jaxgen.data.formats import npz
 from jaxgen.data.rows import Rows
 
 

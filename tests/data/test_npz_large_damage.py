@@ -6,7 +6,8 @@ import pytest
 from archives import COLOUR, GREY, LABEL, LIMIT, cached, saved
 
 from jaxgen.core.types import Refused
-from jaxgen.data import npz, rows
+from jaxgen.data import rows
+from jaxgen.data.formats import npz
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,8 @@ import tensorflow_datasets as tfds
 from prepared import encoded, features, labelled, noise, pairs, prepare
 
 from jaxgen.core.types import Refused
-from jaxgen.data import images, rows, tfds_records, tfds_sets
+from jaxgen.data import images, rows, tfds_sets
+from jaxgen.data.formats import tfds_records
 
 DATA = os.environ.get("JAXGEN_DATA", "")
 LABEL = np.arange(30) % 2

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from jaxgen.core.types import Refused
-from jaxgen.data import tfds_records, tfds_sets
-from jaxgen.data.tfds_records import Shard, reading
+from jaxgen.data import tfds_sets
+from jaxgen.data.formats import tfds_records
+from jaxgen.data.formats.tfds_records import Shard, reading
 
 SPLIT, FEATURE = "train", "text"
 

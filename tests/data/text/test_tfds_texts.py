@@ -6,7 +6,7 @@ import tensorflow_datasets as tfds
 from prepared import features, labelled, noise, prepare
 
 from jaxgen.core.types import Refused
-from jaxgen.data import tfds_records
+from jaxgen.data.formats import tfds_records
 from jaxgen.data.text import corpora, texts
 
 DOCUMENTS = ["Ala ma kota.\r\n", "", "za\u017c\u00f3\u0142\u0107 \u20ac", *(f"number {n}" for n in range(20))]

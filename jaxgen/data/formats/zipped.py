@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 from jaxgen.core.types import Refused
-from jaxgen.data.idx import LARGE, LIKELY_RATIO
+from jaxgen.data.formats.idx import LARGE, LIKELY_RATIO
 
 ENCRYPTED = 0x1  # of a member's flags
 

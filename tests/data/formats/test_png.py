@@ -6,7 +6,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 from prepared import encoded, noise
 
-from jaxgen.data import png
+from jaxgen.data.formats import png
 
 SMOOTH = np.linspace(0, 255, 6 * 5 * 3).astype(np.uint8).reshape(6, 5, 3)
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from jaxgen.core.types import Refused
-from jaxgen.data import npy
-from jaxgen.data.arrays import Arrays, alone, archived
 from jaxgen.data.examples import Dataset, Examples, dataset, in_three
-from jaxgen.data.npy import Large
+from jaxgen.data.formats import npy
+from jaxgen.data.formats.arrays import Arrays, alone, archived
+from jaxgen.data.formats.npy import Large
 from jaxgen.data.rows import RESIDENT, Rows
 
 LAYOUTS = "images and labels; x_train, y_train, x_test and y_test; or train, test and valid"

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from jaxgen.core.types import Refused
-from jaxgen.data import npy, zipped
-from jaxgen.data.npy import Large
+from jaxgen.data.formats import npy, zipped
+from jaxgen.data.formats.npy import Large
 
 Arrays = dict[str, np.ndarray | Large]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxgen.core.types import Refused
-from jaxgen.data import idx
+from jaxgen.data.formats import idx
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, 5, 4), np.uint8)
 LABELS = np.arange(7, dtype=np.uint8)

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from jaxgen.core.types import Refused
-from jaxgen.data import images, npz
+from jaxgen.data import images
+from jaxgen.data.formats import npz
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (20, 4, 5), np.uint8)
