@@ -14,7 +14,7 @@ from made import idx_bytes, idx_set
 from PIL import Image
 from worker import COMMAND, TINY, everything, go, refused
 
-from jaxgen.data import images
+from jaxgen.data.images.sets import sets
 from jaxgen.run import cli
 
 
@@ -150,7 +150,7 @@ def test_one_class_where_two_are_needed(tmp_path, capsys):
     photographs(tmp_path / "photos/only")
 
     def experiment(flags, config):
-        images.load(flags.dataset, least=2)
+        sets.load(flags.dataset, least=2)
 
     telling_apart = COMMAND._replace(experiment=experiment)
     flags = [*TINY, f"--dataset={tmp_path / 'photos'}", f"--workdir={tmp_path / 'run'}"]

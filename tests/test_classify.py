@@ -10,7 +10,7 @@ import pytest
 from experiments import classify, judgements
 from jaxgen.core import loop
 from jaxgen.core.types import Source, Stage
-from jaxgen.data import images
+from jaxgen.data.images.sets import sets
 from jaxgen.run import cli, record, train
 from jaxgen.run.provenance import fingerprint
 from jaxgen.techniques.vision import classifier
@@ -48,7 +48,7 @@ def test_it_draws_and_tells_everything(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(judgements, "DEEP", 2)
     place = tmp_path / "run"
     assert go(place, "--preset=deep", "--hidden=4x2") == 0
-    out, metrics, digits = capsys.readouterr().out, told(place), images.load("digits")
+    out, metrics, digits = capsys.readouterr().out, told(place), sets.load("digits")
     technique, state = train.load(place)
     predict = jax.jit(jax.vmap(technique.infer["predict"], (None, None, 0)))
     p, label = np.asarray(predict(state, jax.random.key(0), digits.test.image)), digits.test.label
@@ -85,7 +85,7 @@ def test_without_the_reports_packages_training_still_succeeds(tmp_path, without_
     assert capsys.readouterr().err.count("jaxgen[report]") == 2
     found = {path.name: dict(np.load(path)) for path in (place / "samples").glob("*.npz")}
     assert sorted(found) == [f"layers-{step:08d}.npz" for step in (0, 2, 4, 6)]
-    digits, (technique, last) = images.load("digits"), train.load(place)
+    digits, (technique, last) = sets.load("digits"), train.load(place)
     batch = {"image": digits.train.image[:256], "label": digits.train.label[:256]}
     first = loop.first_state(Stage(technique, Source((), None), 6), jax.random.key(0))
     config = classifier.Config(shape=(8, 8, 1), labels=digits.classes, hidden="8", activation="tanh")

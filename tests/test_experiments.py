@@ -10,7 +10,7 @@ from sklearn.svm import SVC
 
 from experiments import tour, vae
 from experiments.latents import mapped
-from jaxgen.data import images
+from jaxgen.data.images.sets import sets
 from jaxgen.run import cli
 
 TINY = "--steps=6 --batch_size=32 --hidden=8 --log_every=2 --eval_every=2"
@@ -95,7 +95,7 @@ def test_the_tours_glyphs_are_legible(tmp_path):
     """A classifier fitted on real glyphs reads at least 60 % of the decoded test codes as their class."""
     stop = tour.CHAPTERS["vae"]
     assert cli.main(stop.command, [*stop.flags.split(), f"--workdir={tmp_path / 'vae'}"]) == 0
-    glyphs = images.load("glyphs")
+    glyphs = sets.load("glyphs")
     reader = SVC(C=10).fit(glyphs.train.image[:6000] / 255.0, glyphs.train.label[:6000])
     real = reader.score(glyphs.test.image / 255.0, glyphs.test.label)
     technique, state = cli.load(tmp_path / "vae")

@@ -12,7 +12,7 @@ import jax
 
 from jaxgen.core import loop
 from jaxgen.core.types import Stage
-from jaxgen.data import images
+from jaxgen.data.images.sets import sets
 from jaxgen.data.sources import source, sweep
 from jaxgen.run.provenance import fingerprint
 from jaxgen.techniques.autoencoders import vae
@@ -30,7 +30,7 @@ def main(path: str, how: str, steps: int) -> None:
     """Evaluates once, at the end; the speed is that of the chunks after the first two."""
     limit = 2**30 if how == "streamed" else 2**40
     start = time.perf_counter()
-    dataset = images.load(path, resident=limit)
+    dataset = sets.load(path, resident=limit)
     loaded = time.perf_counter() - start
     technique = vae.make(vae.Config(shape=dataset.shape))
     stage = Stage(technique, source(dataset.train, BATCH, limit), steps, sweep(dataset.valid, BATCH, limit))

@@ -8,8 +8,8 @@ import jax
 from jaxgen.core.evaluation import finish, key_of_test, tally
 from jaxgen.core.sharding import spread
 from jaxgen.core.types import Fold, Refused, Stage, State, Technique
-from jaxgen.data import images
 from jaxgen.data.examples import Dataset, Examples
+from jaxgen.data.images.sets import sets
 from jaxgen.data.sources import source, sweep
 from jaxgen.optim.settings import Factory, chosen
 from jaxgen.run import machine, results
@@ -21,7 +21,7 @@ C = TypeVar("C")  # a technique's Config
 def dataset(flags: Any, least: int = 0) -> Dataset:
     """The part of a set of images that the flags name, of at least so many classes. Raises Refused, see `images`."""
     resident = flags.resident_mb * 2**20
-    return images.load(flags.dataset, flags.data_dir, flags.image_size, resident, flags.classes, flags.per_class, least)
+    return sets.load(flags.dataset, flags.data_dir, flags.image_size, resident, flags.classes, flags.per_class, least)
 
 
 def fitted(config: C, dataset: Dataset) -> C:

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from jaxgen.data.images.sets.subsets import narrowed
 
 from jaxgen.core.types import Refused
-from jaxgen.data import images, rows
+from jaxgen.data import rows
 from jaxgen.data.examples import Dataset, Examples, dataset
+from jaxgen.data.images.sets import sets
 from jaxgen.data.rows import Rows
-from jaxgen.data.subsets import narrowed
 
 NAMES = ("cat", "dog", "frog", "t-shirt")
 COUNTS = {"train": (12, 7, 9, 4), "valid": (2, 3, 1, 2), "test": (1, 2, 3, 1)}
@@ -131,15 +132,15 @@ def test_without_being_asked_a_set_is_itself():
 
 
 def test_sets_are_loaded_in_part(tmp_path):
-    part = images.load("digits", classes="3,8", per_class=20, least=2)
+    part = sets.load("digits", classes="3,8", per_class=20, least=2)
     assert part.classes == ("3", "8")
     assert part.train.image.shape == (40, 64)
     with pytest.raises(Refused, match="--classes=3 of digits has 1 class; at least 2 are needed"):
-        images.load("digits", classes="3", least=2)
+        sets.load("digits", classes="3", least=2)
     pixels, label = np.random.default_rng(0).integers(0, 256, (90, 4, 4), np.uint8), np.arange(90) % 3
     np.savez(tmp_path / "a.npz", images=pixels, labels=label)
     held, streamed = (
-        images.load(str(tmp_path / "a.npz"), resident=resident, classes="2,0", per_class=9) for resident in (2**30, 0)
+        sets.load(str(tmp_path / "a.npz"), resident=resident, classes="2,0", per_class=9) for resident in (2**30, 0)
     )
     assert isinstance(streamed.train.image, Rows)
     assert Path(streamed.train.image.path) == tmp_path / "a.npz"

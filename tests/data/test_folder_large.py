@@ -5,7 +5,8 @@ import pytest
 from folders import packed, picture, saved
 from PIL import Image
 
-from jaxgen.data import folder, pixels, rows
+from jaxgen.data import rows
+from jaxgen.data.images.sets import folder, pixels
 from jaxgen.data.rows import Rows
 
 

@@ -6,7 +6,7 @@ import pytest
 from folders import PNG, THREE
 
 from jaxgen.core.types import Refused
-from jaxgen.data import folder
+from jaxgen.data.images.sets import folder
 
 
 def packed(path, files):

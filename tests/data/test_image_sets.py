@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from jaxgen.core.types import Refused
-from jaxgen.data import digits, glyphs, images, originals
 from jaxgen.data.examples import Examples, dataset, split
+from jaxgen.data.images.sets import digits, glyphs, originals, sets
 
 SETS = {
     "digits": ((8, 8, 1), 1797, 10),
@@ -18,11 +18,11 @@ SETS = {
 
 @pytest.fixture(scope="module")
 def loaded():
-    return {name: images.load(name) for name in SETS}
+    return {name: sets.load(name) for name in SETS}
 
 
 def test_every_name_is_tested():
-    assert set(images.NAMES) == {*SETS, *originals.ORIGINALS, "olivetti", "frogs"}  # the rest in test_originals.py
+    assert set(sets.NAMES) == {*SETS, *originals.ORIGINALS, "olivetti", "frogs"}  # the rest in test_originals.py
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -42,7 +42,7 @@ def test_a_set_is_complete(loaded, name):
 
 @pytest.mark.parametrize("name", SETS)
 def test_a_set_is_the_same_every_time(loaded, name):
-    assert images.load(name).sha256 == loaded[name].sha256
+    assert sets.load(name).sha256 == loaded[name].sha256
 
 
 @pytest.mark.parametrize(("name", "least"), [("digits", 0.96), ("glyphs", 0.85)])
@@ -150,7 +150,7 @@ def test_the_hash_notices_every_part():
 )
 def test_an_unknown_name_is_refused_with_help(name, says, tmp_path):
     with pytest.raises(Refused, match=says):
-        images.load(name, str(tmp_path / "there"))
+        sets.load(name, str(tmp_path / "there"))
 
 
 def test_a_missing_library_names_its_install_command(monkeypatch):
@@ -177,7 +177,7 @@ def test_a_missing_font_is_named(monkeypatch):
 
 def test_importing_the_sets_imports_no_plotting_and_no_scikit_learn():
     code = (
-        "import sys, jaxgen.data.images as i, jaxgen.data.sources, jaxgen.data.glyphs as g; g._font_folder();"
+        "import sys, jaxgen.data.images.sets as i, jaxgen.data.sources, jaxgen.data.images.glyphs as g; g._font_folder();"
         "print(sorted({'matplotlib', 'sklearn', 'PIL'} & sys.modules.keys()))"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

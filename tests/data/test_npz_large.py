@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from archives import COLOUR, GREY, LABEL, LIMIT, RNG, cached, saved
 
-from jaxgen.data import images, rows
+from jaxgen.data import rows
 from jaxgen.data.formats import npz
+from jaxgen.data.images.sets import sets
 from jaxgen.data.rows import Rows
 
 
@@ -49,7 +50,7 @@ def test_large_sets_equal_small_ones(tmp_path, cache, case, compressed):
     in_place = case in IN_PLACE and not compressed
     assert (large.train.image.path == path) == in_place
     assert bool(cached(cache)) != in_place
-    assert images.load(str(path), resident=LIMIT).sha256 == large.sha256
+    assert sets.load(str(path), resident=LIMIT).sha256 == large.sha256
 
 
 @pytest.mark.parametrize("image", [GREY, COLOUR, UNIT.astype(np.float32), UNIT])
@@ -59,7 +60,7 @@ def test_an_array_alone(tmp_path, image):
     same(small, large)
     assert (small.name, small.shape, small.classes) == ("mine", (*image.shape[1:], 1)[:3], ())
     assert (large.train.image.path == tmp_path / "mine.npy") == (image.dtype != np.float64)
-    assert images.load(str(tmp_path / "mine.npy")).sha256 == small.sha256
+    assert sets.load(str(tmp_path / "mine.npy")).sha256 == small.sha256
 
 
 def test_stored_and_compressed_sets_are_one(tmp_path):

@@ -7,7 +7,8 @@ import pytest
 from made import cifar_archive, cifar_batches, idx_bytes, idx_set
 
 from jaxgen.core.types import Refused
-from jaxgen.data import cifar, download, images, originals
+from jaxgen.data import download
+from jaxgen.data.images.sets import cifar, originals, sets
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +52,7 @@ def wrong(tmp_path):
 def test_impossible_folders_are_refused(name, data_dir, monkeypatch):
     monkeypatch.setattr(download, "reachable", lambda *_: False)
     with pytest.raises(Refused):
-        images.load(name, data_dir)
+        sets.load(name, data_dir)
 
 
 @pytest.mark.parametrize("labels", [np.arange(400) / 10, np.arange(400) // 10 - 1, np.full(400, 10**11)])
@@ -59,14 +60,14 @@ def test_labels_of_other_people(labels, tmp_path):
     (tmp_path / "olivetti").mkdir()
     np.savez(tmp_path / "olivetti/olivetti.npz", images=np.zeros((400, 64, 64), np.uint8), labels=labels)
     with pytest.raises(Refused, match="expected 10 labels of each of 40 people"):
-        images.load("olivetti", str(tmp_path))
+        sets.load("olivetti", str(tmp_path))
 
 
 def test_what_a_broken_download_left_is_completed(tmp_path, monkeypatch):
     """And a complete set elsewhere is taken before anything is fetched."""
     folder, asked = tmp_path / "here/mnist", []
     idx_set(folder)
-    wanted = images.load("mnist", str(tmp_path / "here")).sha256
+    wanted = sets.load("mnist", str(tmp_path / "here")).sha256
     lost = {path: path.read_bytes() for path in (folder / f"{stem}.gz" for stem in originals.IDX_STEMS[2:])}
     for path in lost:
         path.unlink()
@@ -77,11 +78,11 @@ def test_what_a_broken_download_left_is_completed(tmp_path, monkeypatch):
             path.write_bytes(data)
 
     monkeypatch.setattr(download, "fetch", fetch)
-    assert images.load("mnist", str(tmp_path / "here")).sha256 == wanted
+    assert sets.load("mnist", str(tmp_path / "here")).sha256 == wanted
     assert asked == [("mnist", sorted(originals.IDX_FILES), folder)]
     next(iter(lost)).unlink()
     idx_set(tmp_path / "cache/data/mnist")
-    assert images.load("mnist", str(tmp_path / "here")).sha256 == wanted
+    assert sets.load("mnist", str(tmp_path / "here")).sha256 == wanted
     assert len(asked) == 1
 
 
@@ -89,9 +90,9 @@ def test_wrong_files_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(download, "reachable", lambda *_: False)
     for what, name, fragment in wrong(tmp_path):
         if what is None:
-            images.load(name, str(tmp_path))
+            sets.load(name, str(tmp_path))
             continue
         with pytest.raises(Refused) as refusal:
-            images.load(name, str(tmp_path))
+            sets.load(name, str(tmp_path))
         assert fragment in str(refusal.value), what
         assert "\n" not in str(refusal.value)

@@ -13,7 +13,7 @@ from experiments.vae import PRESETS
 from jaxgen.core.config import knobs, values
 from jaxgen.core.progress import Policy
 from jaxgen.core.types import Refused
-from jaxgen.data import images
+from jaxgen.data.images.sets import sets
 from jaxgen.optim.settings import Settings, chosen
 from jaxgen.run import cli, image_reader, train, workdir
 from jaxgen.techniques.autoencoders import vae
@@ -33,7 +33,7 @@ def test_the_same_command_resumes_and_another_one_is_refused(tmp_path, capsys):
 def test_more_updates_than_can_be_counted():
     flags, _ = cli.parse(worker.COMMAND, ["--dataset=digits", "--epochs=2147483647", "--cooldown=0.1"])
     with pytest.raises(Refused, match="can be counted"):
-        image_reader.optimizer(flags, images.load("digits"))
+        image_reader.optimizer(flags, sets.load("digits"))
 
 
 def test_a_run_that_cools_down_has_its_length(tmp_path, capsys):

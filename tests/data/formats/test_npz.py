@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from jaxgen.core.types import Refused
-from jaxgen.data import images
 from jaxgen.data.formats import npz
+from jaxgen.data.images.sets import sets
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (20, 4, 5), np.uint8)
@@ -42,7 +42,7 @@ def rows(image):
 @pytest.mark.parametrize("compressed", [False, True])
 def test_layouts(tmp_path, arrays, shape, classes, sizes, compressed):
     path = saved(tmp_path / "mine.npz", compressed, **arrays)
-    found = images.load(str(path))
+    found = sets.load(str(path))
     parts = (found.train, found.valid, found.test)
     assert (found.name, found.shape, len(found.classes)) == ("mine", shape, classes)
     assert tuple(len(part.image) for part in parts) == sizes
@@ -70,8 +70,8 @@ def test_floats_are_read_as_float32(tmp_path, dtype):
 def test_a_relative_path_is_looked_for_in_the_data_folder(tmp_path):
     (tmp_path / "deep").mkdir()
     saved(tmp_path / "deep" / "a.npz", images=GREY)
-    assert images.load("deep/a.npz", str(tmp_path)).shape == (4, 5, 1)
-    assert images.load(str(tmp_path / "deep" / "a.npz"), "elsewhere").shape == (4, 5, 1)
+    assert sets.load("deep/a.npz", str(tmp_path)).shape == (4, 5, 1)
+    assert sets.load(str(tmp_path / "deep" / "a.npz"), "elsewhere").shape == (4, 5, 1)
 
 
 BAD = {

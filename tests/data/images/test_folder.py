@@ -8,7 +8,8 @@ from folders import packed, picture, saved
 from PIL import Image
 
 from jaxgen.core.types import Refused
-from jaxgen.data import folder, images, pixels, rows
+from jaxgen.data import rows
+from jaxgen.data.images.sets import folder, pixels, sets
 
 DATA = os.environ.get("JAXGEN_DATA", "")
 
@@ -64,7 +65,7 @@ def test_layouts(tmp_path, make, names, classes, sizes):
             assert not classes or classes[label] in names[n].split("/")
     if "est" in names[0]:
         assert numbers(found.test) == list(range(sizes[2]))
-    assert images.load(str(path)).sha256 == found.sha256
+    assert sets.load(str(path)).sha256 == found.sha256
 
 
 def test_a_folder_and_its_archive_are_one_set(tmp_path):

@@ -8,8 +8,9 @@ import tensorflow_datasets as tfds
 from prepared import encoded, features, labelled, noise, pairs, prepare
 
 from jaxgen.core.types import Refused
-from jaxgen.data import images, rows, tfds_sets
+from jaxgen.data import rows
 from jaxgen.data.formats import tfds_records
+from jaxgen.data.images.sets import sets, tfds_sets
 
 DATA = os.environ.get("JAXGEN_DATA", "")
 LABEL = np.arange(30) % 2
@@ -36,7 +37,7 @@ def test_images_and_labels_are_read_as_they_were_written(tmp_path):
     image, test = noise(30, 6, 5, 3), noise(4, 6, 5, 3)
     splits = {"train": labelled(image, LABEL), "test": labelled(test, [1, 0, 1, 1])}
     prepare(tmp_path / "tfds", splits, features((6, 5, 3)))
-    found = images.load("tfds:toys", str(tmp_path))
+    found = sets.load("tfds:toys", str(tmp_path))
     assert (found.name, found.shape, found.classes) == ("tfds:toys", (6, 5, 3), ("cat", "dog"))
     assert found.train.image.dtype == np.uint8
     assert found.train.label.dtype == np.int32
@@ -182,7 +183,7 @@ def test_tensorflow_is_never_imported(tmp_path):
 @pytest.mark.needs_data
 @pytest.mark.skipif(not DATA, reason="JAXGEN_DATA is not set")
 def test_prepared_mnist_is_mnist():
-    prepared, original = images.load("tfds:mnist", DATA), images.load("mnist", DATA)
+    prepared, original = sets.load("tfds:mnist", DATA), sets.load("mnist", DATA)
     assert (prepared.shape, prepared.classes) == (original.shape, original.classes)
     assert pairs(prepared.test) == pairs(original.test)
     assert pairs(prepared.train) | pairs(prepared.valid) == pairs(original.train) | pairs(original.valid)

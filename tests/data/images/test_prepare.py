@@ -8,7 +8,7 @@ import tensorflow_datasets as tfds
 from prepared import noise, pairs
 
 from jaxgen.core.types import Refused
-from jaxgen.data import images, originals, prepare, tfds_sets
+from jaxgen.data.images.sets import originals, prepare, sets, tfds_sets
 
 DATA = os.environ.get("JAXGEN_DATA", "")
 COUNTS = {"train": 30, "test": 7}
@@ -46,7 +46,7 @@ def expected(*parts):
 )
 def test_what_is_prepared_is_what_was_distributed(tmp_path, monkeypatch, capfd, name, shape, classes, version):
     parts = distributed(monkeypatch, *shape, classes=classes, first=int(name == "emnist:letters"))
-    found = images.load(f"tfds:{name}", str(tmp_path))
+    found = sets.load(f"tfds:{name}", str(tmp_path))
     assert (found.name, found.shape) == (f"tfds:{name}", shape)
     assert pairs(found.test) == expected(parts["test"])
     assert pairs(found.train) | pairs(found.valid) == expected(parts["train"])
@@ -57,7 +57,7 @@ def test_what_is_prepared_is_what_was_distributed(tmp_path, monkeypatch, capfd, 
     assert err == f"preparing {name.replace(':', '_')} in {folder}, once\n"
     assert not list((tmp_path / "tfds").glob(".*"))
     assert not (tmp_path / "own").exists()
-    assert images.load(f"tfds:{name}", str(tmp_path)).sha256 == found.sha256
+    assert sets.load(f"tfds:{name}", str(tmp_path)).sha256 == found.sha256
     assert capfd.readouterr() == ("", "")
 
 
@@ -77,7 +77,7 @@ def test_tfds_reads_what_is_prepared(tmp_path, monkeypatch, name):
 
 def test_without_a_data_folder_it_is_prepared_where_tfds_keeps_its_sets(tmp_path, monkeypatch):
     distributed(monkeypatch, 28, 28, 1)
-    assert images.load("tfds:mnist").classes == tuple("0123456789")
+    assert sets.load("tfds:mnist").classes == tuple("0123456789")
     assert (tmp_path / "own/mnist/3.0.1/dataset_info.json").exists()
 
 
@@ -89,7 +89,7 @@ def test_a_failure_leaves_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(tfds.core.DatasetInfo, "write_to_directory", fail)
     with pytest.raises(Refused, match=f"cannot write {tmp_path}/tfds: No space left on device"):
-        images.load("tfds:mnist", str(tmp_path))
+        sets.load("tfds:mnist", str(tmp_path))
     assert not list((tmp_path / "tfds").iterdir())
 
 
@@ -135,7 +135,7 @@ def test_files_of_another_set_are_refused(tmp_path, monkeypatch, shape, first, s
 )
 def test_what_cannot_be_prepared_is_refused_with_what_to_do(tmp_path, spec, says):
     with pytest.raises(Refused, match=says) as caught:
-        images.load(f"tfds:{spec}", str(tmp_path))
+        sets.load(f"tfds:{spec}", str(tmp_path))
     assert str(caught.value).startswith(f"tfds:{spec} is not prepared in {tmp_path}/tfds/")
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
@@ -159,7 +159,7 @@ def test_mnist_prepared_from_its_files_without_tensorflow_is_mnist(tmp_path):
     )
     assert done.stdout == "10000 []\n"
     ours, theirs = (tfds_sets.load("mnist", str(folder)) for folder in (tmp_path, DATA))
-    files = images.load("mnist", DATA)
+    files = sets.load("mnist", DATA)
     for found in (ours, theirs):
         assert pairs(found.test) == pairs(files.test)
         assert pairs(found.train) | pairs(found.valid) == pairs(files.train) | pairs(files.valid)

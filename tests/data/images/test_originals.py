@@ -10,7 +10,7 @@ from made import cifar_archive, cifar_batches, idx_set
 from scipy.io import savemat
 
 from jaxgen.core.types import Refused
-from jaxgen.data import cifar, images, olivetti, originals
+from jaxgen.data.images.sets import cifar, olivetti, originals, sets
 
 REAL = os.environ.get("JAXGEN_DATA", "")
 
@@ -31,19 +31,19 @@ def rows(examples):
 )
 def test_idx_sets(name, folder, tmp_path):
     train, train_label, test, test_label = idx_set(tmp_path / folder)
-    found = images.load(name, str(tmp_path))
+    found = sets.load(name, str(tmp_path))
     assert (found.name, found.shape, len(found.classes)) == (name, (28, 28, 1), 10)
     assert (len(found.train.label), len(found.valid.label), len(found.test.label)) == (36, 4, 20)
     assert np.array_equal(found.test.image, test.reshape(20, -1))
     assert np.array_equal(found.test.label, test_label)
     everything = sorted(rows(found.train) + rows(found.valid))
     assert everything == sorted((int(n), image.tobytes()) for image, n in zip(train, train_label))
-    assert images.load(name, str(tmp_path)).sha256 == found.sha256
+    assert sets.load(name, str(tmp_path)).sha256 == found.sha256
 
 
 def test_the_cache_folder_is_looked_in_as_well(tmp_path):
     idx_set(tmp_path / "cache/data/mnist")
-    assert images.load("mnist").sha256 == images.load("mnist", str(tmp_path)).sha256
+    assert sets.load("mnist").sha256 == sets.load("mnist", str(tmp_path)).sha256
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -58,7 +58,7 @@ def test_emnist_letters_are_upright_and_count_from_zero(packed, tmp_path):
                 path = tmp_path / "emnist" / f"{stem}.gz"
                 archive.write(path, f"gzip/{path.name}")
                 path.unlink()
-    found = images.load("emnist_letters", str(tmp_path))
+    found = sets.load("emnist_letters", str(tmp_path))
     assert found.classes == tuple("abcdefghijklmnopqrstuvwxyz")
     assert np.array_equal(found.test.image.reshape(-1, 28, 28), arrays[2].swapaxes(1, 2))
     assert np.array_equal(found.test.label, arrays[3] - 1)
@@ -79,9 +79,9 @@ def test_cifar10_and_its_frogs(packed, tmp_path):
     assert (image.shape, parts["test"][0].shape) == ((100, 32, 32, 3), (20, 32, 32, 3))
     assert (image[0] == np.array([1, 2, 3])).all()
     assert np.array_equal(label, np.tile(np.arange(20) % 10, 5))
-    found = images.load("cifar10", str(tmp_path))
+    found = sets.load("cifar10", str(tmp_path))
     assert (found.shape, found.classes[6], len(found.test.label)) == ((32, 32, 3), "frog", 20)
-    frogs = images.load("frogs", str(tmp_path))
+    frogs = sets.load("frogs", str(tmp_path))
     assert (len(frogs.train.label), len(frogs.valid.label), len(frogs.test.label)) == (9, 1, 2)
     wanted = sorted((0, row.tobytes()) for row in image[label == 6].reshape(10, -1))
     assert sorted(rows(frogs.train) + rows(frogs.valid)) == wanted
@@ -91,24 +91,24 @@ def test_olivetti_in_both_formats(tmp_path):
     image = np.random.default_rng(0).integers(0, 256, (400, 64, 64), np.uint8)
     (tmp_path / "a/olivetti").mkdir(parents=True)
     np.savez(tmp_path / "a/olivetti/olivetti.npz", images=image, labels=np.arange(400) // 10)
-    found = images.load("olivetti", str(tmp_path / "a"))
+    found = sets.load("olivetti", str(tmp_path / "a"))
     assert (found.shape, [len(part.label) for part in found[3:6]]) == ((64, 64, 1), [320, 40, 40])
     for part, each in zip(found[3:6], (8, 1, 1)):
         assert np.bincount(part.label).tolist() == [each] * 40
     (tmp_path / "b").mkdir()
     savemat(tmp_path / "b" / olivetti.MATLAB, {"faces": image.swapaxes(1, 2).reshape(400, -1).T})
-    assert images.load("olivetti", str(tmp_path / "b")).sha256 == found.sha256
+    assert sets.load("olivetti", str(tmp_path / "b")).sha256 == found.sha256
     (tmp_path / "b" / olivetti.MATLAB).write_bytes(b"nothing")
     with pytest.raises(Refused, match=r"olivettifaces\.mat cannot be read"):
-        images.load("olivetti", str(tmp_path / "b"))
+        sets.load("olivetti", str(tmp_path / "b"))
 
 
 @pytest.mark.needs_data
 @pytest.mark.skipif(not REAL, reason="JAXGEN_DATA is not set")
 def test_real_mnist_in_a_second():
-    images.load("mnist", REAL)  # the file system's cache is warm, as numpy's imports are
+    sets.load("mnist", REAL)  # the file system's cache is warm, as numpy's imports are
     start = time.perf_counter()
-    found = images.load("mnist", REAL)
+    found = sets.load("mnist", REAL)
     seconds = time.perf_counter() - start
     assert [len(part.label) for part in found[3:6]] == [55_000, 5_000, 10_000]
     assert np.bincount(found.test.label).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
@@ -121,4 +121,4 @@ def test_real_mnist_in_a_second():
 @pytest.mark.skipif(not REAL, reason="JAXGEN_DATA is not set")
 @pytest.mark.parametrize(("name", "sizes"), [("olivetti", [320, 40, 40]), ("frogs", [4500, 500, 1000])])
 def test_real_faces_and_frogs(name, sizes):
-    assert [len(part.label) for part in images.load(name, REAL)[3:6]] == sizes
+    assert [len(part.label) for part in sets.load(name, REAL)[3:6]] == sizes
