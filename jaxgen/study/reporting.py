@@ -55,11 +55,11 @@ def write(
     folder = Path(folder)
     write_results(folder, study, found)
     panels = by_task(study, found)
-    page = [overview(folder, study, found, budget(study, execution, wall))]
-    page += [of_task(folder, study, n, panel) for n, panel in enumerate(panels)]
-    page += more()
-    page.append(Chapter("How it was measured", notes=verdict.definitions(study), summary=summary, config=config))
-    page.write(folder / "report.html", title, page, overview=False)
+    chapters = [overview(folder, study, found, budget(study, execution, wall))]
+    chapters += [of_task(folder, study, n, panel) for n, panel in enumerate(panels)]
+    chapters += more()
+    chapters.append(Chapter("How it was measured", notes=verdict.definitions(study), summary=summary, config=config))
+    page.write(folder / "report.html", title, chapters, overview=False)
     return folder / "report.html"
 
 

@@ -137,12 +137,12 @@ def test_a_diverged_run_has_a_report(tmp_path, values):
 
 
 def test_a_tour_has_contents_and_a_table(tmp_path):
-    page = Page(write(tmp_path, chapter(tmp_path, "First"), chapter(tmp_path, "Second"), page.Chapter("Nothing yet")))
-    ids = [section["id"] for section in page.all("section")]
+    read = Page(write(tmp_path, chapter(tmp_path, "First"), chapter(tmp_path, "Second"), page.Chapter("Nothing yet")))
+    ids = [section["id"] for section in read.all("section")]
     assert len(set(ids)) == 3
-    links = [link["href"] for link in page.all("a")]
+    links = [link["href"] for link in read.all("a")]
     assert links == [f"#{name}" for name in ids] * 2  # contents, then table
-    text = " ".join(" ".join(page.text).split())
+    text = " ".join(" ".join(read.text).split())
     assert "vae 50,000 3 min 7 s test_nll −1,235" in text
     single = Page(write(tmp_path, chapter(tmp_path)))
     assert not single.all("nav")
