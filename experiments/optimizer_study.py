@@ -18,8 +18,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from experiments import landscapes
-from experiments.tasks import Made, made
 from jaxgen.core.config import knob, knobs, values
 from jaxgen.core.files import write_whole
 from jaxgen.core.progress import Policy
@@ -31,8 +29,9 @@ from jaxgen.run.bar import bar
 from jaxgen.run.machine import prepare
 from jaxgen.run.provenance import environment
 from jaxgen.run.train import warn
-from jaxgen.study import grid, records, reporting, side_by_side, store, table
-from jaxgen.study.conduct import Protocol, conduct, execution
+from jaxgen.study import grid, landscapes, records, reporting, side_by_side, store, table
+from jaxgen.study.protocol import Protocol, conduct, execution
+from jaxgen.study.tasks import Made, made
 
 STUDY, DATA = "study", "data"
 

@@ -16,11 +16,11 @@ import pytest
 from studies import SMALL, TINY, go
 from worker import everything, refused
 
-from experiments import classify, landscapes, tasks
+from experiments import classify
 from jaxgen.optim.settings import Settings, chosen
 from jaxgen.run import cli
-from jaxgen.study import store
-from jaxgen.study.conduct import execution
+from jaxgen.study import landscapes, store, tasks
+from jaxgen.study.protocol import execution
 from jaxgen.study.side_by_side import MEANT
 
 

@@ -4,7 +4,7 @@ import pytest
 from studies import go
 from worker import refused
 
-from experiments import tasks
+from jaxgen.study import tasks
 
 WRONG = {
     "an optimizer": (["--optimizers=sgd,adamm"], "there is no optimizer 'adamm'; the nearest: adam"),

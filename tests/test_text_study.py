@@ -2,8 +2,8 @@
 
 from test_text import CORPUS
 
-from experiments import tasks
 from jaxgen.data.text import texts
+from jaxgen.study import tasks
 
 
 def test_a_study_reads_a_text(tmp_path):

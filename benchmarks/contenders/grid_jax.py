@@ -3,10 +3,10 @@
 import sys
 
 from benchmarks.contenders import serve
-from experiments.tasks import made
 from jaxgen.run import machine
 from jaxgen.study import grid, side_by_side, training
 from jaxgen.study.problems import Trial
+from jaxgen.study.tasks import made
 
 
 def main(host_devices: int, mode: str) -> None:

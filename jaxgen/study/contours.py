@@ -15,7 +15,7 @@ from PIL import Image
 from jaxgen.core.files import write_whole
 from jaxgen.report.canvas import INK, RULE, canvas, saved, styled
 from jaxgen.report.plots import COLOURS
-from jaxgen.techniques.landscapes.surface import SURFACES
+from jaxgen.study.surfaces import SURFACES
 
 WIDTH, HEIGHT = 704, 400  # px of the page
 DEEP, PALE, LEVELS = "#b9c6da", "#ffffff", 15  # of contours, equally far apart in the logarithm

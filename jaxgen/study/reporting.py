@@ -9,7 +9,7 @@ from jaxgen.core.files import write_whole
 from jaxgen.report import page
 from jaxgen.report.canvas import DENSITY
 from jaxgen.report.page import Cell, Chapter, Picture, Table, duration
-from jaxgen.study import figures, store, table, verdict
+from jaxgen.study import charts, store, table, verdict
 from jaxgen.study.records import Record, Study, counted, flat
 
 CAPTIONS = {
@@ -84,16 +84,16 @@ def write_results(folder: Path, study: Study, found: Sequence[Record]) -> None:
 def overview(folder: Path, study: Study, found: Sequence[Record], spent: Table) -> Chapter:
     """The verdict, the budget, and the performance profile over all tasks."""
     panels = by_task(study, found)
-    pictures = [picture(folder, "performance", "", lambda path: figures.save_performance(path, panels))]
+    pictures = [picture(folder, "performance", "", lambda path: charts.save_performance(path, panels))]
     return Chapter("Verdict", "\n\n".join(sentences(study, found)), tables=[spent], pictures=pictures)
 
 
 def of_task(folder: Path, study: Study, index: int, panel: Sequence[Record]) -> Chapter:
     """A task's table and figures."""
     draw: dict[str, Callable[[Path], None]] = {
-        "curves": lambda path: figures.save_curves(path, [panel]),
-        "sensitivity": lambda path: figures.save_sensitivity(path, [panel]),
-        "expenses": lambda path: figures.save_expenses(path, panel),
+        "curves": lambda path: charts.save_curves(path, [panel]),
+        "sensitivity": lambda path: charts.save_sensitivity(path, [panel]),
+        "expenses": lambda path: charts.save_expenses(path, panel),
     }
     pictures = [picture(folder, name, f"_{index + 1}", save) for name, save in draw.items()]
     return Chapter(panel[0].task.name, tables=[table.of_task(panel, study.baseline)], pictures=pictures)

@@ -13,8 +13,8 @@ import numpy as np
 from jaxgen.core.config import built, check
 from jaxgen.core.types import Technique
 from jaxgen.optim import registry
+from jaxgen.study import surfaces as landscape
 from jaxgen.study.problems import begun
-from jaxgen.techniques.landscapes import surface as landscape
 
 
 def trajectory(technique: Technique, key: jax.Array, rate: float, steps: int) -> np.ndarray:

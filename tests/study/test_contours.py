@@ -9,7 +9,7 @@ from PIL import Image
 from jaxgen.core.types import Refused
 from jaxgen.report.plots import COLOURS
 from jaxgen.study import contours
-from jaxgen.techniques.landscapes.surface import SURFACES
+from jaxgen.study.surfaces import SURFACES
 
 matplotlib = pytest.importorskip("matplotlib")
 from matplotlib.text import Text

@@ -8,7 +8,6 @@ import pytest
 import study_toys
 import toys
 
-from experiments.tasks import made
 from jaxgen.core import evaluation, loop
 from jaxgen.core.progress import Policy
 from jaxgen.core.types import Refused, Stage
@@ -16,6 +15,7 @@ from jaxgen.optim.registry import find
 from jaxgen.study import side_by_side, timing, training
 from jaxgen.study.memory import bytes_each
 from jaxgen.study.problems import Trial, checked, set_rates
+from jaxgen.study.tasks import made
 
 TRIALS = [Trial(rate, seed) for rate in (0.01, 0.1) for seed in (0, 3)]
 

@@ -9,8 +9,7 @@ import pytest
 
 from jaxgen.core.types import Refused
 from jaxgen.optim import registry
-from jaxgen.study import trajectories
-from jaxgen.techniques.landscapes import surface
+from jaxgen.study import surfaces, trajectories
 
 KEY = jax.random.key(0)
 SHOWN = trajectories.shown()
@@ -25,7 +24,7 @@ def seen(number):
 
 
 def height(name, path):
-    return surface.SURFACES[name].value(np.float64(path).T)
+    return surfaces.SURFACES[name].value(np.float64(path).T)
 
 
 def lengths(path):
@@ -33,14 +32,14 @@ def lengths(path):
 
 
 def test_a_path_is_made_of_the_techniques_steps_and_noise():
-    config = surface.Config("beale", spread=0.1, noise=0.3, learning_rate=123.0)
-    technique = surface.make(config, registry.find("momentum").factory)
+    config = surfaces.Config("beale", spread=0.1, noise=0.3, learning_rate=123.0)
+    technique = surfaces.make(config, registry.find("momentum").factory)
     path = trajectories.trajectory(technique, KEY, 0.01, 4)
     first_key, noise_key = jax.random.split(KEY)
     point, m, slope = (
         np.float64(jax.jit(technique.init)(first_key).params["point"]),
         0.0,
-        jax.jit(jax.grad(surface.beale)),
+        jax.jit(jax.grad(surfaces.beale)),
     )
     assert not np.array_equal(point, [1.0, 1.0])
     noise = jax.jit(jax.vmap(lambda n: technique.example(jax.random.fold_in(noise_key, n))["noise"][0]))(np.arange(4))
@@ -132,6 +131,6 @@ def test_leaving_a_saddle():
 def test_captions_are_of_their_pictures():
     for picture in SHOWN:
         assert set(picture.rates) <= set(trajectories.ALIKE)
-        assert picture.surface in surface.SURFACES
+        assert picture.surface in surfaces.SURFACES
         assert 100 < len(picture.caption) < 450
         assert not re.search(r"\s{2}", picture.caption)

@@ -11,7 +11,7 @@ from jaxgen.core.config import check
 from jaxgen.core.evaluation import evaluate
 from jaxgen.core.types import Refused
 from jaxgen.optim.textbook import sgd
-from jaxgen.techniques.landscapes import surface
+from jaxgen.study import surfaces
 
 KEY = jax.random.key(0)
 KNOWN = {  # a point and the value there, by hand
@@ -31,9 +31,9 @@ CURVATURES = {"quadratic": (1.0, 100.0), "saddle": (2.0, 4.0), "rosenbrock": (0.
 """Eigenvalues at the minimum: of [[802, -400], [-400, 200]] for Rosenbrock's, 501 -+ sqrt(501^2 - 400)."""
 
 
-@pytest.mark.parametrize("name", surface.SURFACES)
+@pytest.mark.parametrize("name", surfaces.SURFACES)
 def test_values_slopes_and_minima(name):
-    of, start, minima, (left, right, low, high) = surface.SURFACES[name]
+    of, start, minima, (left, right, low, high) = surfaces.SURFACES[name]
     point, value = KNOWN[name]
     found, slope = jax.jit(jax.value_and_grad(of))(jnp.array(point))
     np.testing.assert_allclose(found, value, rtol=1e-6)
@@ -48,12 +48,12 @@ def test_values_slopes_and_minima(name):
         assert (np.linalg.eigvalsh(curvature) > 0.1).all()
         if name in CURVATURES:
             np.testing.assert_allclose(np.linalg.eigvalsh(curvature), CURVATURES[name], rtol=2e-3)
-    np.testing.assert_array_equal(surface.minimum(surface.Config(name)), np.float32(minima))
+    np.testing.assert_array_equal(surfaces.minimum(surfaces.Config(name)), np.float32(minima))
 
 
-@pytest.mark.parametrize("name", surface.SURFACES)
+@pytest.mark.parametrize("name", surfaces.SURFACES)
 def test_a_grid_is_evaluated_at_once(name):
-    of, _, _, (left, right, low, high) = surface.SURFACES[name]
+    of, _, _, (left, right, low, high) = surfaces.SURFACES[name]
     grid = np.stack(np.meshgrid(np.linspace(left, right, 7), np.linspace(low, high, 5)))
     values = of(grid)
     assert isinstance(values, np.ndarray)
@@ -63,22 +63,22 @@ def test_a_grid_is_evaluated_at_once(name):
 
 
 def test_the_saddle_is_one():
-    of = surface.saddle
+    of = surfaces.saddle
     assert of(np.zeros(2)) == 1.0
     np.testing.assert_array_equal(jax.jit(jax.hessian(of))(jnp.zeros(2)), [[2.0, 0.0], [0.0, -2.0]])
 
 
 def test_seeds_differ_by_the_spread():
-    config = surface.Config("beale", spread=0.25)
-    points = jax.jit(jax.vmap(surface.make(config).init))(jax.random.split(KEY, 4000)).params["point"]
+    config = surfaces.Config("beale", spread=0.25)
+    points = jax.jit(jax.vmap(surfaces.make(config).init))(jax.random.split(KEY, 4000)).params["point"]
     np.testing.assert_allclose(points.mean(0), [1.0, 1.0], atol=0.02)  # 5 standard errors
     np.testing.assert_allclose(points.std(0), 0.25, rtol=0.05)
-    still = surface.make(dataclasses.replace(config, spread=0.0))
+    still = surfaces.make(dataclasses.replace(config, spread=0.0))
     np.testing.assert_array_equal(still.init(KEY).params["point"], [1.0, 1.0])
 
 
 def test_noise_is_added_to_the_gradient():
-    technique = surface.make(surface.Config("quadratic", spread=0.0, learning_rate=0.01), sgd)
+    technique = surfaces.make(surfaces.Config("quadratic", spread=0.0, learning_rate=0.01), sgd)
     state, step = technique.init(KEY), jax.jit(technique.step)
     noise = np.array([[1.0, 2.0], [3.0, -6.0], [5.0, 1.0]], np.float32)
     moved, metrics = step(state, {"noise": jnp.asarray(noise)})
@@ -89,22 +89,22 @@ def test_noise_is_added_to_the_gradient():
 
 
 def test_batches_are_noise_and_evaluations_are_not():
-    config = surface.Config("saddle", spread=0.0, noise=0.5)
-    source = surface.source(config, 3000)
+    config = surfaces.Config("saddle", spread=0.0, noise=0.5)
+    source = surfaces.source(config, 3000)
     batches = [source.take(source.arrays, KEY, jnp.int32(n))["noise"] for n in (0, 1, 1)]
     np.testing.assert_allclose(batches[0].std(0), 0.5, rtol=0.1)
     np.testing.assert_allclose(batches[0].mean(0), 0.0, atol=0.05)
     assert not np.any(batches[0] == batches[1])
     np.testing.assert_array_equal(batches[1], batches[2])
-    assert source.take is surface.source(config, 3000).take  # one compilation
-    assert (surface.source(surface.Config()).take((), KEY, jnp.int32(0))["noise"] == jnp.zeros((1, 2))).all()
-    assert not surface.sweep().take((), 0)[0]["noise"].any()
-    technique = surface.make(config)
-    found = evaluate(technique.evaluate, technique.init(KEY), surface.sweep(), KEY)
-    assert float(found["excess"]) == pytest.approx(surface.saddle((1.5, 0.01)), rel=1e-6)
+    assert source.take is surfaces.source(config, 3000).take  # one compilation
+    assert (surfaces.source(surfaces.Config()).take((), KEY, jnp.int32(0))["noise"] == jnp.zeros((1, 2))).all()
+    assert not surfaces.sweep().take((), 0)[0]["noise"].any()
+    technique = surfaces.make(config)
+    found = evaluate(technique.evaluate, technique.init(KEY), surfaces.sweep(), KEY)
+    assert float(found["excess"]) == pytest.approx(surfaces.saddle((1.5, 0.01)), rel=1e-6)
     assert technique.example(KEY)["noise"].std() > 0
 
 
 def test_unknown_surfaces_are_refused():
     with pytest.raises(Refused, match="--surface must be one of rosenbrock, beale, quadratic, saddle"):
-        check(surface.Config("himmelblau"))
+        check(surfaces.Config("himmelblau"))

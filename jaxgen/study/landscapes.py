@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.tasks import Made
 from jaxgen.report.page import Chapter, Picture
+from jaxgen.study import surfaces
 from jaxgen.study.contours import animate, draw
 from jaxgen.study.records import Record
+from jaxgen.study.tasks import Made
 from jaxgen.study.trajectories import shown, trajectories
-from jaxgen.techniques.landscapes import surface
 
 MOST = 1000  # updates that a picture shows
 

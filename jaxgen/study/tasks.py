@@ -23,9 +23,9 @@ from jaxgen.optim.registry import find
 from jaxgen.optim.settings import HYPERPARAMETERS, Settings, chosen, cutting
 from jaxgen.run import cli, image_reader, text_reader
 from jaxgen.run.train import policy_of
+from jaxgen.study import surfaces
 from jaxgen.study.problems import Problem, checked
 from jaxgen.study.statistics import Task
-from jaxgen.techniques.landscapes import surface
 
 UPDATES = 500  # of a technique without an experiment that says how many
 
@@ -70,10 +70,10 @@ def made(name: str, argv: Sequence[str], given: Mapping[str, Any], evaluations: 
     Raises:
         Refused: there is no such task or preset, it has no objective, or the flags do not fit it.
     """
-    technique, _, preset = ("surface", "", name) if name in surface.SURFACES else name.partition(":")
+    technique, _, preset = ("surface", "", name) if name in surfaces.SURFACES else name.partition(":")
     known = modules()
     if technique not in known:
-        near = difflib.get_close_matches(technique, [*known, *surface.SURFACES]) or [*known, *surface.SURFACES]
+        near = difflib.get_close_matches(technique, [*known, *surfaces.SURFACES]) or [*known, *surfaces.SURFACES]
         raise Refused(f"there is no task {name!r}; the nearest: {', '.join(near)}")
     module = known[technique]
     command = commands().get(module.__name__)

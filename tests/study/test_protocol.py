@@ -6,8 +6,8 @@ import pytest
 import study_toys
 
 from jaxgen.core.types import Refused
-from jaxgen.study import conduct, store, timing, training
-from jaxgen.study.conduct import Protocol
+from jaxgen.study import protocol, store, timing, training
+from jaxgen.study.protocol import Protocol
 
 PROTOCOL = Protocol((0.001, 0.01, 0.1), 2, 3)
 
@@ -46,7 +46,7 @@ def trained(monkeypatch):
 def go(place, protocol=PROTOCOL, optimizers=("sgd",)):
     said, updates = [], []
     problem = study_toys.problem()
-    conduct.conduct(place, problem, study_toys.TASK, optimizers, protocol, said.append, updates.append)
+    protocol.conduct(place, problem, study_toys.TASK, optimizers, protocol, said.append, updates.append)
     return store.read(place), said, sum(updates)
 
 
@@ -60,7 +60,7 @@ def test_tuning_seeds_choose_and_fresh_ones_judge(tmp_path, trained):
     assert runs(rows, "final") == [(0.01, seed) for seed in (2, 3, 4)]
     assert updates == 9 * study_toys.STEPS
     assert said[-1] == "toy  sgd: best learning rate 0.01"
-    assert conduct.execution(tmp_path)["toy"]["mode"] == "vmap"
+    assert protocol.execution(tmp_path)["toy"]["mode"] == "vmap"
 
 
 def test_nothing_is_run_twice(tmp_path, trained):
@@ -95,9 +95,9 @@ def test_an_end_of_the_grid_is_said_and_extended(tmp_path, trained):
 
 
 def test_extending_ends(tmp_path, trained, monkeypatch):
-    monkeypatch.setattr(conduct.statistics, "value", lambda row: 1 / row["learning_rate"])
+    monkeypatch.setattr(protocol.statistics, "value", lambda row: 1 / row["learning_rate"])
     rows, said, _ = go(tmp_path, Protocol((0.1, 1.0), 1, 1, True))
-    assert len(runs(rows, "tuning")) == 2 + conduct.grid.MOST
+    assert len(runs(rows, "tuning")) == 2 + protocol.grid.MOST
     assert said[-1].endswith("at the high end of the grid")
     trained.clear()
     go(tmp_path, Protocol((0.1, 1.0), 1, 1, True))  # and does not begin anew
@@ -105,19 +105,19 @@ def test_extending_ends(tmp_path, trained, monkeypatch):
 
 
 def test_parts_fit_in_memory(tmp_path, trained, monkeypatch):
-    monkeypatch.setattr(conduct, "bytes_each", lambda *_: 2**20)
-    monkeypatch.setattr(conduct.machine, "memory", lambda: 2 * 4 * 2**20)
+    monkeypatch.setattr(protocol, "bytes_each", lambda *_: 2**20)
+    monkeypatch.setattr(protocol.machine, "memory", lambda: 2 * 4 * 2**20)
     rows, _, _ = go(tmp_path)
     assert trained == [3, 3, 3]
     assert len(rows) == 9
 
 
 def test_copies_that_fill_up_are_forgotten(tmp_path, trained, monkeypatch):
-    monkeypatch.setattr(conduct, "COMPILING", 1e9)  # filling up is always cheaper
+    monkeypatch.setattr(protocol, "COMPILING", 1e9)  # filling up is always cheaper
     rows, _, _ = go(tmp_path)
     assert trained == [6, 6]
     assert len(rows) == 9
-    monkeypatch.setattr(conduct, "COMPILING", 0.0)
+    monkeypatch.setattr(protocol, "COMPILING", 0.0)
     trained.clear()
     go(tmp_path, optimizers=("adam",))
     assert trained == [6, 3]
@@ -132,14 +132,14 @@ def test_where_one_run_follows_the_other_parts_are_no_wider_than_the_finals(tmp_
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"toy": {}}', '{"toy": {"mode": "fast"}}'])
 def test_a_damaged_file_is_named(tmp_path, trained, text):
-    (tmp_path / conduct.EXECUTION).write_text(text)
+    (tmp_path / protocol.EXECUTION).write_text(text)
     with pytest.raises(Refused, match=r"execution\.json is damaged"):
         go(tmp_path)
 
 
 def test_the_file_says_what_was_timed(tmp_path, trained):
     go(tmp_path)
-    found = json.loads((tmp_path / conduct.EXECUTION).read_text())
+    found = json.loads((tmp_path / protocol.EXECUTION).read_text())
     assert found["toy"].pop("seconds") > 0
     assert found["toy"] == {
         "mode": "vmap",

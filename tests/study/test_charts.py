@@ -9,7 +9,7 @@ from study_rows import ACCURACY, ERROR, row, study
 from jaxgen.core.types import Refused
 from jaxgen.report.canvas import DENSITY
 from jaxgen.report.page import FULL, HALF, TALL
-from jaxgen.study import figures, panels, records, reporting
+from jaxgen.study import charts, panels, records, reporting
 
 pytest.importorskip("matplotlib")
 from matplotlib.colors import to_hex
@@ -52,7 +52,7 @@ def many():
 
 @pytest.mark.parametrize("name", ["curves", "sensitivity", "performance"])
 def test_many_optimisers_on_several_tasks_fit_the_page(name, many):
-    figure = getattr(figures, name)(many)
+    figure = getattr(charts, name)(many)
     assert set(NAMES) <= text_of(figure)
     assert on_the_page(figure)
     width, height = figure.bbox.size / DENSITY
@@ -65,7 +65,7 @@ def test_many_optimisers_on_several_tasks_fit_the_page(name, many):
 
 def test_curves_are_medians_with_the_middle_half():
     rows = [row([0.1, end, end], "sgd", seed=s, task="digits") for s, end in enumerate((0.2, 0.3, 0.4, 0.8, None))]
-    plot = figures.curves(panels_of(rows)).axes[0]
+    plot = charts.curves(panels_of(rows)).axes[0]
     (line,) = [line for line in plot.get_lines() if len(line.get_xdata()) == 3]
     np.testing.assert_array_equal(line.get_xdata(), [0, 10, 20])
     np.testing.assert_allclose(line.get_ydata(), [0.1, 0.3, 0.3])  # the lost one counts as 0.1
@@ -73,14 +73,14 @@ def test_curves_are_medians_with_the_middle_half():
     assert {0.2, 0.4} <= {round(y, 9) for y in band[:, 1]}
     assert "diverged: sgd 1/5" in plot.get_xlabel()
     assert "target" in text_of(plot.figure)
-    alone = figures.curves(panels_of(rows[:1])).axes[0]
+    alone = charts.curves(panels_of(rows[:1])).axes[0]
     assert not alone.collections
 
 
 def test_the_best_rate_is_a_dot_and_diverged_runs_are_filled_cells():
     rows = study(ACCURACY, NAMES[:2], RATES, 2, 2)
     (panel,) = panels_of(rows, names=NAMES[:2])
-    figure = figures.sensitivity([panel])
+    figure = charts.sensitivity([panel])
     text_of(figure)
     plot, strip = figure.axes
     for n, record in enumerate(panel):
@@ -94,17 +94,17 @@ def test_the_best_rate_is_a_dot_and_diverged_runs_are_filled_cells():
     assert [label.get_text() for label in strip.get_yticklabels()] == NAMES[:2]
     assert [label.get_text() for label in strip.get_xticklabels()] == ["0.001", "0.01", "0.1", "1", "10"]
     calm = [r for r in rows if r["learning_rate"] <= 0.1 and not r["diverged"]]
-    assert len(figures.sensitivity(panels_of(calm, names=NAMES[:2])).axes) == 1
+    assert len(charts.sensitivity(panels_of(calm, names=NAMES[:2])).axes) == 1
 
 
 def test_a_profile_rises_where_problems_are_solved():
     rows = [row([1.0, 0.0, 0.0], "sgd", seed=0), row([1.0, 0.9, 0.0], "momentum", seed=0)]
     rows += [row([1.0, 0.0, 0.0], "sgd", seed=1), row([1.0, 0.9, None], "momentum", seed=1)]
-    figure = figures.performance(panels_of(rows, [ERROR], NAMES[:2]))
+    figure = charts.performance(panels_of(rows, [ERROR], NAMES[:2]))
     sgd, momentum = (line.get_xydata() for line in figure.axes[0].get_lines())
     np.testing.assert_allclose(sgd[:, 1], 1.0)
     assert momentum[0, 0] == 0.0
-    np.testing.assert_allclose(momentum[:, 1] - figures.APART, [0.0, 0.5, 0.5])
+    np.testing.assert_allclose(momentum[:, 1] - charts.APART, [0.0, 0.5, 0.5])
     np.testing.assert_allclose(momentum[1, 0], 1.0)  # twice the steps
     assert "share of 2 problems solved" in text_of(figure)
 
@@ -112,7 +112,7 @@ def test_a_profile_rises_where_problems_are_solved():
 def test_expenses_are_named():
     rows = [row([1.0, 0.5], "sgd", seed=s, seconds=1e-5 * (s + 1), bytes=0) for s in range(3)]
     rows += [row([1.0, 0.5], "momentum", seconds=1e-4, bytes=4096)]
-    figure = figures.expenses(panels_of(rows, [ERROR])[0])
+    figure = charts.expenses(panels_of(rows, [ERROR])[0])
     found = text_of(figure)
     assert not any(plot.get_lines() for plot in figure.axes)  # runs side by side share one measurement: no spread
     assert {"sgd", "momentum", "nesterov", "2", "10", "0 B", "4 KiB", "–", "toy"} <= found
@@ -138,8 +138,8 @@ ODD = {
 def test_odd_rows_are_drawn(case):
     names = sorted({row["optimizer"] for row in ODD[case]}) or NAMES[:2]
     found = panels_of(ODD[case], names=names)
-    said = [text_of(draw(found)) for draw in (figures.curves, figures.sensitivity, figures.performance)]
-    figures.expenses(found[0]).draw_without_rendering()
+    said = [text_of(draw(found)) for draw in (charts.curves, charts.sensitivity, charts.performance)]
+    charts.expenses(found[0]).draw_without_rendering()
     assert all(set(names) <= texts for texts in said)
     empty = ["no values" in texts for texts in said]
     assert empty[0] == (case in ("nothing", "all null", "one rate", "huge"))
@@ -150,7 +150,7 @@ def test_odd_rows_are_drawn(case):
 def test_drawings_are_the_same_each_time(tmp_path):
     found = panels_of(study(ACCURACY, NAMES[:2], RATES, 2, 2), names=NAMES[:2])
     for name in "ab":
-        figures.save_expenses(tmp_path / f"{name}.png", found[0])
+        charts.save_expenses(tmp_path / f"{name}.png", found[0])
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     with Image.open(tmp_path / "a.png") as image:
         assert image.width == DENSITY * HALF
@@ -160,7 +160,7 @@ def test_what_cannot_be_drawn_is_refused(monkeypatch, tmp_path):
     (panel,) = panels_of([])
     for many in ([], [panel] * 4):
         with pytest.raises(ValueError, match="expected 1 to 3 panels"):
-            figures.curves(many)
+            charts.curves(many)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(Refused, match=r"jaxgen\[report\]"):
-        figures.save_expenses(tmp_path / "a.png", panel)
+        charts.save_expenses(tmp_path / "a.png", panel)
