@@ -18,9 +18,9 @@ import sys
 import jax
 import numpy as np
 
-from experiments.judgements import drawn, watched, watcher
 from jaxgen.core import loop
 from jaxgen.core.types import Refused
+from jaxgen.figures.signals import drawn, watched, watcher
 from jaxgen.report.page import Chapter, Picture
 from jaxgen.run import cli, image_reader, results, train, workdir
 from jaxgen.run.inherit import inherit

@@ -15,9 +15,9 @@ import sys
 
 import jax
 
-from experiments import prose, writing
 from jaxgen.core.evaluation import evaluate, key_of_test
 from jaxgen.core.types import Refused
+from jaxgen.figures import samples, writing
 from jaxgen.report.page import Chapter
 from jaxgen.run import cli, results, text_reader, train, workdir
 from jaxgen.run.inherit import inherit
@@ -121,8 +121,11 @@ def experiment(flags: text_reader.TextFlags, config: language.Config) -> Chapter
         rows = writing.judged(technique, outcome.state, text, flags, config, prompt)
         unit = "characters" if config.level == "char" else "words"
         many = f"{writing.JUDGED} samples of {flags.sampling.length} {unit}"
-        tables = [prose.temperature_table(rows, many), prose.side_by_side(prose.read_samples(place / writing.SAMPLES))]
-        return results.finish(place, "Text", TEXT, flags.seed, outcome, named, list, tables, prose.NOTES)
+        tables = [
+            samples.temperature_table(rows, many),
+            samples.side_by_side(samples.read_samples(place / writing.SAMPLES)),
+        ]
+        return results.finish(place, "Text", TEXT, flags.seed, outcome, named, list, tables, samples.NOTES)
 
 
 def check_alike(init_from: str, config: language.Config) -> None:

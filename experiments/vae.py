@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from experiments.latents import pictures, prior_samples
+from jaxgen.figures.latents import pictures, prior_samples
 from jaxgen.report.page import Chapter, Picture
 from jaxgen.report.pictures import save_gif, save_png, to_bytes
 from jaxgen.run import cli, image_reader, results, train, workdir

@@ -7,10 +7,11 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import classify, judgements
+from experiments import classify
 from jaxgen.core import loop
 from jaxgen.core.types import Source, Stage
 from jaxgen.data.images.sets import sets
+from jaxgen.figures import signals
 from jaxgen.run import cli, record, train
 from jaxgen.run.provenance import fingerprint
 from jaxgen.techniques.vision import classifier
@@ -44,8 +45,8 @@ def drawn(place):
 
 def test_it_draws_and_tells_everything(tmp_path, monkeypatch, capsys):
     """Many layers are set beside other starts of themselves; here, to be quick, two are many."""
-    assert judgements.DEEP < 51
-    monkeypatch.setattr(judgements, "DEEP", 2)
+    assert signals.DEEP < 51
+    monkeypatch.setattr(signals, "DEEP", 2)
     place = tmp_path / "run"
     assert go(place, "--preset=deep", "--hidden=4x2") == 0
     out, metrics, digits = capsys.readouterr().out, told(place), sets.load("digits")
@@ -133,6 +134,6 @@ def test_statistics_of_later_steps_or_other_networks_are_not_shown(tmp_path):
         each = np.full(layers, step, np.float32)
         np.savez(tmp_path / f"layers-{step:08d}.npz", gradient=each, mean=each, spread=each)
     (tmp_path / "layers-00000001.npz").write_bytes(b"damaged")
-    found = judgements.watched(tmp_path, 3, 4)
+    found = signals.watched(tmp_path, 3, 4)
     assert list(found) == [0, 2, 4]
     assert found[2]["spread"].tolist() == [2, 2, 2]

@@ -9,8 +9,8 @@ import pytest
 from sklearn.svm import SVC
 
 from experiments import tour, vae
-from experiments.latents import mapped
 from jaxgen.data.images.sets import sets
+from jaxgen.figures.latents import mapped
 from jaxgen.run import cli
 
 TINY = "--steps=6 --batch_size=32 --hidden=8 --log_every=2 --eval_every=2"

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import latents, vae
+from experiments import vae
 from jaxgen.core.types import Technique
 from jaxgen.data.examples import Examples, dataset
+from jaxgen.figures import latents
 from jaxgen.report.pictures import save_png
 
 SHAPE = (3, 4, 1)

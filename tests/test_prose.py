@@ -3,49 +3,49 @@ import math
 
 import pytest
 
-from experiments import prose
+from jaxgen.figures import samples
 from jaxgen.report import page
 
 
 def test_distinct_sequences():
     text = "the cat, the cat; the dog"  # the cat , the cat ; the dog
-    assert prose.distinct_n(text, 1) == 5 / 8
-    assert prose.distinct_n(text, 2) == 6 / 7
-    assert prose.distinct_n("abab", 2, "char") == 2 / 3
-    assert prose.distinct_n("I don’t, he doesn't", 1) == 1.0
-    assert prose.distinct_n("don't don't", 1) == 1 / 2
+    assert samples.distinct_n(text, 1) == 5 / 8
+    assert samples.distinct_n(text, 2) == 6 / 7
+    assert samples.distinct_n("abab", 2, "char") == 2 / 3
+    assert samples.distinct_n("I don’t, he doesn't", 1) == 1.0
+    assert samples.distinct_n("don't don't", 1) == 1 / 2
 
 
 def test_distinct_sequences_of_several_texts_do_not_cross_their_ends():
-    assert prose.distinct_n(["a b", "a b"], 2) == 1 / 2
-    assert prose.distinct_n(["a b", "c"], 2) == 1.0
-    assert math.isnan(prose.distinct_n(["a", ""], 2))
+    assert samples.distinct_n(["a b", "a b"], 2) == 1 / 2
+    assert samples.distinct_n(["a b", "c"], 2) == 1.0
+    assert math.isnan(samples.distinct_n(["a", ""], 2))
 
 
 def test_repetition_is_that_within_a_text():
     loop, free = "a b c d a b c d a", "a b c d e f g h i"
-    assert prose.repeated(loop) == pytest.approx(1 - 4 / 6)
-    assert prose.repeated([loop, free, "too short"]) == pytest.approx((1 - 4 / 6) / 2)
-    assert prose.repeated([free, free]) == 0.0
-    assert math.isnan(prose.repeated("too short"))
+    assert samples.repeated(loop) == pytest.approx(1 - 4 / 6)
+    assert samples.repeated([loop, free, "too short"]) == pytest.approx((1 - 4 / 6) / 2)
+    assert samples.repeated([free, free]) == 0.0
+    assert math.isnan(samples.repeated("too short"))
 
 
 def test_real_words_stand_in_the_training_text():
-    known = prose.words("The soul's Übermensch, in 1887")
+    known = samples.words("The soul's Übermensch, in 1887")
     assert known == {"the", "soul", "s", "übermensch", "in"}
-    assert prose.real_words("oul THE soul blorp übermensch_in 42 th", known) == 4 / 5  # cut at both ends
-    assert prose.real_words([" the ", " blorp "], known) == 1 / 2
-    assert math.isnan(prose.real_words(["the", ""], known))
+    assert samples.real_words("oul THE soul blorp übermensch_in 42 th", known) == 4 / 5  # cut at both ends
+    assert samples.real_words([" the ", " blorp "], known) == 1 / 2
+    assert math.isnan(samples.real_words(["the", ""], known))
 
 
 def test_the_table_of_temperatures():
-    known = prose.words("so it is what it is")
+    known = samples.words("so it is what it is")
     rows = [
-        prose.judged(0.2, 1.234, [" it is it is it is it is "], known),
-        prose.judged(1.2, math.nan, [" what so blorp is "], known),
-        prose.judged(2.0, 3.0, [""], known),
+        samples.judged(0.2, 1.234, [" it is it is it is it is "], known),
+        samples.judged(1.2, math.nan, [" what so blorp is "], known),
+        samples.judged(2.0, 3.0, [""], known),
     ]
-    table = prose.temperature_table(rows, "one sample of 10 characters")
+    table = samples.temperature_table(rows, "one sample of 10 characters")
     assert [[cell.text for cell in row] for row in table.rows] == [
         ["0.2", "1.23", "0.25", "0.29", "60%", "100%"],
         ["1.2", "–", "1.00", "1.00", "0%", "75%"],
@@ -62,7 +62,7 @@ def sample(step, temperature=0.5, text="", prompt="Once\nupon "):
 def test_samples_side_by_side():
     rows = [sample(step, t) for step in range(0, 11_000, 1000) for t in (1.0, 0.2)]
     rows += [sample(0, 0.2, "later\n" + 40 * "x"), sample(10_000, 0.0)]
-    table = prose.side_by_side(rows, most=3, length=10)
+    table = samples.side_by_side(rows, most=3, length=10)
     assert table.columns == ["step", "T = 0", "T = 0.2", "T = 1"]
     assert [[cell.text for cell in row] for row in table.rows] == [
         ["0", "–", "later\nxxxx…", "0 at 1.0"],
@@ -71,13 +71,13 @@ def test_samples_side_by_side():
     ]
     assert table.prose
     assert "“Once upon”" in table.caption
-    assert "“" not in prose.side_by_side([sample(0), sample(1, prompt="Other")]).caption
-    assert prose.side_by_side([]).rows == []
+    assert "“" not in samples.side_by_side([sample(0), sample(1, prompt="Other")]).caption
+    assert samples.side_by_side([]).rows == []
 
 
 def test_samples_keep_their_lines_in_a_report(tmp_path):
     pytest.importorskip("jinja2")
-    table = prose.side_by_side([sample(1, text="\n one\n  <b>two</b>\n")])
+    table = samples.side_by_side([sample(1, text="\n one\n  <b>two</b>\n")])
     page.write(tmp_path / "report.html", "t", [page.Chapter("c", tables=[table])])
     text = (tmp_path / "report.html").read_text()
     assert "<td>\n one\n  &lt;b&gt;two&lt;/b&gt;\n</td>" in text
@@ -85,8 +85,8 @@ def test_samples_keep_their_lines_in_a_report(tmp_path):
 
 def test_samples_are_read_as_far_as_they_are_whole(tmp_path):
     path, good = tmp_path / "samples.jsonl", [sample(1, text="é\n\u2028"), sample(2, 1)]
-    assert prose.read_samples(path) == []
+    assert samples.read_samples(path) == []
     lines = [json.dumps(row).encode() for row in good]
     wrong = [b"[1]", b"3", b'{"step": 1}', json.dumps(sample("1")).encode(), b"\xff", b"", lines[0][:20] + lines[1]]
     path.write_bytes(b"\n".join([lines[0], *wrong, lines[1], lines[0][:-3]]))
-    assert prose.read_samples(path) == good
+    assert samples.read_samples(path) == good

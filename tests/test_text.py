@@ -12,8 +12,9 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import prose, text, writing
+from experiments import text
 from jaxgen.data.text import texts
+from jaxgen.figures import samples, writing
 from jaxgen.run import cli, train
 from jaxgen.run.provenance import fingerprint
 from jaxgen.run.record import read
@@ -48,7 +49,7 @@ def test_it_trains_tells_and_writes(tmp_path, corpus, capsys):
     place = tmp_path / "run"
     assert go(place, corpus, "--prompt=the cat") == 0
     out = capsys.readouterr().out
-    rows = prose.read_samples(place / "samples" / "samples.jsonl")
+    rows = samples.read_samples(place / "samples" / "samples.jsonl")
     assert [(row["step"], row["temperature"]) for row in rows] == [(s, t) for s in (4, 6) for t in writing.TEMPERATURES]
     assert all(row["prompt"] == "the cat" and len(row["text"]) == 20 for row in rows)
     assert all(f"the cat|{row['text']}" in out for row in rows)

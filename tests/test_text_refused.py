@@ -5,7 +5,8 @@ from test_text import CORPUS, TINY
 from worker import COMMAND, everything, refused
 from worker import TINY as WORKER
 
-from experiments import text, writing
+from experiments import text
+from jaxgen.figures import writing
 from jaxgen.run import cli
 
 WRONG = {

@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.contenders import serve
 from benchmarks.contenders.text_jax import setting
 from benchmarks.contenders.text_sizes import TEMPERATURE
-from experiments.writing import writer
+from jaxgen.figures.writing import writer
 from jaxgen.run import machine
 from jaxgen.techniques.text import language
 

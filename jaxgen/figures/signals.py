@@ -16,11 +16,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.latents import BLOCK, MOST, mapped
 from jaxgen.core.files import write_whole
 from jaxgen.core.types import State, Technique
 from jaxgen.data import rows
 from jaxgen.data.examples import Dataset
+from jaxgen.figures.latents import BLOCK, MOST, mapped
 from jaxgen.report.plots import Panel, save_gallery, save_lines, save_matrix
 from jaxgen.techniques.vision import classifier
 

@@ -12,11 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import prose
 from jaxgen.core.config import built
 from jaxgen.core.types import Refused, State, Technique
 from jaxgen.data.text import vocabulary
 from jaxgen.data.text.texts import Text
+from jaxgen.figures import samples
 from jaxgen.ops.generation import padded
 from jaxgen.run import text_reader
 from jaxgen.run.train import load_named
@@ -91,7 +91,7 @@ def torn(file: Path) -> bool:
 
 def judged(
     technique: Technique, state: State, text: Text, flags: text_reader.TextFlags, config: language.Config, prompt: str
-) -> list[prose.Judged]:
+) -> list[samples.Judged]:
     """A row for each of TEMPERATURES: of JUDGED samples, and the entropy over as many pieces of held-out text."""
     asked, known = flags.sampling, words_of(text)
     write = writer(config, prompt, asked.length, asked.top_k, asked.top_p)
@@ -107,7 +107,7 @@ def judged(
         written = write(state.params, keys, same)
         found = [vocabulary.decode(each, config.vocabulary, config.level) for each in written]
         # The first half of a window has little before it.
-        rows.append(prose.judged(temperature, float(bits[:, config.context // 2 :].mean()), found, known))
+        rows.append(samples.judged(temperature, float(bits[:, config.context // 2 :].mean()), found, known))
     return rows
 
 
@@ -116,7 +116,7 @@ def words_of(text: Text) -> set[str]:
     found: set[str] = set()
     for first in range(0, len(text.train.tokens), BLOCK):
         part = text.train.tokens[first : first + BLOCK]
-        found |= prose.words(vocabulary.decode(part, text.vocabulary, text.level))
+        found |= samples.words(vocabulary.decode(part, text.vocabulary, text.level))
     return found
 
 
@@ -132,7 +132,7 @@ def sample(flags: text_reader.TextFlags) -> None:
     config = built(language.Config, {**last["config"], "vocabulary": tuple(last["config"]["vocabulary"])})
     prompt = asked.prompt.lower() if found["flags"]["lowercase"] else asked.prompt
     if not prompt:
-        before = prose.read_samples(Path(os.path.expanduser(flags.workdir)) / SAMPLES)
+        before = samples.read_samples(Path(os.path.expanduser(flags.workdir)) / SAMPLES)
         prompt = before[-1]["prompt"] if before else ""
     write = writer(config, prompt, asked.length, asked.top_k, asked.top_p, asked.stop)
     _, _, state = load_named(flags.workdir)
