@@ -18,7 +18,7 @@ from jax import lax
 
 from jaxgen.core import loop
 from jaxgen.core.types import Technique
-from jaxgen.ops.conv.api import api as ops
+from jaxgen.ops.conv import api as ops
 from jaxgen.ops.pooling import max_pool
 from jaxgen.techniques.vision import classifier
 

@@ -21,7 +21,8 @@ import numpy as np
 from jaxgen.core import loop
 from jaxgen.core.types import Refused
 from jaxgen.figures.signals import drawn, watched, watcher
-from jaxgen.report.page import Chapter, Picture
+from jaxgen.report.items import Picture
+from jaxgen.report.page import Chapter
 from jaxgen.run import cli, image_reader, results, train, workdir
 from jaxgen.run.inherit import inherit
 from jaxgen.techniques.vision import classifier

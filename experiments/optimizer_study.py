@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jaxgen.core.config import knob, knobs, values
+from jaxgen.core.config import knob, knobs, nested, values
 from jaxgen.core.files import write_whole
 from jaxgen.core.progress import Policy
 from jaxgen.core.types import Refused
@@ -67,8 +67,8 @@ class Flags:
     data_dir: str = knob("", "where local files live; JAXGEN_DATA where not given", free=True, group=DATA)
     resident_mb: int = knob(1024, "MiB that a set may have: a study holds it in memory", lower=0, free=True, group=DATA)
     batch_size: int | None = knob(None, "instead of the preset's", lower=1, upper=2**31 - 1, group=DATA)
-    settings: Settings = Settings()  # noqa: RUF009 - frozen
-    policy: Policy = Policy()  # noqa: RUF009 - frozen
+    settings: Settings = nested(Settings())
+    policy: Policy = nested(Policy())
     host_devices: int = knob(1, "CPU devices to share the runs among", lower=1, upper=64, group="machine")
     compilation_cache: str = knob("", "a directory to keep compiled programs in", free=True, group="machine")
 

@@ -139,7 +139,7 @@ def measured(technique, state, text, flags, config):
     """The metrics on the test split; on the validation split, and named after it, where there is no other."""
     split, prefix = (text.test, "test_") if len(text.test.tokens) else (text.valid, "valid_")
     key, fold = key_of_test(jax.random.key(flags.seed)), technique.evaluate
-    found = evaluate(fold, state, text_reader.sweep(split, config), key)
+    found = evaluate(fold, state, text_reader.holdout(split, config), key)
     return results.measured(found, fold.definitions, prefix)
 
 

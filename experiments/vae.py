@@ -12,24 +12,12 @@ estimate -log p(x) as 87.74 (pixels binarised anew, 5,000 importance samples). S
 0.10.2, 2026-11-20 and 21.
 """
 
-import contextlib
 import sys
-from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
-from jaxgen.figures.latents import pictures, prior_samples
-from jaxgen.report.page import Chapter, Picture
-from jaxgen.report.pictures import save_gif, save_png, to_bytes
-from jaxgen.run import cli, image_reader, results, train, workdir
-from jaxgen.run.inherit import inherit
+from jaxgen.figures import latents
+from jaxgen.run import cli, image_reader
+from jaxgen.run.experiment import Experiment, Watch
 from jaxgen.techniques.autoencoders import vae
-
-TEXT = (
-    "An encoder gives each image a normal distribution over codes, a decoder turns codes back into images, and both "
-    "climb a lower bound on the images' log-likelihood."
-)
 
 PRESETS = {
     "chollet": {
@@ -65,50 +53,27 @@ PRESETS = {
         "importance_samples": 5000,
     },
 }
-SCALE = 2  # of the snapshots
 
 
-def snapshots(folder: Path, like: np.ndarray) -> list[np.ndarray]:
-    """The step-*.png in `folder` that can be read and show as much as `like`, by step; the rest is passed over."""
-    frames = []
-    for path in sorted(folder.glob("step-*.png")):
-        # Damage raises some ten types, and is no reason to end a trained run without its report.
-        with contextlib.suppress(Exception), Image.open(path) as file:
-            frames.append(np.asarray(file))
-    wanted = to_bytes(like, SCALE)
-    return [frame for frame in frames if (frame.shape, frame.dtype) == (wanted.shape, wanted.dtype)]
+def likelihood(setting):
+    """The Fold of -log p(x), where --importance_samples asks for it."""
+    return [vae.log_likelihood(setting.config)] if setting.config.importance_samples else []
 
 
-def experiment(flags: cli.ImageFlags, config: vae.Config) -> Chapter:
-    """Trains, evaluates on the test split, draws."""
-    dataset = image_reader.dataset(flags)
-    config = image_reader.fitted(config, dataset)
-    technique = vae.make(config, image_reader.optimizer(flags, dataset))
-    stage, previous = inherit(image_reader.image_stage(technique, dataset, flags), flags.init_from, vae)
-    who = workdir.identity(flags, [(vae, config)], dataset.sha256, previous)
-    with workdir.open_workdir(flags.workdir, who) as place:
-        samples = place / "samples"
-
-        def snapshot(stage, step, state):
-            save_png(samples / f"step-{step:08d}.png", prior_samples(technique, state, dataset.shape), SCALE)
-
-        outcome = train.train(place, flags, [stage], snapshot, previous)
-        named = image_reader.measure(technique.evaluate, outcome.state, dataset.test, flags)
-        if config.importance_samples:
-            estimate = image_reader.measure(vae.log_likelihood(config), outcome.state, dataset.test, flags, slow=True)
-            named = {**estimate, **named}
-
-        def draw():
-            shown = pictures(technique, outcome.state, dataset, samples)
-            if len(frames := snapshots(samples, prior_samples(technique, outcome.state, dataset.shape))) > 1:
-                save_gif(samples / "training.gif", frames, 300)
-                shown.append(Picture(samples / "training.gif", "The same draws from the prior, as training went on"))
-            return shown
-
-        return results.finish(place, "Variational autoencoder", TEXT, flags.seed, outcome, named, draw)
-
-
-COMMAND = cli.Command("vae", experiment, vae.Config, PRESETS, {"dataset": "glyphs", "steps": 5000})
+EXPERIMENT = Experiment(
+    name="experiments.vae",
+    doc=__doc__ or "",
+    title="Variational autoencoder",
+    text="An encoder gives each image a normal distribution over codes, a decoder turns codes back into images, and "
+    "both climb a lower bound on the images' log-likelihood.",
+    technique=vae,
+    data=image_reader.reader(),
+    presets=PRESETS,
+    defaults={"dataset": "glyphs", "steps": 5000},
+    watch=Watch(latents.prior),
+    folds=likelihood,
+    show=latents.show,
+)
 
 if __name__ == "__main__":
-    sys.exit(cli.main(COMMAND))
+    sys.exit(cli.main(EXPERIMENT))

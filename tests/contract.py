@@ -11,7 +11,7 @@ import optax
 from jaxgen.core import loop
 from jaxgen.core.config import knobs
 from jaxgen.core.progress import rates
-from jaxgen.core.types import Source, Stage, Sweep
+from jaxgen.core.types import Source, Stage, Holdout
 from jaxgen.run import checkpoint
 
 KEY, BATCH_KEY = jax.random.key(0), jax.random.key(1)
@@ -128,8 +128,8 @@ def objective_improves(technique):
         return  # it declares no objective that must
     state, batch = start(technique)
     count = max(len(leaf) for leaf in jax.tree.leaves(batch) if np.ndim(leaf))
-    sweep = Sweep(batch, lambda arrays, n: (arrays, jnp.ones(count, bool)), 1)
-    measure = lambda state: loop.objective(fold, loop.evaluate(fold, state, sweep, jax.random.key(3)))
+    holdout = Holdout(batch, lambda arrays, n: (arrays, jnp.ones(count, bool)), 1)
+    measure = lambda state: loop.objective(fold, loop.evaluate(fold, state, holdout, jax.random.key(3)))
     before = measure(state)
     step = jitted(technique.step)
     for _ in range(60):

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxgen.ops.conv.api import api as ops
+from jaxgen.ops.conv import api as ops
 
 OPERATIONS = [ops.conv, ops.conv_transpose]
 

@@ -7,7 +7,7 @@ import tarfile
 
 import numpy as np
 
-from jaxgen.data.images.sets import cifar, originals
+from jaxgen.data.images import cifar, originals
 
 
 def idx_bytes(array):

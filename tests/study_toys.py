@@ -4,7 +4,7 @@ import toys
 from study_rows import ERROR
 
 from jaxgen.core.progress import Policy
-from jaxgen.core.types import Source, Stage, Sweep
+from jaxgen.core.types import Source, Stage, Holdout
 from jaxgen.optim.registry import OPTIMIZERS
 from jaxgen.study.problems import Problem
 
@@ -14,12 +14,12 @@ __all__ = ["TASK", "problem", "stage"]
 
 
 def problem(policy=POLICY):
-    source, sweep = Source(toys.data(), toys.take), Sweep(toys.data(), toys.once, 1)
+    source, holdout = Source(toys.data(), toys.take), Holdout(toys.data(), toys.once, 1)
     make = lambda factory: toys.mean_of(6, noise=0.3, optimizer=factory)
-    return Problem(TASK.name, make, lambda name: OPTIMIZERS[name], source, sweep, sweep, STEPS, EVERY, policy)
+    return Problem(TASK.name, make, lambda name: OPTIMIZERS[name], source, holdout, holdout, STEPS, EVERY, policy)
 
 
 def stage(optimizer, rate):
     """The same problem as a run of its own, at a fixed rate."""
     technique = toys.mean_of(6, rate, 0.3, OPTIMIZERS[optimizer])
-    return Stage(technique, Source(toys.data(), toys.take), STEPS, Sweep(toys.data(), toys.once, 1))
+    return Stage(technique, Source(toys.data(), toys.take), STEPS, Holdout(toys.data(), toys.once, 1))

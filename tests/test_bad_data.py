@@ -14,7 +14,7 @@ from made import idx_bytes, idx_set
 from PIL import Image
 from worker import COMMAND, TINY, everything, go, refused
 
-from jaxgen.data.images.sets import sets
+from jaxgen.data.images import sets
 from jaxgen.run import cli
 
 

@@ -10,7 +10,7 @@ import pytest
 from experiments import classify
 from jaxgen.core import loop
 from jaxgen.core.types import Source, Stage
-from jaxgen.data.images.sets import sets
+from jaxgen.data.images import sets
 from jaxgen.figures import signals
 from jaxgen.run import cli, record, train
 from jaxgen.run.provenance import fingerprint

@@ -9,7 +9,7 @@ import pytest
 from sklearn.svm import SVC
 
 from experiments import tour, vae
-from jaxgen.data.images.sets import sets
+from jaxgen.data.images import sets
 from jaxgen.figures.latents import mapped
 from jaxgen.run import cli
 

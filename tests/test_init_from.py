@@ -11,8 +11,8 @@ from worker import TINY, everything, go, refused
 from experiments import vae as vae_experiment
 from jaxgen.core.evaluation import evaluate
 from jaxgen.core.types import Refused, Source, Stage
-from jaxgen.data.images.sets import sets
-from jaxgen.data.sources import sweep
+from jaxgen.data.images import sets
+from jaxgen.data.sources import holdout
 from jaxgen.run import cli, train
 from jaxgen.run.inherit import inherit
 from jaxgen.run.provenance import fingerprint
@@ -41,7 +41,7 @@ def test_a_run_starts_from_the_best_parameters_of_another(source, tmp_path):
     rows = [json.loads(line)["valid"] for line in (source / "metrics.jsonl").read_text().splitlines()]
     values = [row["negative_elbo_greyscale"] for row in rows]
     assert 2 * min(values) < values[-1], "the last parameters are as good as the best: the test would show nothing"
-    again = evaluate(technique.evaluate, ours, sweep(sets.load("digits").valid, 16), jax.random.key(0))
+    again = evaluate(technique.evaluate, ours, holdout(sets.load("digits").valid, 16), jax.random.key(0))
     assert again["negative_elbo_greyscale"] == pytest.approx(min(values), rel=0.1)  # other draws of the codes
     config = json.loads((tmp_path / "run/config.json").read_text())
     assert config["init_from"] == fingerprint((theirs.params, theirs.carry))

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.core.steps import begin, gradient_step
-from jaxgen.core.types import Fold, Source, Stage, Sweep, Technique
+from jaxgen.core.types import Fold, Source, Stage, Holdout, Technique
 from jaxgen.optim.textbook import momentum
 
 
@@ -52,5 +52,5 @@ def two_stages(steps=(7, 8), rate=0.05, noise=0.3):
         state = large.init(key)
         return state._replace(params=state.params.at[:3].set(previous.params))
 
-    source, sweep = Source(data(), take), Sweep(data(), once, 1)
-    return [Stage(small, source, steps[0], sweep), Stage(large, source, steps[1], sweep, widen)]
+    source, holdout = Source(data(), take), Holdout(data(), once, 1)
+    return [Stage(small, source, steps[0], holdout), Stage(large, source, steps[1], holdout, widen)]

@@ -12,8 +12,8 @@ import jax
 
 from jaxgen.core import loop
 from jaxgen.core.types import Stage
-from jaxgen.data.images.sets import sets
-from jaxgen.data.sources import source, sweep
+from jaxgen.data.images import sets
+from jaxgen.data.sources import source, holdout
 from jaxgen.run.provenance import fingerprint
 from jaxgen.techniques.autoencoders import vae
 
@@ -33,7 +33,7 @@ def main(path: str, how: str, steps: int) -> None:
     dataset = sets.load(path, resident=limit)
     loaded = time.perf_counter() - start
     technique = vae.make(vae.Config(shape=dataset.shape))
-    stage = Stage(technique, source(dataset.train, BATCH, limit), steps, sweep(dataset.valid, BATCH, limit))
+    stage = Stage(technique, source(dataset.train, BATCH, limit), steps, holdout(dataset.valid, BATCH, limit))
     moments, last = [], None
     for event in loop.train([stage], jax.random.key(0), K):
         moments.append(time.perf_counter())

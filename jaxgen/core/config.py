@@ -1,13 +1,14 @@
 """A configuration is a frozen dataclass; a field made by `knob` is also a flag.
 
-A field whose default is itself such a dataclass is *nested*: its knobs are flags of the outer one, by their own names.
+A field made by `nested` is a configuration whose knobs are flags of the outer one, by their own names or behind a
+prefix. Any other field is a fact: the data decide it, or the code.
 """
 
 import dataclasses
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from jaxgen.core.types import Refused
@@ -34,6 +35,11 @@ def knob(
     return dataclasses.field(default=default, metadata={"help": help, "free": free, "group": group, **bounds})
 
 
+def nested(default: Any, prefix: str = "") -> Any:
+    """A dataclass field that holds a configuration, whose knobs are flags by their names behind the prefix."""
+    return dataclasses.field(default=default, metadata={"nested": True, "prefix": prefix})
+
+
 class Knob(typing.NamedTuple):
     """What a flag is made from."""
 
@@ -47,53 +53,69 @@ class Knob(typing.NamedTuple):
 
 
 def knobs(config_class: type) -> list[Knob]:
-    """The knobs of a configuration class in the order of its fields, those of nested ones where they stand."""
+    """The knobs of a configuration class in the order of its fields, those of nested ones in their field's place."""
     hints = typing.get_type_hints(config_class)
-    found = []
+    listed = []
     for field in dataclasses.fields(config_class):
-        if dataclasses.is_dataclass(field.default):
-            inner = flat(field.default)
-            found += [each._replace(default=inner[each.name]) for each in knobs(type(field.default))]
+        if field.metadata.get("nested"):
+            prefix, inner = field.metadata["prefix"], flat(field.default)
+            listed += [
+                each._replace(name=prefix + each.name, default=inner[each.name]) for each in knobs(type(field.default))
+            ]
         elif "help" in field.metadata:
             kind, choices = _kind(hints[field.name])
             rest = (field.metadata[name] for name in ("help", "free", "group"))
-            found.append(Knob(field.name, kind, choices, field.default, *rest))
-    return found
+            listed.append(Knob(field.name, kind, choices, field.default, *rest))
+    return listed
 
 
 def flat(config: Any) -> dict[str, Any]:
-    """name -> value of every field, flags or not, with those of a nested configuration in its place."""
-    found: dict[str, Any] = {}
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        found |= flat(value) if dataclasses.is_dataclass(value) else {field.name: value}
-    return found
+    """name -> value of every field, flags or not; a configuration in a field is replaced by its own fields."""
+    values: dict[str, Any] = {}
+    for field, value in _fields(config):
+        if dataclasses.is_dataclass(value):
+            prefix = field.metadata.get("prefix", "")
+            values |= {prefix + name: inner for name, inner in flat(value).items()}
+        else:
+            values[field.name] = value
+    return values
 
 
 def values(config: Any) -> dict[str, Any]:
     """flag -> value of all knobs of a configuration, nested ones included."""
-    found = flat(config)
-    return {each.name: found[each.name] for each in knobs(type(config))}
+    every = flat(config)
+    return {each.name: every[each.name] for each in knobs(type(config))}
 
 
 def built(config_class: type[C], given: Mapping[str, Any]) -> C:
     """The reverse of `flat` and `values`: fields that are not given have their defaults.
 
-    What is given for no field is passed over, so that one mapping can hold the flags of several classes.
+    Names that no field has are ignored, so that one mapping can hold the flags of several classes.
     """
     return changed(config_class(), given)
 
 
 def changed(config: Any, given: Mapping[str, Any]) -> Any:
-    """The configuration with what is given for its fields, those of nested ones included, by name."""
+    """The configuration with new values for its fields by name, those of configurations in its fields included."""
     new: dict[str, Any] = {}
-    for field in dataclasses.fields(config):
-        old = getattr(config, field.name)
-        if dataclasses.is_dataclass(old):
-            new[field.name] = changed(old, given)
-        elif field.name in given:
+    for field, old in _fields(config):
+        if field.name in given:
             new[field.name] = given[field.name]
+        elif dataclasses.is_dataclass(old):
+            prefix = field.metadata.get("prefix", "")
+            inner = {name.removeprefix(prefix): value for name, value in given.items() if name.startswith(prefix)}
+            new[field.name] = changed(old, inner)
     return dataclasses.replace(config, **new)
+
+
+def fitted(config: Any, facts: Mapping[str, Any]) -> Any:
+    """The configuration with those of the facts (the data's shape, labels, vocabulary, ...) that it has fields for."""
+    names = {field.name for field in dataclasses.fields(config)}
+    return dataclasses.replace(config, **{name: value for name, value in facts.items() if name in names})
+
+
+def _fields(config: Any) -> Iterator[tuple[dataclasses.Field, Any]]:
+    return ((field, getattr(config, field.name)) for field in dataclasses.fields(config))
 
 
 def _kind(hint: Any) -> tuple[type, tuple[str, ...]]:
@@ -104,22 +126,21 @@ def _kind(hint: Any) -> tuple[type, tuple[str, ...]]:
     return hint, ()
 
 
-def check(config: Any) -> None:
+def check(config: Any, prefix: str = "") -> None:
     """Raises Refused, naming the flag, where a value is outside its bounds or not among its choices."""
-    by_name = {knob.name: knob for knob in knobs(type(config))}
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if dataclasses.is_dataclass(value):
-            check(value)
+    hints = typing.get_type_hints(type(config))
+    for field, value in _fields(config):
+        if field.metadata.get("nested"):
+            check(value, prefix + field.metadata["prefix"])
         elif "help" in field.metadata and value is not None:
-            _check_one(field, value, by_name[field.name].choices)
+            _check_one(f"--{prefix}{field.name}", field, value, _kind(hints[field.name])[1])
 
 
-def _check_one(field: dataclasses.Field, value: Any, choices: tuple[str, ...]) -> None:
+def _check_one(flag: str, field: dataclasses.Field, value: Any, choices: tuple[str, ...]) -> None:
     if choices and value not in choices:
-        raise Refused(f"--{field.name} must be one of {', '.join(choices)}, not {value!r}")
+        raise Refused(f"{flag} must be one of {', '.join(choices)}, not {value!r}")
     if isinstance(value, float) and not math.isfinite(value):
-        raise Refused(f"--{field.name} must be a finite number, not {value}")
+        raise Refused(f"{flag} must be a finite number, not {value}")
     rules = (
         ("lower", "at least", lambda v, bound: v >= bound),
         ("above", "above", lambda v, bound: v > bound),
@@ -128,4 +149,4 @@ def _check_one(field: dataclasses.Field, value: Any, choices: tuple[str, ...]) -
     for rule, words, holds in rules:
         bound = field.metadata[rule]
         if bound is not None and not holds(value, bound):
-            raise Refused(f"--{field.name} must be {words} {bound}, not {value}")
+            raise Refused(f"{flag} must be {words} {bound}, not {value}")

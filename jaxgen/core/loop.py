@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxgen.core.batches import arrays_of, functions_of, training_batch
 from jaxgen.core.evaluation import evaluate, objective
 from jaxgen.core.progress import Policy, Progress, adapt, begin_progress, best_state
 from jaxgen.core.sharding import place, split_streams
-from jaxgen.core.types import Metrics, Stage, State
+from jaxgen.core.types import Measured, Metrics, Source, Stage, State
 
 
 class Event(NamedTuple):
@@ -25,23 +26,37 @@ class Event(NamedTuple):
     state: State
     progress: Progress
     train: dict[str, float]  # means over the chunk
-    valid: dict[str, float]  # empty where this chunk was not followed by an evaluation
+    valid: dict[str, Measured]  # empty where this chunk was not followed by an evaluation
     finite: bool  # whether parameters, carry and metrics are
+    due: bool  # whether the chunk reached a multiple of `eval_every`, or ended the stage: evaluated or not
     done: bool  # whether the stage is over
 
 
-@functools.partial(jax.jit, static_argnames=("step", "take", "length"), donate_argnames="state")
 def chunk(
-    step: Callable, take: Callable, state: State, arrays: Any, rows: Any, length: int, key: jax.Array
+    step: Callable, source: Source, state: State, length: int, key: jax.Array, rows: Any = None
 ) -> tuple[State, Metrics, jax.Array]:
-    """`length` updates from wherever `state` stands.
+    """`length` updates, in one dispatch, from wherever `state` stands; its buffers are donated.
 
-    Batches are `take(arrays, key, n)`, or `take(row n, key, n)` where `rows` [length, ...] were read on the host.
-    Returns the State, the metrics' means, and whether parameters, carry and metrics are all finite.
+    Args:
+        step: a technique's.
+        source: where batches come from, see `core.batches.training_batch`.
+        state: the State before.
+        length: static.
+        key: of the run's batches, [].
+        rows: batches that were fetched on the host, [length, ...]; None where the source holds its arrays.
+
+    Returns:
+        The State, the metrics' means, and whether parameters, carry and metrics are all finite, [].
     """
+    return compiled_chunk(step, functions_of(source), state, arrays_of(source), rows, length, key)
+
+
+@functools.partial(jax.jit, static_argnames=("step", "functions", "length"), donate_argnames="state")
+def compiled_chunk(step, functions, state, given, rows, length, key):
+    """See `chunk`."""
 
     def body(state, row):
-        return step(state, take(arrays if row is None else row, key, state.step))
+        return step(state, training_batch(functions, given, row, key, state.step))
 
     state, metrics = jax.lax.scan(body, state, rows, length=length)
     metrics = jax.tree.map(lambda m: jnp.mean(m.astype(jnp.float32), axis=0), metrics)
@@ -68,34 +83,48 @@ def train(
 
     Evaluates after the chunk that reaches a multiple of `eval_every` updates, and at a stage's end (0: only there),
     always with the same key, so that the curve shows the parameters and not the draws.
-    `resume` is (stage, State, Progress) of a checkpoint, `sharding` where State and arrays live, `previous` what the
-    first stage adopts from, another run's last State.
+
+    Args:
+        stages: one after the other; each starts from what its `adopt` makes of the best State of the one before.
+        key: of the run, [].
+        every: K.
+        eval_every: updates between evaluations.
+        policy: when to stop and when to cut learning rates.
+        resume: (stage, State, Progress) of a checkpoint.
+        sharding: where State and arrays live; None: on the default device.
+        previous: what the first stage adopts from, another run's State.
+
+    Raises:
+        ValueError: a technique's shared entries are not among its source's.
     """
     policy = policy or Policy()
     first, state, progress = resume if resume else (0, None, None)
     for number in range(first, len(stages)):
         stage = stages[number]
+        if missing := set(stage.technique.shared) - set(stage.source.shared):
+            raise ValueError(f"the technique reads {sorted(missing)} from its batches, which no Source has as shared")
         _, data_key, eval_key = stage_keys(key, number)
         if state is None or progress is None or number > first:
             if state is not None and progress is not None:
                 previous = best_state(progress, state)
             state = first_state(stage, key, number, previous)
             progress = begin_progress(policy, state)
-        state, progress, arrays = place((state, progress, stage.source.arrays), sharding)
+        state, progress, (arrays, shared) = place((state, progress, arrays_of(stage.source)), sharding)
         state = split_streams(stage.technique, state, sharding)
-        stage = stage._replace(source=stage.source._replace(arrays=arrays))
+        valid = stage.valid and stage.valid._replace(shared=place(dict(stage.valid.shared), sharding))
+        stage = stage._replace(source=stage.source._replace(arrays=arrays, shared=shared), valid=valid)
         for event in _run(stage, state, progress, data_key, eval_key, every, eval_every, policy):
             state, progress = event.state, event.progress
             yield event._replace(stage=number)
 
 
 def stage_keys(key: jax.Array, number: int) -> jax.Array:
-    """Of a stage [3]: for its first State, for its batches, for its evaluations."""
+    """The keys of a stage, [3]: for its first State, for its batches, for its evaluations."""
     return jax.random.split(jax.random.fold_in(key, number), 3)
 
 
 def first_state(stage: Stage, key: jax.Array, number: int = 0, previous: State | None = None) -> State:
-    """The State that `train`, given this key, begins stage `number` with: what it is before its first update.
+    """The State before the first update of stage `number`, as `train` begins it with this key.
 
     `previous` is what the stage adopts from; the State shares no buffer with it.
     """
@@ -132,27 +161,27 @@ def _run(stage, state, progress, data_key, eval_key, every, eval_every, policy) 
         return source.fetch(data_key, *piece[:2]) if source.fetch and piece else lambda: None
 
     coming = next(pieces, None) if not bool(progress.stop) else None
-    rows, all_well = choose(coming)(), True
+    rows, finite = choose(coming)(), True
     sums: dict[str, float] = {}
     while coming and not bool(progress.stop):
         (first, length, ends), coming = coming, next(pieces, None)
         read = choose(coming)  # before the chunk: the device takes its orders in turn
-        state, metrics, finite = chunk(technique.step, source.take, state, source.arrays, rows, length, data_key)
+        state, metrics, well = chunk(technique.step, source, state, length, data_key, rows)
         rows = read()  # the host reads while the device works
         sums = {name: sums.get(name, 0.0) + length * float(value) for name, value in metrics.items()}
-        all_well = all_well and bool(finite)
+        finite = finite and bool(well)
         if not ends:
             continue
         done = first + length
-        valid: dict[str, float] = {}
-        crossed = eval_every and done // eval_every > start // eval_every
-        if stage.valid is not None and fold.definitions and (crossed or done == stage.steps):
+        valid: dict[str, Measured] = {}
+        due = bool(eval_every and done // eval_every > start // eval_every) or done == stage.steps
+        if due and stage.valid is not None and fold.definitions:
             valid = evaluate(fold, state, stage.valid, eval_key)
             progress, state = adapted(policy, progress, jnp.float32(objective(fold, valid)), state)
         over = done == stage.steps or bool(progress.stop)
         means = {name: total / (done - start) for name, total in sums.items()}
-        yield Event(0, done, state, progress, means, valid, all_well, over)
-        start, sums, all_well = done, {}, True
+        yield Event(0, done, state, progress, means, valid, finite, due, over)
+        start, sums, finite = done, {}, True
 
 
 def _begin(init, adopt, previous, key, arrays) -> State:
@@ -166,7 +195,7 @@ def _begin(init, adopt, previous, key, arrays) -> State:
 def shapes(
     stages: Sequence[Stage], number: int, policy: Policy, previous: State | None = None
 ) -> tuple[State, Progress]:
-    """What (State, Progress) look like in a stage, as `jax.eval_shape` gives it: the template of a checkpoint.
+    """The shapes of (State, Progress) in a stage, as `jax.eval_shape` returns them: the template of a checkpoint.
 
     `previous` is that of `train`.
     """

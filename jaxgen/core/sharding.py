@@ -1,14 +1,20 @@
-"""Where State, arrays and batches live when there are several devices."""
+"""Where State, arrays and batches live when there are several devices: State and what is shared on each, batches split.
 
-from typing import Any
+Which leaves are split is declared and never guessed from shapes: examples are, `Source.shared` is not, and of the State
+only `Technique.streams` are.
+"""
+
+from typing import Any, TypeVar
 
 import jax
 
-from jaxgen.core.types import State, Technique
+from jaxgen.core.types import Holdout, Source, Stage, State, Technique
+
+S = TypeVar("S", Source, Holdout)
 
 
 def place(tree: Any, sharding: jax.sharding.Sharding | None) -> Any:
-    """The pytree on the given devices; where it is, if `sharding` is None."""
+    """The pytree on the devices of the sharding; where it is, if that is None."""
     return tree if sharding is None else jax.device_put(tree, sharding)
 
 
@@ -35,10 +41,22 @@ def spread_streams(technique: Technique, sharding: jax.sharding.Sharding) -> Tec
     return technique._replace(step=step)
 
 
-def spread(source: Any, sharding: jax.sharding.Sharding) -> Any:
-    """A Source or Sweep with every leaf of its batches split along the leading axis, as `sharding` says."""
+def spread(source: S, sharding: jax.sharding.Sharding) -> S:
+    """A Source or Holdout with the examples of its batches split along the leading axis, as `sharding` says.
+
+    What is `shared` joins a batch after that: it stays whole on every device.
+    """
 
     def take(*where):
         return jax.lax.with_sharding_constraint(source.take(*where), sharding)
 
     return source._replace(take=take)
+
+
+def spread_stage(stage: Stage, batches: jax.sharding.Sharding) -> Stage:
+    """The stage with its batches, in training and evaluation, and its streams split over the devices of `batches`."""
+    return stage._replace(
+        technique=spread_streams(stage.technique, batches),
+        source=spread(stage.source, batches),
+        valid=stage.valid and spread(stage.valid, batches),
+    )

@@ -6,12 +6,12 @@ from typing import Any, Literal, NamedTuple
 import jax
 
 Params = Any  # a pytree of trainable arrays
-Batch = Any  # a pytree; its leaves that vary by example share a leading axis [B]
+Batch = Any  # a pytree, mostly a dict; its leaves have the leading axis [B], but for entries that are `shared`
 Metrics = dict[str, jax.Array]  # name -> [] float32
 
 
 class Refused(ValueError):
-    """What a user gave cannot be used; the message is the one sentence a script prints before exit code 2."""
+    """A user's input cannot be used; the message is the one sentence that a script prints before exit code 2."""
 
 
 class State(NamedTuple):
@@ -27,29 +27,37 @@ class State(NamedTuple):
 class Source(NamedTuple):
     """What training steps read and never write: examples, targets, frozen networks.
 
-    Batch n is a function of (arrays, key, n) alone, so that a run can stop anywhere and go on.
-    A set that does not fit on the device brings `fetch`: it chooses the batches of one chunk and gives a function that
-    reads them on the host, which the loop calls while the device is busy; `take` then receives the n-th of them instead
-    of all `arrays`.
+    Batch n is a function of (arrays, shared, key, n) alone, so that a run can stop anywhere and go on. See
+    `core.batches` for how a batch is put together.
     """
 
-    arrays: Any  # arguments of the compiled loop: never closed over, never donated
+    arrays: Any  # examples on the device: arguments of the compiled loop, never closed over, never donated
     take: Callable[[Any, jax.Array, jax.Array], Batch]  # arrays, key of the run, n -> batch n
-    fetch: Callable[[jax.Array, int, int], Callable[[], Any]] | None = None  # key, first n, count -> () -> [count, ...]
+    # Of examples that do not fit on the device: (key, first n, count) -> a function that reads these batches on the
+    # host, [count, ...], which the loop calls while the device is busy. `take` then receives batch n of them as arrays.
+    fetch: Callable[[jax.Array, int, int], Callable[[], Any]] | None = None
     at_once: int = 0  # most batches that `fetch` is asked for; 0: a whole chunk
+    shared: Mapping[str, Any] = {}  # entries that all batches have: frozen networks. Replicated over devices, not split
+    transform: Callable[[Batch, jax.Array], Batch] | None = None  # batch with its shared entries, key -> batch
 
 
-class Sweep(NamedTuple):
-    """A split read once, in order, by an evaluation.
-
-    One that does not fit on the device brings `fetch`, as a Source does.
-    """
+class Holdout(NamedTuple):
+    """A split of the data that an evaluation reads once, in order. Fields without a comment are those of `Source`."""
 
     arrays: Any
     take: Callable[[Any, jax.Array], tuple[Batch, jax.Array]]  # arrays, n -> batch n, mask [B] of real examples
     batches: int
     fetch: Callable[[int, int], Callable[[], Any]] | None = None  # first n, count -> () -> [count, ...]
     at_once: int = 0  # batches that `fetch` is asked for; 0: all
+    shared: Mapping[str, Any] = {}
+    transform: Callable[[Batch, jax.Array], Batch] | None = None
+
+
+class Measured(NamedTuple):
+    """A metric's value, and what exactly was measured: binarisation, samples, crop, split into windows, ..."""
+
+    value: float
+    definition: str
 
 
 class Fold(NamedTuple):
@@ -58,7 +66,7 @@ class Fold(NamedTuple):
     start: Callable[[], Any]  # () -> tally
     add: Callable[[State, jax.Array, Any, Batch, jax.Array], Any]  # State, key, tally, batch, mask [B] -> tally
     finish: Callable[[Any], Metrics]  # tally -> metrics
-    definitions: Mapping[str, str]  # metric -> what exactly it measures; the first is the objective; {}: no evaluation
+    definitions: Mapping[str, str]  # metric -> what it measures; the first is the objective; {}: no evaluation
     better: Literal["lower", "higher"] = "lower"  # the objective's direction
     improves: bool = True  # whether training on one batch must improve it; a player's loss in a game need not
 
@@ -73,6 +81,7 @@ class Technique(NamedTuple):
     example: Callable[[jax.Array], Batch]  # key -> a batch of the right shapes, for tests and benchmarks
     inputs: Callable[[jax.Array], Mapping[str, Any]]  # key -> an x for each `infer`, likewise
     streams: tuple[str, ...] = ()  # entries of carry, a dict, with the batch's axis [B]: hidden states, chains
+    shared: tuple[str, ...] = ()  # entries of a batch without that axis, which a Source has as `shared`
 
 
 class Stage(NamedTuple):
@@ -81,6 +90,8 @@ class Stage(NamedTuple):
     technique: Technique
     source: Source
     steps: int
-    valid: Sweep | None = None  # what the technique is evaluated on between chunks
+    valid: Holdout | None = None  # what the technique is evaluated on between chunks
     # previous stage's last State (None in the first), key, the source's arrays -> State; without it, `init`
     adopt: Callable[[State | None, jax.Array, Any], State] | None = None
+    module: str = ""  # dotted name of the module whose `make` gave the technique
+    config: Any = None  # what it was made from

@@ -1,29 +1,139 @@
 """Splits in the loop's vocabulary: what a step trains on, what an evaluation reads.
 
+A split is columns by name, each with a row for every example: images and labels, pairs of images, waveforms, strokes,
+places of crops. A column is an array, or `Rows` of a file.
+
 B    examples in a batch
-D    values of an image
 N    examples in the split
 """
 
 import functools
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.core.shuffle import batch_indices, batches_per_epoch
-from jaxgen.core.types import Source, Sweep
+from jaxgen.core.types import Batch, Holdout, Refused, Source
 from jaxgen.data import rows
-from jaxgen.data.examples import Examples
+from jaxgen.data.rows import Rows
 
-CHUNK = 2**26  # bytes of images that are streamed at once
+Columns = Mapping[str, np.ndarray | Rows]  # name -> [N, ...]; Rows are [N, D]
+S = TypeVar("S", Source, Holdout)
+
+CHUNK = 2**26  # bytes of examples that are streamed at once
 
 
-# Cached, because jit knows a function by its identity: two sources of one batch size share a compilation.
+def length(columns: Columns) -> int:
+    """N. Raises Refused where there is no column, or columns have unequal numbers of rows."""
+    counts = {name: rows.count(column) for name, column in columns.items()}
+    if len(set(counts.values())) != 1:
+        raise Refused(f"the columns of a split need equally many rows, at least one column; found {counts}")
+    return next(iter(counts.values()))
+
+
+def size(columns: Columns) -> int:
+    """Bytes of all columns, wherever they are."""
+    return sum(rows.size(column) for column in columns.values())
+
+
+def resident(columns: Columns, batch_size: int) -> Source:
+    """A source whose examples stay on the device, in the types they were given.
+
+    Batch n has the split's names, [B, ...] each, its examples chosen by `batch_indices`.
+
+    Raises:
+        Refused: `batch_size` is larger than the split or less than 1.
+    """
+    batches_per_epoch(batch_size, length(columns))
+    return Source(_on_device(columns), _take_shuffled(batch_size))
+
+
+def streamed(columns: Columns, batch_size: int) -> Source:
+    """A source whose examples stay with the host, in memory or in a file; batches as `resident`.
+
+    `fetch(key, first, count)()` gathers one chunk, name -> [count, B, ...] in numpy.
+
+    Raises:
+        Refused: `batch_size` is larger than the split or less than 1.
+    """
+    count = length(columns)
+    batches_per_epoch(batch_size, count)
+
+    def fetch(key, first, many):
+        indices = _chunk_indices(key, first, many, batch_size, count)  # on its way; waited for in `read`
+        return lambda: _gathered(columns, np.asarray(indices))
+
+    return Source((), _take_fetched, fetch, _batches_at_once(columns, batch_size))
+
+
+def fits(columns: Columns, resident_bytes: int = rows.RESIDENT) -> bool:
+    """Whether a split is to be resident: in memory as it is, and at most so many bytes."""
+    return not any(isinstance(column, Rows) for column in columns.values()) and size(columns) <= resident_bytes
+
+
+def source(columns: Columns, batch_size: int, resident_bytes: int = rows.RESIDENT) -> Source:
+    """`resident` where the split fits, `streamed` otherwise.
+
+    Raises:
+        Refused: `batch_size` is larger than the split or less than 1.
+    """
+    return (resident if fits(columns, resident_bytes) else streamed)(columns, batch_size)
+
+
+def holdout(columns: Columns, batch_size: int, resident_bytes: int = rows.RESIDENT) -> Holdout:
+    """The whole split once, in order: on the device where it fits, read from the host otherwise.
+
+    Batch n has the split's names, [B, ...] each, with the mask [B] of real examples: the last batch is filled up
+    with copies of the last example.
+    """
+    count = length(columns)
+    batches = -(-count // batch_size)
+    if fits(columns, resident_bytes):
+        return Holdout(_on_device(columns), _take_in_order(batch_size), batches)
+
+    def fetch(first, many):
+        positions = np.arange(first * batch_size, (first + many) * batch_size).reshape(many, batch_size)
+        return lambda: _gathered(columns, np.minimum(positions, count - 1))
+
+    at_once = _batches_at_once(columns, batch_size)
+    return Holdout((), _take_fetched_in_order(batch_size, count), batches, fetch, at_once)
+
+
+def beside(source: S, **shared: Any) -> S:
+    """The Source or Holdout with further entries in every batch, which its examples share: frozen networks, tables.
+
+    Over several devices they are replicated. The technique that reads them names them in `Technique.shared`.
+    """
+    return source._replace(shared={**source.shared, **shared})
+
+
+def mapped(source: S, function: Callable[[Batch, jax.Array], Batch]) -> S:
+    """The Source or Holdout with `function(batch, key)`, pure, applied to every batch, its shared entries included.
+
+    The key is a function of the run's and of the batch's number. Two sources with the same function share a
+    compilation, so the function should be one object: cached, where it is made from a configuration.
+    """
+    before = source.transform
+    return source._replace(transform=_composed(before, function) if before else function)
+
+
+# Cached, here and below, because jit knows a function by its identity.
+@functools.cache
+def _composed(first, second):
+    def both(batch, key):
+        first_key, second_key = jax.random.split(key)
+        return second(first(batch, first_key), second_key)
+
+    return both
+
+
 @functools.cache
 def _take_shuffled(batch_size):
     def take(arrays, key, n):
-        indices = batch_indices(key, n, batch_size, len(arrays["label"]))
+        indices = batch_indices(key, n, batch_size, _count(arrays))
         return {name: array[indices] for name, array in arrays.items()}
 
     return take
@@ -32,7 +142,7 @@ def _take_shuffled(batch_size):
 @functools.cache
 def _take_in_order(batch_size):
     def take(arrays, n):
-        count = len(arrays["label"])
+        count = _count(arrays)
         positions = n * batch_size + jnp.arange(batch_size, dtype=jnp.int32)
         indices = jnp.minimum(positions, count - 1)
         return {name: array[indices] for name, array in arrays.items()}, positions < count
@@ -53,85 +163,24 @@ def _take_fetched_in_order(batch_size, count):
     return take
 
 
-def _batches_at_once(examples, batch_size):
-    return max(1, CHUNK * len(examples.label) // (rows.size(examples.image) * batch_size))
+def _count(arrays):
+    return len(next(iter(arrays.values())))
 
 
-def _gathered(examples, chosen):
+def _on_device(columns):
+    return {name: jnp.asarray(array) for name, array in columns.items()}
+
+
+def _batches_at_once(columns, batch_size):
+    return max(1, CHUNK * length(columns) // (max(1, size(columns)) * batch_size))
+
+
+def _gathered(columns, chosen):
     """The examples of those numbers [...], on the host."""
-    return {"image": rows.read(examples.image, chosen), "label": examples.label[chosen]}
+    return {name: rows.read(column, chosen) for name, column in columns.items()}
 
 
 @functools.partial(jax.jit, static_argnums=(2, 3, 4))
 def _chunk_indices(key, first, count, batch_size, size):
     """Indices [count, B] of the batches from number `first`, traced: the next chunk does not recompile."""
     return jax.vmap(lambda n: batch_indices(key, n, batch_size, size))(first + jnp.arange(count))
-
-
-def resident(examples: Examples, batch_size: int) -> Source:
-    """A source whose images stay on the device, in the type they were given.
-
-    Batch n is {"image": [B, D], "label": [B]}, chosen by `batch_indices`.
-
-    Raises:
-        Refused: `batch_size` is larger than the split or less than 1.
-    """
-    batches_per_epoch(batch_size, len(examples.label))
-    arrays = {name: jnp.asarray(array) for name, array in examples._asdict().items()}
-    return Source(arrays, _take_shuffled(batch_size))
-
-
-def streamed(examples: Examples, batch_size: int) -> Source:
-    """A source whose images stay with the host, in memory or in a file; batches as `resident`.
-
-    `fetch(key, first, count)()` gathers one chunk, {"image": [count, B, D], "label": [count, B]} in numpy.
-
-    Raises:
-        Refused: `batch_size` is larger than the split or less than 1.
-    """
-    size = len(examples.label)
-    batches_per_epoch(batch_size, size)
-
-    def fetch(key, first, count):
-        indices = _chunk_indices(key, first, count, batch_size, size)  # on its way; waited for in `read`
-
-        def read():
-            return _gathered(examples, np.asarray(indices))
-
-        return read
-
-    return Source((), _take_fetched, fetch, _batches_at_once(examples, batch_size))
-
-
-def fits(examples: Examples, resident_bytes: int = rows.RESIDENT) -> bool:
-    """Whether a split is to be resident: in memory as it is, and at most so many bytes."""
-    return not isinstance(examples.image, rows.Rows) and examples.image.nbytes + examples.label.nbytes <= resident_bytes
-
-
-def source(examples: Examples, batch_size: int, resident_bytes: int = rows.RESIDENT) -> Source:
-    """`resident` where the split fits, `streamed` otherwise.
-
-    Raises:
-        Refused: `batch_size` is larger than the split or less than 1.
-    """
-    return (resident if fits(examples, resident_bytes) else streamed)(examples, batch_size)
-
-
-def sweep(examples: Examples, batch_size: int, resident_bytes: int = rows.RESIDENT) -> Sweep:
-    """The whole split once, in order: on the device where it fits, read from the host otherwise.
-
-    Batch n is {"image": [B, D], "label": [B]} with the mask [B] of real examples: the last batch is filled up
-    with copies of the last example.
-    """
-    count = len(examples.label)
-    batches = -(-count // batch_size)
-    if fits(examples, resident_bytes):
-        arrays = {name: jnp.asarray(array) for name, array in examples._asdict().items()}
-        return Sweep(arrays, _take_in_order(batch_size), batches)
-
-    def fetch(first, length):
-        positions = np.arange(first * batch_size, (first + length) * batch_size).reshape(length, batch_size)
-        return lambda: _gathered(examples, np.minimum(positions, count - 1))
-
-    at_once = _batches_at_once(examples, batch_size)
-    return Sweep((), _take_fetched_in_order(batch_size, count), batches, fetch, at_once)

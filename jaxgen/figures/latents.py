@@ -6,23 +6,25 @@ Z    dimensions of a code, one or more
 """
 
 import functools
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgen.core.types import Refused, State, Technique
+from jaxgen.core.types import Stage, State, Technique
 from jaxgen.data import rows
 from jaxgen.data.examples import Dataset, Examples
 from jaxgen.ops.imaging import tile, to_unit
 from jaxgen.ops.paths import quantile_grid, spherical, straight
-from jaxgen.report.page import Picture
-from jaxgen.report.pictures import save_png
-from jaxgen.report.plots import save_scatter
+from jaxgen.report.canvas import drawing
+from jaxgen.report.items import Figure, Still
+from jaxgen.report.pictures import moving, still, to_bytes
+from jaxgen.report.plots import scatter
+from jaxgen.run.experiment import Result, Setting
 
 MOST = 10_000  # test images that are encoded; a larger set is only sampled
+SCALE = 2  # of the pictures kept in training
 BLOCK = 500  # of them at a time: what a convolution makes of all would not fit in memory
 
 
@@ -120,21 +122,33 @@ def drawn(technique: Technique, state: State, dataset: Dataset, codes) -> Iterat
         yield "concepts", grid(decoded(moved), shape, 11), caption
 
 
-def pictures(technique: Technique, state: State, dataset: Dataset, folder: Path) -> list[Picture]:
-    """Draws everything into `folder`, from the first MOST test images; the first picture is the most telling one."""
-    test, found = Examples(rows.read(dataset.test.image, slice(0, MOST)), dataset.test.label[:MOST]), []
-    dataset = dataset._replace(test=test)
+def prior(setting: Setting, stages: Sequence[Stage]) -> Callable[[int, int, State], Iterator[Still]]:
+    """To watch in training: samples from the prior, the same draws each time."""
+
+    def look(stage, step, state):
+        yield Still("step", prior_samples(stages[stage].technique, state, setting.data.examples.shape), SCALE)
+
+    return look
+
+
+def show(setting: Setting, result: Result) -> Iterator[Figure]:
+    """All pictures of the codes of the first MOST test images, the most telling one first, then training as a film."""
+    technique, state, images = result.stage.technique, result.state, setting.data.examples
+    test = Examples(rows.read(images.test.image, slice(0, MOST)), images.test.label[:MOST])
+    images = images._replace(test=test)
     encode, blocks = mapped(technique, "encode"), [test.image[n : n + BLOCK] for n in range(0, len(test.image), BLOCK)]
     codes = np.concatenate([encode(state, jax.random.key(0), block) for block in blocks])
-    for name, image, caption in drawn(technique, state, dataset, codes):
-        save_png(folder / f"{name}.png", image, scale=max(1, 900 // image.shape[1]))
-        found.append(Picture(folder / f"{name}.png", caption))
+    for name, image, caption in drawn(technique, state, images, codes):
+        yield still(name, caption, image)
     points, caption = to_plane(codes)
-    try:
-        save_scatter(folder / "codes.png", points, test.label, dataset.classes or ("",), caption)
-    except Refused as missing:  # the report's packages are optional, and a trained run is not thrown away for them
-        from jaxgen.run.train import warn
+    yield drawing("codes", caption, scatter, points, test.label, images.classes or ("",), caption)
+    yield from film(result.history("step"), prior_samples(technique, state, images.shape))
 
-        warn(str(missing))
-        return found
-    return [*found, Picture(folder / "codes.png", caption)]
+
+def film(history: Mapping[int, np.ndarray], like: np.ndarray) -> Iterator[Figure]:
+    """The pictures kept in training, in order; those of another shape than `like` are passed over."""
+    wanted = to_bytes(like, SCALE)
+    alike = lambda frame: (frame.shape, frame.dtype) == (wanted.shape, wanted.dtype)
+    frames = [frame for _, frame in sorted(history.items()) if alike(frame)]
+    if len(frames) > 1:
+        yield moving("training", "The same draws from the prior, as training went on", frames, 300)

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from jaxgen.report.page import Cell, Table
+from jaxgen.report.items import Cell, Table
 
 Texts = str | Sequence[str]  # one sample or several
 Sample = Mapping[str, Any]

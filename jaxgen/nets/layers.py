@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 from jax.typing import DTypeLike
 
-from jaxgen.ops.conv.api.api import Padding, Sizes, conv, conv_transpose
+from jaxgen.ops.conv.api import Padding, Sizes, conv, conv_transpose
 
 
 class Conv(nn.Module):

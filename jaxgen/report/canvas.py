@@ -9,6 +9,7 @@ from typing import Any, Concatenate, Literal, ParamSpec
 
 from jaxgen.core.files import write_whole
 from jaxgen.core.types import Refused
+from jaxgen.report.items import Figure
 
 P = ParamSpec("P")
 
@@ -50,14 +51,24 @@ def styled(draw: Callable[P, Any]) -> Callable[P, Any]:
     return _style()(draw)
 
 
+def rendered(draw: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> bytes:
+    """The PNG file of the figure that `draw` makes. Raises Refused where matplotlib is not installed."""
+    with _style():
+        buffer = io.BytesIO()
+        draw(*args, **kwargs).savefig(buffer, format="png", dpi="figure")
+    return buffer.getvalue()
+
+
+def drawing(name: str, caption: str, draw: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> Figure:
+    """The Figure that `draw(*args, **kwargs)` makes, drawn when it is rendered."""
+    return Figure(name, caption, lambda: rendered(draw, *args, **kwargs))
+
+
 def saved(draw: Callable[P, Any]) -> Callable[Concatenate[str | os.PathLike, P], None]:
     """The function that draws a Figure and writes it as PNG to the path that is its first argument."""
 
     def save(path: str | os.PathLike, *args: P.args, **kwargs: P.kwargs) -> None:
-        with _style():
-            buffer = io.BytesIO()
-            draw(*args, **kwargs).savefig(buffer, format="png", dpi="figure")
-        write_whole(path, buffer.getvalue())
+        write_whole(path, rendered(draw, *args, **kwargs))
 
     save.__name__ = f"save_{draw.__name__}"
     save.__doc__ = f"Writes, to `path`, what `{draw.__name__}` draws.\n\n{draw.__doc__}"

@@ -12,34 +12,10 @@ from typing import Any, NamedTuple
 from jaxgen.core.files import write_whole
 from jaxgen.core.types import Refused
 from jaxgen.report import curves
+from jaxgen.report.items import Picture, Table
 
 HALF, FULL, TALL = 452, 944, 440  # px: half and all of the page's width, and the greatest height of a picture
 TINY = 300  # px: small pictures are enlarged by whole factors as far as HALF by TINY
-
-
-class Picture(NamedTuple):
-    """A picture in a report."""
-
-    path: str | os.PathLike  # .png, .gif or .jpg
-    caption: str
-    density: int = 0  # pixels of the file per pixel of the page; 0: as large as the page allows
-
-
-class Cell(NamedTuple):
-    """Of a table."""
-
-    text: str
-    note: str = ""  # smaller, below it
-    strong: bool = False
-
-
-class Table(NamedTuple):
-    """A table in a report, the first of its columns naming the rows."""
-
-    caption: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
-    prose: bool = False  # all cells of a row but its first are texts, whose line breaks are kept
 
 
 class Chapter(NamedTuple):

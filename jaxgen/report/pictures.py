@@ -1,4 +1,4 @@
-"""Pictures to files: still and moving. Everything is written whole or not at all."""
+"""Images as picture files and as figures of a report: still and moving. A file is written whole or not at all."""
 
 import io
 import os
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxgen.core.files import write_whole
+from jaxgen.report.items import Figure
 
 
 def to_bytes(image, scale: int = 1) -> np.ndarray:
@@ -29,17 +30,17 @@ def to_bytes(image, scale: int = 1) -> np.ndarray:
     return image.repeat(scale, 0).repeat(scale, 1)
 
 
-def save_png(path: str | os.PathLike, image, scale: int = 1) -> None:
-    """Writes `to_bytes(image, scale)`; `scale` repeats pixels, so that small images can be seen."""
+def png(image, scale: int = 1) -> bytes:
+    """The PNG file of `to_bytes(image, scale)`; `scale` repeats pixels, so that small images can be seen."""
     from PIL import Image
 
     buffer = io.BytesIO()
     Image.fromarray(to_bytes(image, scale)).save(buffer, format="PNG")
-    write_whole(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
-def save_gif(path: str | os.PathLike, frames: Sequence, milliseconds: int = 100, scale: int = 1) -> None:
-    """Writes frames ([T, H, W], [T, H, W, 1], [T, H, W, 3] or a list of images) as an endless animation.
+def gif(frames: Sequence, milliseconds: int = 100, scale: int = 1) -> bytes:
+    """The GIF file of frames ([T, H, W], [T, H, W, 1], [T, H, W, 3] or a list of images), an endless animation.
 
     `milliseconds` per frame are kept to the nearest 10, the format's unit. Raises ValueError without frames.
     """
@@ -50,4 +51,24 @@ def save_gif(path: str | os.PathLike, frames: Sequence, milliseconds: int = 100,
     first, *rest = [Image.fromarray(to_bytes(frame, scale)) for frame in frames]
     buffer = io.BytesIO()
     first.save(buffer, format="GIF", save_all=True, append_images=rest, duration=milliseconds, loop=0)
-    write_whole(path, buffer.getvalue())
+    return buffer.getvalue()
+
+
+def save_png(path: str | os.PathLike, image, scale: int = 1) -> None:
+    """Writes `png(image, scale)`."""
+    write_whole(path, png(image, scale))
+
+
+def save_gif(path: str | os.PathLike, frames: Sequence, milliseconds: int = 100, scale: int = 1) -> None:
+    """Writes `gif(frames, milliseconds, scale)`."""
+    write_whole(path, gif(frames, milliseconds, scale))
+
+
+def still(name: str, caption: str, image, scale: int = 0) -> Figure:
+    """The Figure of an image; by default small ones are enlarged to about 900 pixels."""
+    return Figure(name, caption, lambda: png(image, scale or max(1, 900 // np.shape(image)[1])))
+
+
+def moving(name: str, caption: str, frames: Sequence, milliseconds: int = 100, scale: int = 1) -> Figure:
+    """The Figure of an animation."""
+    return Figure(name, caption, lambda: gif(frames, milliseconds, scale), ".gif")

@@ -15,7 +15,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -87,6 +87,20 @@ def arrays(tree: Any) -> list[str]:
     return [f"{jax.tree_util.keystr(path)} {leaf.dtype}{list(leaf.shape)}" for path, leaf in leaves]
 
 
+def reshaped(template: Any, lines: Sequence[str]) -> Any:
+    """The template with the shapes that `arrays` listed, leaf by leaf, where path and type agree."""
+    shapes = {}
+    for line in lines:
+        if match := re.fullmatch(r"(.* [^ \[]+)\[([\d, ]*)\]", line):
+            shapes[match[1]] = tuple(map(int, filter(None, match[2].split(", "))))
+
+    def leaf(path, shape):
+        name = f"{jax.tree_util.keystr(path)} {shape.dtype}"
+        return jax.ShapeDtypeStruct(shapes.get(name, shape.shape), shape.dtype)
+
+    return jax.tree_util.tree_map_with_path(leaf, template)
+
+
 def damage(path: Path) -> str:
     """What is wrong with a checkpoint, in a few words; empty where every file is as it was written."""
     try:
@@ -107,27 +121,37 @@ def damage(path: Path) -> str:
 
 
 def restore(
-    directory: Path, template: Callable[[int], Any], warn: Callable[[str], None] = lambda message: None
+    directory: Path,
+    template: Callable[[int], Any],
+    warn: Callable[[str], None] = lambda message: None,
+    adopted: bool = False,
 ) -> Saved | None:
     """The newest intact checkpoint, or None where there is none at all.
 
-    `template(stage)` gives the shapes of what was saved in that stage, as `jax.eval_shape` does. Damaged checkpoints
-    are passed over and named to `warn`. Raises Refused where checkpoints exist and none is intact, or the newest holds
-    other arrays.
+    Args:
+        directory: with the checkpoints.
+        template: stage -> the shapes of what was saved in it, as `jax.eval_shape` returns them.
+        warn: called with a sentence for each damaged checkpoint that is passed over.
+        adopted: accept the checkpoint's own shapes where they differ from the template's: a stage may have adopted
+            arrays of other shapes than those its technique begins with.
+
+    Raises:
+        Refused: checkpoints exist and none is intact, or the newest holds other arrays.
     """
-    found = candidates(directory)
-    for path in found:
+    existing = candidates(directory)
+    for path in existing:
         if reason := damage(path):
             warn(f"checkpoint {path} is not used: {reason}")
             continue
         meta = json.loads((path / "meta.json").read_text())
         wanted = template(meta["stage"])
+        wanted = reshaped(wanted, meta["arrays"]) if adopted else wanted
         for there, here in itertools.zip_longest(meta["arrays"], arrays(wanted), fillvalue="nothing"):
             if there != here:
                 raise Refused(f"the checkpoint {path} holds other arrays: {there} there, {here} wanted")
         return Saved(path, meta["stage"], meta["step"], _read(path, wanted), meta)
-    if found:
-        raise Refused(f"none of the {len(found)} checkpoints in {directory} is intact; delete it to start afresh")
+    if existing:
+        raise Refused(f"none of the {len(existing)} checkpoints in {directory} is intact; delete it to start afresh")
     return None
 
 

@@ -1,76 +1,56 @@
-"""Between knobs and the command line: parsing by absl, checked instances, the text of --help."""
+"""The flags that every experiment has, whatever its technique and data."""
 
-import textwrap
-from collections.abc import Mapping, Sequence
+import dataclasses
 from typing import Any
 
-from absl import flags as absl_flags
+from jaxgen.core.config import knob, nested
+from jaxgen.core.progress import Policy
+from jaxgen.optim.registry import OPTIMIZERS
+from jaxgen.optim.settings import Settings
+from jaxgen.run.experiment import LARGEST
 
-from jaxgen.core.config import Knob, built, check, knobs
-from jaxgen.core.types import Refused
-
-
-def explicit(name: str, classes: Sequence[type], argv: Sequence[str]) -> dict[str, Any]:
-    """The flags that stand on the command line or in a --flagfile, by the names of the classes' knobs."""
-    values = absl_flags.FlagValues()
-    for found in [found for each in classes for found in knobs(each)]:
-        _define(found, values)
-    try:
-        rest = values([name, *argv])[1:]
-    except UnicodeDecodeError:
-        raise Refused("the --flagfile is no text") from None
-    except absl_flags.Error as error:
-        raise Refused(f"{str(error).removeprefix('ERROR:: ').strip()} (--help lists the flags)") from None
-    if rest:
-        raise Refused(f"{rest[0]!r} is not a flag (--help lists them)")
-    return {flag: values[flag].value for flag in values if values[flag].present and flag != "flagfile"}
+RUN, DATA, TRAINING, OPTIMIZER, MACHINE = "run", "data", "training", "optimiser", "machine"  # headings of --help
 
 
-def build(classes: Sequence[type], chosen: Mapping[str, Any]) -> list[Any]:
-    """One checked instance of each class from the values chosen; the rest are the class's defaults."""
-    made: list[Any] = [built(each, chosen) for each in classes]
-    for config in made:
-        check(config)
-        if getattr(config, "workdir", "-") == "":
-            raise Refused("--workdir must name a directory")
-    return made
+@dataclasses.dataclass(frozen=True)
+class RunFlags:
+    """What a run is, besides its data and its technique's Config."""
+
+    workdir: str = knob("", "the run's directory (runs/NAME); the same command again resumes", free=True, group=RUN)
+    preset: str = knob("", "a named configuration; flags given beside it win", free=True, group=RUN)
+    seed: int = knob(0, "of everything random", lower=0, upper=2**32 - 1, group=RUN)
+    log_every: int = knob(100, "steps per dispatch and per line of metrics.jsonl", lower=1, upper=LARGEST, group=RUN)
+    eval_every: int = knob(500, "steps between evaluations on the validation split", lower=1, upper=LARGEST, group=RUN)
+    checkpoint_every: int = knob(500, "steps between checkpoints", lower=1, upper=LARGEST, free=True, group=RUN)
+    data_dir: str = knob("", "where local files live; JAXGEN_DATA where not given", free=True, group=DATA)
+    batch_size: int = knob(128, "examples per step", lower=1, upper=LARGEST, group=DATA)
+    init_from: str = knob(
+        "", "a run's directory, to start from its parameters (the best, if kept)", free=True, group=TRAINING
+    )
+    steps: int | None = knob(
+        None, "updates in all; more than a run has had go on", lower=1, upper=LARGEST, free=True, group=TRAINING
+    )
+    epochs: int | None = knob(
+        None, "instead of steps: passes over the training split", lower=1, upper=LARGEST, free=True, group=TRAINING
+    )
+    optimizer: str = knob(
+        "adam", f"by the textbook: {', '.join(OPTIMIZERS)}; or one of optax's: optax.NAME", group=OPTIMIZER
+    )
+    settings: Settings = nested(Settings())
+    policy: Policy = nested(Policy())
+    host_devices: int = knob(1, "CPU devices to split batches over", lower=1, upper=64, group=MACHINE)
+    compilation_cache: str = knob("", "a directory to keep compiled programs in", free=True, group=MACHINE)
 
 
-def _define(found: Knob, values: absl_flags.FlagValues) -> None:
-    """Defines one flag; bounds are checked later, with presets and defaults."""
-    if found.choices:
-        absl_flags.DEFINE_enum(found.name, found.default, found.choices, found.help, flag_values=values)
-        return
-    kinds: dict[type, Any] = {
-        bool: absl_flags.DEFINE_bool,
-        int: absl_flags.DEFINE_integer,
-        float: absl_flags.DEFINE_float,
-        str: absl_flags.DEFINE_string,
-    }
-    kinds[found.kind](found.name, found.default, found.help, flag_values=values)
+@dataclasses.dataclass(frozen=True)
+class Player:
+    """The optimiser of a further player; where nothing is given, it is that of the first one."""
+
+    optimizer: str | None = knob(None, "of this player (--optimizer's)", group=OPTIMIZER)
+    settings: Settings = nested(Settings())
 
 
-def usage(name: str, doc: str, classes: Sequence[type], presets: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
-    """The text of --help: what the script is, then its flags in groups."""
-    lines = [
-        doc.strip().split("\n\n")[0],
-        "",
-        f"python -m experiments.{name} [--flag=value ...] [--flagfile=FILE]",
-    ]
-    groups: dict[str, list[Knob]] = {}
-    for each in classes:
-        for found in knobs(each):
-            groups.setdefault(found.group or each.__module__.rsplit(".", 1)[-1], []).append(found)
-    for group, members in groups.items():
-        lines += ["", f"{group}:"]
-        for found in members:
-            value = defaults.get(found.name, found.default)
-            kind = "|".join(found.choices) or found.kind.__name__
-            head = f"  --{found.name}={kind}" + (f" ({value})" if value not in (None, "") else "")
-            lines += textwrap.wrap(f"{head}  {found.help}", 100, subsequent_indent="      ")
-    if presets:
-        lines += ["", "presets:"]
-    for preset, values in presets.items():
-        text = " ".join(f"--{key}={value}" for key, value in values.items())
-        lines += textwrap.wrap(f"  {preset}: {text}", 100, subsequent_indent="      ")
-    return "\n".join(lines)
+def players_class(names: tuple[str, ...]) -> type:
+    """The class of the flags of further players: a field for each, its knobs behind the player's name."""
+    fields: Any = [(name, Player, nested(Player(), f"{name}_")) for name in names]
+    return dataclasses.make_dataclass("Players", fields, frozen=True)

@@ -31,7 +31,8 @@ def open_log(workdir: Path, at: tuple[int, int], outset: int) -> Log:
         timing = {"seconds": spent, "steps_per_second": (total - past) / (now - moment)}
         past, moment = total, now
         train = {**event.train, **{name: float(rate) for name, rate in rates(event.state.opt).items()}}
-        groups = {"train": train, "valid": event.valid, "timing": timing}
+        valid = {name: metric.value for name, metric in event.valid.items()}
+        groups = {"train": train, "valid": valid, "timing": timing}
         row = {"stage": event.stage, "step": event.step, **groups}
         record.append(workdir / "metrics.jsonl", row)
         events.write(total, {f"{group}/{k}": v for group, values in groups.items() for k, v in values.items()})

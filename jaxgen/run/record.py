@@ -12,13 +12,13 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxgen.core.files import write_whole, writing
-from jaxgen.core.types import Refused
+from jaxgen.core.types import Measured, Refused
 from jaxgen.run.provenance import environment
 
 Row = Mapping[str, Any]  # one line of metrics.jsonl
@@ -135,6 +135,11 @@ def events(workdir: str | os.PathLike, purge_step: int | None = None) -> Events:
     return Events(write, close)
 
 
+def as_json(metrics: Mapping[str, Measured]) -> dict[str, dict[str, Any]]:
+    """name -> {"value", "definition"}; what is not finite is None."""
+    return {name: {"value": number(value), "definition": definition} for name, (value, definition) in metrics.items()}
+
+
 def write_summary(
     path: str | os.PathLike,
     *,
@@ -144,17 +149,14 @@ def write_summary(
     steps: int,
     seconds: float,
     params_sha256: str,
-    metrics: Mapping[str, Mapping[str, Any]],
+    metrics: Mapping[str, Measured],
+    stages: Sequence[Mapping[str, Any]] = (),
 ) -> dict:
-    """Writes and returns summary.json. `metrics`: name -> {"value", "definition"}, the headline first.
+    """Writes and returns summary.json, the metrics in their order, `stages` where there are several.
 
-    Device, versions and date (UTC) are added here. What JSON does not know in the config (a path, an
-    infinity) becomes text.
+    Device, versions and date (UTC) are added here. What JSON does not know in the config (a path, an infinity) becomes
+    text.
     """
-    measured = {
-        name: {"value": number(entry["value"]), "definition": str(entry["definition"])}
-        for name, entry in metrics.items()
-    }
     summary = {
         "technique": technique,
         "config": json.loads(json.dumps(dict(config), default=str), parse_constant=str),
@@ -164,7 +166,8 @@ def write_summary(
         **environment(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "params_sha256": params_sha256,
-        "metrics": measured,
+        "metrics": as_json(metrics),
+        **({"stages": list(stages)} if stages else {}),
     }
-    write_whole(path, json.dumps(summary, indent=2, allow_nan=False).encode() + b"\n")
+    write_whole(path, json.dumps(summary, indent=2, allow_nan=False, default=str).encode() + b"\n")
     return summary

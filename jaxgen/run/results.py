@@ -1,59 +1,97 @@
-"""What a finished run shows: summary.json and report.html."""
+"""What a finished run shows: summary.json, pictures below samples/, and report.html."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxgen.core.types import Refused
+from jaxgen.core.files import write_whole
+from jaxgen.core.types import Measured, Refused, Stage
 from jaxgen.report import page
+from jaxgen.report.items import Figure, Picture, Table
 from jaxgen.run import provenance, record
-from jaxgen.run.train import Outcome, warn
+from jaxgen.run.experiment import Experiment, Result
+from jaxgen.run.train import warn
+from jaxgen.run.watched import FOLDER
 from jaxgen.run.workdir import read_config
+
+FREE = ("dataset", "corpus", "preset", "init_from")  # flags that may change on resuming and belong into a summary
 
 
 def finish(
-    workdir: Path,
-    title: str,
-    text: str,
+    directory: Path,
+    experiment: Experiment,
+    stages: Sequence[Stage],
     seed: int,
-    outcome: Outcome,
-    metrics: dict[str, tuple[float, str]],
-    pictures: Callable[[], Sequence[page.Picture]],
-    tables: Sequence[page.Table] = (),
-    notes: Mapping[str, str] = {},
+    result: Result,
+    items: Iterable[Figure | Table],
 ) -> page.Chapter:
-    """Writes the summary and the report (where its packages are installed), prints both metrics and path.
+    """Writes the summary, the figures and the report (where its packages are installed); prints metrics and its path.
 
-    metrics: name -> (value, what exactly it measures), the headline first.
-    pictures: draws them, once the numbers are written and printed.
-    tables, notes: see `report.Chapter`.
+    `items` are taken once the numbers are written and printed.
     """
-    found = read_config(workdir)
-    free = ("dataset", "corpus", "preset", "init_from")
-    named = {name: found["free"][name] for name in free if found["free"].get(name)}
+    rows = record.read(directory / "metrics.jsonl")
+    config = read_config(directory)
+    named = {name: config["free"][name] for name in FREE if config["free"].get(name)}
+    last = config["stages"][-1]
     summary = record.write_summary(
-        workdir / "summary.json",
-        technique=found["stages"][-1]["technique"],
-        config={**named, **found["flags"], **found["stages"][-1]["config"]},
+        directory / "summary.json",
+        technique=last["technique"],
+        config={**named, **config["flags"], **last["config"]},
         seed=seed,
-        steps=outcome.steps,
-        seconds=outcome.seconds,
-        params_sha256=provenance.fingerprint(outcome.state.params),
-        metrics={name: {"value": value, "definition": meant} for name, (value, meant) in metrics.items()},
+        steps=result.steps,
+        seconds=result.seconds,
+        params_sha256=provenance.fingerprint(result.state.params),
+        metrics=result.measured,
+        stages=of_stages(stages, config, rows) if len(stages) > 1 else [],
     )
-    for name, (value, definition) in metrics.items():
-        print(f"{name} {value:.4g}  ({definition})")
-    rows = record.read(workdir / "metrics.jsonl")
-    said = {name: value for name, value in summary["config"].items() if value is not None}  # None: left to a default
-    chapter = page.Chapter(title, text, summary, rows, list(pictures()), said, tables, notes)
+    for name, metric in result.measured.items():
+        print(f"{name} {metric.value:.4g}  ({metric.definition})")
+    pictures, tables = shown(directory / FOLDER, items)
+    notes = {word: meaning for table in tables for word, meaning in table.notes.items()}
+    values = {name: value for name, value in summary["config"].items() if value is not None}  # None: left to a default
+    chapter = page.Chapter(experiment.title, experiment.text, summary, rows, pictures, values, tables, notes)
     try:
-        page.write(workdir / "report.html", title, [chapter])
-        print(f"report: {workdir / 'report.html'}")
+        page.write(directory / "report.html", experiment.title, [chapter])
+        print(f"report: {directory / 'report.html'}")
     except Refused as missing:
         warn(f"no report.html: {missing}")
     return chapter
 
 
-def measured(values: dict[str, float], definitions: Any, prefix: str = "test_") -> dict[str, tuple[float, str]]:
-    """Metrics beside their definitions, named after the split they were measured on."""
-    return {f"{prefix}{name}": (value, definitions[name]) for name, value in values.items()}
+def shown(folder: Path, items: Iterable[Figure | Table]) -> tuple[list[Picture], list[Table]]:
+    """Writes the figures into the folder; what an optional package is missing for is left out, with a warning."""
+    pictures, tables, complaints = [], [], set()
+    for item in items:
+        if isinstance(item, Table):
+            tables.append(item)
+            continue
+        path = folder / f"{item.name}{item.suffix}"
+        try:
+            write_whole(path, item.render())
+        except Refused as missing:
+            complaints.add(str(missing))
+        else:
+            pictures.append(Picture(path, item.caption, item.density))
+    for complaint in sorted(complaints):
+        warn(complaint)
+    return pictures, tables
+
+
+def of_stages(
+    stages: Sequence[Stage], config: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """For each stage its technique, Config and updates, and its last evaluation on the validation split."""
+    described = []
+    for number, (stage, known) in enumerate(zip(stages, config["stages"])):
+        own = [row for row in rows if row["stage"] == number]
+        valid = next((row["valid"] for row in reversed(own) if row.get("valid")), {})
+        definitions = stage.technique.evaluate.definitions
+        metrics = {f"valid_{name}": Measured(valid[name], definitions[name]) for name in definitions if name in valid}
+        steps = own[-1]["step"] if own else 0
+        described.append({**known, "steps": steps, "metrics": record.as_json(metrics)})
+    return described
+
+
+def prefixed(metrics: Mapping[str, Measured], split: str) -> dict[str, Measured]:
+    """Metrics named after the split they were measured on: test_accuracy."""
+    return {f"{split}_{name}": metric for name, metric in metrics.items()}

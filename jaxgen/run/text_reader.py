@@ -6,9 +6,9 @@ import re
 
 import jax
 
-from jaxgen.core.config import knob
+from jaxgen.core.config import knob, nested
 from jaxgen.core.sharding import spread, spread_streams
-from jaxgen.core.types import Refused, Source, Stage, Sweep, Technique
+from jaxgen.core.types import Holdout, Refused, Source, Stage, Technique
 from jaxgen.data.text import reading, texts
 from jaxgen.data.text.texts import Split, Text
 from jaxgen.optim.settings import Factory, chosen
@@ -45,7 +45,7 @@ class TextFlags(RunFlags):
     lowercase: bool = knob(False, "make the text lower-case", group=DATA)
     splits: str = knob("90/5/5", "percent of the text to train, validate and test on, in this order", group=DATA)
     min_count: int = knob(2, "least occurrences of a word in the vocabulary", lower=1, upper=LARGEST, group=DATA)
-    sampling: Sampling = Sampling()
+    sampling: Sampling = nested(Sampling())
 
 
 def text(flags: TextFlags, config: language.Config) -> Text:
@@ -88,7 +88,7 @@ def source(flags: TextFlags, config: language.Config, text: Text) -> Source:
     return reading.source(text.train, flags.batch_size, config.context, config.windows, config.stride)
 
 
-def sweep(split: Split, config: language.Config) -> Sweep:
+def holdout(split: Split, config: language.Config) -> Holdout:
     """Every token of a split once, as this network is evaluated."""
     if language.carries(config):
         return reading.pieces(split, config.batch, config.context)
@@ -101,7 +101,7 @@ def stage(technique: Technique, text: Text, flags: TextFlags, config: language.C
 
     Raises Refused where the text is too short for a batch, or a batch cannot be divided among the devices.
     """
-    training, validation, placed = source(flags, config, text), sweep(text.valid, config), machine.shardings()
+    training, validation, placed = source(flags, config, text), holdout(text.valid, config), machine.shardings()
     if placed:
         batches = placed[1]
         if flags.batch_size % batches.mesh.size:

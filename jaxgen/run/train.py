@@ -1,13 +1,11 @@
-"""Training, written down: a run goes on from its newest intact checkpoint and leaves when it is told to.
+"""Training, written down: a run goes on from its newest intact checkpoint, and stops at a signal.
 
 A run is a directory: config.json, metrics.jsonl, checkpoints/, samples/, tensorboard/, summary.json, report.html. The
-same command again resumes it, more steps continue it, another configuration in the same place is refused.
+same command again resumes it, more steps continue it, another configuration in the same directory is refused.
 """
 
 import contextlib
-import importlib
 import math
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -17,18 +15,16 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxgen.core import loop
-from jaxgen.core.config import built
 from jaxgen.core.progress import Policy, Progress, best_state
-from jaxgen.core.types import Refused, Source, Stage, State, Technique
-from jaxgen.optim.settings import Settings, chosen, cutting, unscheduled
+from jaxgen.core.types import Refused, Stage, State
+from jaxgen.optim.settings import cutting
 from jaxgen.run import checkpoint, machine
 from jaxgen.run.bar import bar
 from jaxgen.run.log import open_log
-from jaxgen.run.workdir import read_config
 
 
 class Outcome(NamedTuple):
-    """What a run came to."""
+    """What training ended with."""
 
     state: State  # with the best parameters where early stopping keeps them, the last ones otherwise
     steps: int  # updates over all stages
@@ -60,7 +56,7 @@ def policy_of(flags: Any) -> Policy:
 
 
 def warn(message: str) -> None:
-    """One line on stderr."""
+    """Prints one line on stderr."""
     print(f"warning: {message}", file=sys.stderr)
 
 
@@ -68,15 +64,24 @@ def train(
     workdir: Path,
     flags: Any,
     stages: Sequence[Stage],
-    snapshot: Callable[[int, int, State], None] = lambda stage, step, state: None,
+    watch: Callable[[int, int, State], None] = lambda stage, total, state: None,
     previous: State | None = None,
 ) -> Outcome:
-    """Trains, or goes on training, with everything written down; `snapshot` is called after each evaluation.
+    """Trains, or goes on training, with everything written down.
 
-    `previous` is what the first stage adopts from (see `jaxgen.run.inherit`): the same one whenever the run goes on.
+    Args:
+        workdir: the run's directory.
+        flags: the run's.
+        stages: on the devices they are to run on.
+        watch: called with stage, updates over all stages and State after chunks that reach a multiple of
+            `flags.eval_every` or end a stage.
+        previous: the State that the first stage adopts from (see `jaxgen.run.inherit`): the same one whenever the
+            run goes on.
 
-    Raises SystemExit(128 + n) after signal n, with a checkpoint written; FloatingPointError, naming the last good
-    checkpoint, where a parameter or metric is no longer finite; Refused where the run has gone further than `stages`.
+    Raises:
+        SystemExit: code 128 + n, after signal n, with a checkpoint written.
+        FloatingPointError: a parameter or metric is no longer finite; the message names the last good checkpoint.
+        Refused: the run has gone further than `stages`.
     """
     policy, directory = policy_of(flags), workdir / "checkpoints"
     saved = checkpoint.restore(directory, lambda n: loop.shapes(_upto(stages, n, workdir), n, policy, previous), warn)
@@ -106,11 +111,12 @@ def train(
                 stage, earlier = event.stage, total
             state, progress, total = event.state, event.progress, earlier + event.step
             row = log.write(event, total)
-            if event.valid:
-                snapshot(event.stage, event.step, state)
+            if event.due:
+                watch(event.stage, total, state)
             if event.finite and (event.done or stops or _due(event.step, flags)):
                 good = checkpoint.save(directory, event.stage, event.step, (state, progress), {"earlier": earlier})
-            advance(total, {**{f"valid {k}": v for k, v in list(event.valid.items())[:1]}, **event.train})
+            shown = {f"valid {name}": metric.value for name, metric in list(event.valid.items())[:1]}
+            advance(total, {**shown, **event.train})
             if not event.finite:
                 raise FloatingPointError(_diverged(row, good))
             if stops:
@@ -131,9 +137,9 @@ def _upto(stages: Sequence[Stage], number: int, workdir: Path) -> Sequence[Stage
 
 def _going_on(saved: checkpoint.Saved, stages: Sequence[Stage]) -> tuple[tuple[int, State, Progress], int]:
     """Where a checkpoint lets a run go on, and the updates of the stages before."""
-    asked = stages[saved.stage].steps
-    if saved.step > asked:
-        raise Refused(f"{saved.path} has had {saved.step} steps already, more than the {asked} asked")
+    wanted = stages[saved.stage].steps
+    if saved.step > wanted:
+        raise Refused(f"{saved.path} has had {saved.step} steps already, more than the {wanted} asked")
     earlier = saved.meta["earlier"]
     print(f"going on at step {earlier + saved.step} from {saved.path}", file=sys.stderr)
     return (saved.stage, *saved.tree), earlier
@@ -149,38 +155,3 @@ def _diverged(row: dict[str, Any], good: Path | None) -> str:
     bad = [name for name, value in row["train"].items() if not math.isfinite(value)] or ["a parameter"]
     kept = f"the last good checkpoint is {good}" if good else "there is no checkpoint yet"
     return f"training diverged: {', '.join(bad)} not finite by step {row['step']}; {kept}"
-
-
-def load(workdir: str | os.PathLike) -> tuple[Technique, State]:
-    """(technique, state) of a run, for notebooks: the newest checkpoint, with its best parameters where they were kept.
-
-    Raises Refused where there is no run, no checkpoint, none that is intact, or one whose arrays a stage adopted in
-    other shapes than the technique's own.
-    """
-    _, technique, state = load_named(workdir)
-    return technique, state
-
-
-def load_named(workdir: str | os.PathLike) -> tuple[str, Technique, State]:
-    """What `load` gives, and before it the name of the technique's module."""
-    found = read_config(workdir)
-    if "optimizer" not in found["flags"]:
-        raise Refused(f"{workdir} holds a study of many runs, not one that has parameters")
-    settings = built(Settings, found["flags"])
-    policy = cutting(built(Policy, found["flags"]), settings)
-    optimizer = chosen(found["flags"]["optimizer"], unscheduled(settings))
-
-    def technique(number: int) -> Technique:
-        stage = found["stages"][number]
-        module = importlib.import_module(stage["technique"])
-        config = {k: tuple(v) if isinstance(v, list) else v for k, v in stage["config"].items()}
-        return module.make(built(module.Config, config), optimizer)
-
-    def template(number: int) -> tuple[State, Progress]:
-        return loop.shapes([Stage(technique(number), Source((), lambda arrays, key, n: ()), 0)], 0, policy)
-
-    saved = checkpoint.restore(Path(os.path.expanduser(workdir)) / "checkpoints", template, warn)
-    if saved is None:
-        raise Refused(f"{workdir} has no checkpoint yet")
-    state, progress = saved.tree
-    return found["stages"][saved.stage]["technique"], technique(saved.stage), best_state(progress, state)

@@ -1,4 +1,4 @@
-"""A run's directory: who it belongs to, and that nobody else writes in it."""
+"""A run's directory: which configuration it belongs to, and that nobody else writes in it."""
 
 import contextlib
 import fcntl
@@ -6,43 +6,52 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from jaxgen.core.config import flat, knobs, values
 from jaxgen.core.files import write_whole
-from jaxgen.core.types import Refused, State
+from jaxgen.core.types import Refused, Stage, State
 from jaxgen.optim.settings import fixes_length
 from jaxgen.run import provenance
 
+LAYOUT = 2  # of config.json, checkpoints and samples; directories without it were written before there was a number
+NOTED = ("classes", "per_class")  # the data's hash covers them; named where given, so that a refusal can be read
+
 
 def identity(
-    flags: Any, modules: Sequence[tuple[ModuleType, Any]], data: str = "", previous: State | None = None
+    flags: Any, stages: Sequence[Stage], data: str = "", previous: State | None = None, players: Any = None
 ) -> dict[str, Any]:
-    """What makes a run this run: flags that shape the result, each stage's technique and config, the data's hash.
+    """What makes a run this run, as JSON: what stands under "free" may change when it is resumed, and is only noted.
 
-    `previous` is what it starts from, where that is another run's State: then the hash of parameters and carry, too.
-    What stands under "free" may change when it is resumed, and is only noted.
+    Args:
+        flags: the run's; those that shape the result count.
+        stages: each one's technique and Config count, and the length of all but the last.
+        data: the hash of the data.
+        previous: the State of another run that this one starts from: the hash of its parameters and carry counts.
+        players: flags of further players.
     """
-    given = values(flags)
-    fixed, free = ({k.name: given[k.name] for k in knobs(type(flags)) if k.free is f} for f in (False, True))
+    every = values(flags)
+    fixed, free = ({k.name: every[k.name] for k in knobs(type(flags)) if k.free is f} for f in (False, True))
     if fixes_length(flags.settings):  # its end shapes the steps before it
         fixed |= {name: free.pop(name) for name in ("steps", "epochs")}
-    # The data's hash has them; named where they are given, for a summary and a refusal that can be read.
-    fixed |= {name: free.pop(name) for name in ("classes", "per_class") if free.get(name)}
+    fixed |= {name: free.pop(name) for name in NOTED if free.get(name)}
+    fixed |= values(players) if players is not None else {}
     inherited = {"init_from": provenance.fingerprint((previous.params, previous.carry))} if previous else {}
-    stages = []
-    for module, config in modules:
-        loose, own = [k.name for k in knobs(type(config)) if k.free], flat(config)
+    described = []
+    for number, stage in enumerate(stages, 1):
+        loose, own = [k.name for k in knobs(type(stage.config)) if k.free], flat(stage.config)
         free |= {name: own[name] for name in loose}
         kept = {name: value for name, value in own.items() if name not in loose}
-        stages.append({"technique": module.__name__, "config": kept})
-    return json.loads(json.dumps({"flags": fixed, "stages": stages, "data": data, **inherited, "free": free}))
+        length = {"steps": stage.steps} if number < len(stages) else {}
+        described.append({"technique": stage.module, "config": kept, **length})
+    names = list(vars(players)) if players is not None else []
+    found = {"layout": LAYOUT, "flags": fixed, "stages": described, "players": names, "data": data, **inherited}
+    return json.loads(json.dumps({**found, "free": free}))
 
 
 @contextlib.contextmanager
-def open_workdir(workdir: str | os.PathLike, who: dict[str, Any]) -> Iterator[Path]:
-    """The run's directory, made or found, and locked against a second process.
+def open_workdir(workdir: str | os.PathLike, wanted: dict[str, Any]) -> Iterator[Path]:
+    """The directory of the run with this `identity`, made or found, and locked against a second process.
 
     Raises Refused where it cannot be written, is some other directory, is in use, or holds a different configuration;
     then nothing in it was changed.
@@ -56,12 +65,13 @@ def open_workdir(workdir: str | os.PathLike, who: dict[str, Any]) -> Iterator[Pa
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if (path / "config.json").exists():
                 before = read_config(path)
-                old, new = ({k: v for k, v in config.items() if k != "free"} for config in (before, who))
-                if different := _differences(old, new):
-                    said = "; ".join(different)
-                    raise Refused(f"{path} holds another configuration ({said}); choose another --workdir")
+                old, new = ({k: v for k, v in config.items() if k != "free"} for config in (before, wanted))
+                if differing := _differences(old, new):
+                    raise Refused(
+                        f"{path} holds another configuration ({'; '.join(differing)}); choose another --workdir"
+                    )
             else:
-                write_whole(path / "config.json", json.dumps(who, indent=2).encode() + b"\n")
+                write_whole(path / "config.json", json.dumps(wanted, indent=2).encode() + b"\n")
         except BlockingIOError:
             raise Refused(f"another process is training in {path}") from None
         except OSError as error:
@@ -73,19 +83,26 @@ def _check_ours(path: Path) -> None:
     """Raises Refused for a directory that is not empty and no run; a start that was killed leaves hidden files."""
     if path.is_dir() and not (path / "config.json").exists():
         hidden = (".lock", ".config.json.")
-        if any(not place.name.startswith(hidden) for place in path.iterdir()):
+        if any(not entry.name.startswith(hidden) for entry in path.iterdir()):
             raise Refused(f"{path} holds other files and no run; choose another --workdir")
 
 
 def read_config(workdir: str | os.PathLike) -> dict[str, Any]:
-    """What config.json says. Raises Refused where there is none, or none that can be read."""
+    """The contents of config.json.
+
+    Raises Refused where there is none, none that can be read, or one of another layout.
+    """
     path = Path(os.path.expanduser(workdir)) / "config.json"
     try:
-        found = json.loads(path.read_text())
-        if [type(found[name]) for name in ("flags", "stages", "data")] == [dict, list, str]:
-            return found
+        config = json.loads(path.read_text())
+        if [type(config[name]) for name in ("flags", "stages", "data")] == [dict, list, str]:
+            if config.get("layout") == LAYOUT:
+                return config
+            raise Refused(f"{workdir} was written by another version of jaxgen, whose runs this one cannot read")
     except FileNotFoundError:
         raise Refused(f"{workdir} holds no run: {path} is missing") from None
+    except Refused:
+        raise
     except (OSError, ValueError, KeyError, TypeError):
         pass
     raise Refused(f"{path} is damaged")

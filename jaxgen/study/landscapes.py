@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxgen.report.page import Chapter, Picture
+from jaxgen.report.items import Picture
+from jaxgen.report.page import Chapter
 from jaxgen.study import surfaces
 from jaxgen.study.contours import animate, draw
 from jaxgen.study.records import Record

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxgen.core.progress import Policy, is_rate
-from jaxgen.core.types import Refused, Source, State, Sweep, Technique
+from jaxgen.core.types import Refused, Source, State, Holdout, Technique
 
 
 class Problem(NamedTuple):
@@ -18,8 +18,8 @@ class Problem(NamedTuple):
     make: Callable[[Callable[[float], optax.GradientTransformation]], Technique]  # a factory of the rate -> Technique
     factory: Callable[[str], Callable[[float], optax.GradientTransformation]]  # an optimiser's name -> that factory
     train: Source
-    valid: Sweep
-    test: Sweep
+    valid: Holdout
+    test: Holdout
     steps: int
     every: int  # updates between validations
     policy: Policy = Policy()

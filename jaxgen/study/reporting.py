@@ -8,7 +8,8 @@ from typing import Any
 from jaxgen.core.files import write_whole
 from jaxgen.report import page
 from jaxgen.report.canvas import DENSITY
-from jaxgen.report.page import Cell, Chapter, Picture, Table, duration
+from jaxgen.report.items import Cell, Picture, Table
+from jaxgen.report.page import Chapter, duration
 from jaxgen.study import charts, store, table, verdict
 from jaxgen.study.records import Record, Study, counted, flat
 

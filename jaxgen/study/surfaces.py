@@ -22,7 +22,7 @@ import jax.numpy as jnp
 from jaxgen.core.config import knob
 from jaxgen.core.folds import averaged
 from jaxgen.core.steps import begin, gradient_step
-from jaxgen.core.types import Source, Sweep, Technique
+from jaxgen.core.types import Source, Holdout, Technique
 from jaxgen.optim.textbook import adam
 
 
@@ -116,9 +116,9 @@ def _take_none(arrays, n):
     return {"noise": jnp.zeros((1, 2))}, jnp.ones(1, bool)
 
 
-def sweep() -> Sweep:
+def holdout() -> Holdout:
     """What an evaluation looks at: one batch of one example, without noise."""
-    return Sweep((), _take_none, 1)
+    return Holdout((), _take_none, 1)
 
 
 def make(config=Config(), optimizer=adam):

@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from jaxgen.report.page import Cell, Table, duration, quantity
+from jaxgen.report.items import Cell, Table
+from jaxgen.report.page import duration, quantity
 from jaxgen.study.records import Record, edge, median, tuned
 from jaxgen.study.statistics import Interval, Score, Task, lost
 

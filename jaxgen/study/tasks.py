@@ -18,7 +18,7 @@ from jaxgen import techniques
 from jaxgen.core.config import built, check, flat, knobs, values
 from jaxgen.core.progress import Policy
 from jaxgen.core.types import Refused
-from jaxgen.data.sources import source, sweep
+from jaxgen.data.sources import source, holdout
 from jaxgen.optim.registry import find
 from jaxgen.optim.settings import HYPERPARAMETERS, Settings, chosen, cutting
 from jaxgen.run import cli, image_reader, text_reader
@@ -105,7 +105,7 @@ def fitting(settings: Settings, optimizer: str) -> Settings:
 
 
 def own_data(name, module, preset, argv, given):
-    """What a technique is that makes its own data: module.source(config), module.sweep()."""
+    """What a technique is that makes its own data: module.source(config), module.holdout()."""
     presets = {"": {}, **getattr(module, "PRESETS", {})}
     if preset not in presets:
         raise Refused(f"unknown preset {preset!r} of {name}; known: {', '.join(filter(None, presets))}")
@@ -114,7 +114,7 @@ def own_data(name, module, preset, argv, given):
     check(config)
     steps = given.get("steps") or UPDATES
     policy = cutting(built(Policy, given), settings)
-    return config, settings, policy, (module.source(config), module.sweep(), module.sweep()), steps, steps, {}
+    return config, settings, policy, (module.source(config), module.holdout(), module.holdout()), steps, steps, {}
 
 
 def of_images(name, module, preset, argv, given):
@@ -126,7 +126,7 @@ def of_images(name, module, preset, argv, given):
     dataset = image_reader.dataset(flags, least=2 if hasattr(config, "labels") else 0)
     config = image_reader.fitted(config, dataset)
     resident = flags.resident_mb * 2**20
-    splits = [sweep(split, flags.batch_size, resident) for split in (dataset.valid, dataset.test)]
+    splits = [holdout(split, flags.batch_size, resident) for split in (dataset.valid, dataset.test)]
     sources = (source(dataset.train, flags.batch_size, resident), *splits)
     steps = image_reader.updates(flags, dataset)
     data = {"batch_size": flags.batch_size, "data": dataset.sha256}
@@ -139,7 +139,7 @@ def of_texts(name, module, preset, argv, given):
     text = text_reader.text(flags, config)
     config = text_reader.fitted(config, text, flags)
     test = text.test if len(text.test.tokens) else text.valid
-    splits = [text_reader.sweep(split, config) for split in (text.valid, test)]
+    splits = [text_reader.holdout(split, config) for split in (text.valid, test)]
     sources, steps = (text_reader.source(flags, config, text), *splits), text_reader.updates(flags, config, text)
     data = {"batch_size": flags.batch_size, "data": text.sha256}
     return config, flags.settings, policy_of(flags), sources, steps, text_reader.epoch(flags, config, text), data

@@ -14,7 +14,7 @@ import numpy as np
 from jaxgen.core.evaluation import key_of_test
 from jaxgen.core.loop import all_finite, stage_keys
 from jaxgen.core.progress import Progress, adapt, begin_progress
-from jaxgen.core.types import Fold, State, Sweep, Technique
+from jaxgen.core.types import Fold, State, Holdout, Technique
 from jaxgen.run.record import number
 from jaxgen.study import side_by_side
 from jaxgen.study.problems import Problem, Trial, begun, size
@@ -66,14 +66,14 @@ def _loss(metrics: dict[str, jax.Array]) -> jax.Array:
     return jnp.asarray(metrics.get("loss", next(iter(metrics.values()))), jnp.float32).mean()
 
 
-def folded(fold: Fold, sweep: Sweep, arrays: Any, state: State, key: jax.Array) -> jax.Array:
+def folded(fold: Fold, holdout: Holdout, arrays: Any, state: State, key: jax.Array) -> jax.Array:
     """The fold's first metric [] over a resident split, with the draws that `core.evaluation.evaluate` makes."""
 
     def body(tally, n):
-        batch, mask = sweep.take(arrays, n)
+        batch, mask = holdout.take(arrays, n)
         return fold.add(state, jax.random.fold_in(key, n), tally, batch, mask), None
 
-    tally, _ = jax.lax.scan(body, fold.start(), jnp.arange(sweep.batches, dtype=jnp.int32))
+    tally, _ = jax.lax.scan(body, fold.start(), jnp.arange(holdout.batches, dtype=jnp.int32))
     return fold.finish(tally)[next(iter(fold.definitions))]
 
 

@@ -7,7 +7,7 @@ import pytest
 import toys
 
 from jaxgen.core import evaluation
-from jaxgen.core.types import Fold, Sweep
+from jaxgen.core.types import Fold, Holdout
 
 KEY = jax.random.key(0)
 
@@ -21,7 +21,7 @@ def test_evaluation_covers_a_ragged_split_once():
         index = n * 4 + jnp.arange(4)
         return {"x": arrays[jnp.minimum(index, 10)]}, index < 11
 
-    measured = evaluation.evaluate(technique.evaluate, state, Sweep(rows, four, 3), KEY)
+    measured = evaluation.evaluate(technique.evaluate, state, Holdout(rows, four, 3), KEY)
     expected = np.mean((np.asarray(rows) - np.asarray(state.params)[None]) ** 2)
     assert measured == {"error": pytest.approx(expected, rel=1e-5)}
 
@@ -31,16 +31,16 @@ def test_an_evaluation_may_be_cut_and_fetched(at_once):
     """In portions, read on the host or taken on the device: the same numbers, and each batch is asked for once."""
     fold, state, rows = toys.mean_of(6).evaluate, toys.mean_of(6).init(KEY), toys.data()[:11]
     taken = lambda arrays, n: ({"x": arrays[jnp.minimum(n * 4 + jnp.arange(4), 10)]}, n * 4 + jnp.arange(4) < 11)
-    whole, asked, told = evaluation.evaluate(fold, state, Sweep(rows, taken, 3), KEY), [], []
+    whole, asked, told = evaluation.evaluate(fold, state, Holdout(rows, taken, 3), KEY), [], []
 
     def fetch(first, count):
         asked.append((first, count))
         return lambda: jax.vmap(lambda n: taken(rows, n)[0])(first + jnp.arange(count))
 
-    fetched = Sweep((), lambda row, n: (row, n * 4 + jnp.arange(4) < 11), 3, fetch, at_once)
+    fetched = Holdout((), lambda row, n: (row, n * 4 + jnp.arange(4) < 11), 3, fetch, at_once)
     assert evaluation.evaluate(fold, state, fetched, KEY) == whole
     assert asked == [(first, min(at_once, 3 - first)) for first in range(0, 3, at_once)]
-    assert evaluation.evaluate(fold, state, Sweep(rows, taken, 3), KEY, at_once, told.append) == whole
+    assert evaluation.evaluate(fold, state, Holdout(rows, taken, 3), KEY, at_once, told.append) == whole
     assert told == [min(first + at_once, 3) for first in range(0, 3, at_once)]
 
 
@@ -65,12 +65,12 @@ def test_what_a_fold_counted_can_be_read(at_once):
         index = n * 4 + jnp.arange(4)
         return arrays[:, jnp.minimum(index, 10)], index < 11
 
-    sweep, told = Sweep(jnp.stack([truth, guess]), four, 3), []
+    holdout, told = Holdout(jnp.stack([truth, guess]), four, 3), []
     expected = np.zeros((3, 3), int)
     np.add.at(expected, (truth, guess), 1)
-    counted = evaluation.tally(fold, toys.mean_of(6).init(KEY), sweep, KEY, at_once, told.append)
+    counted = evaluation.tally(fold, toys.mean_of(6).init(KEY), holdout, KEY, at_once, told.append)
     np.testing.assert_array_equal(counted, expected)
     assert told == ([2, 3] if at_once else [])
-    measured = evaluation.evaluate(fold, toys.mean_of(6).init(KEY), sweep, KEY)
+    measured = evaluation.evaluate(fold, toys.mean_of(6).init(KEY), holdout, KEY)
     assert evaluation.finish(fold, counted) == measured
     assert measured == {"accuracy": pytest.approx(np.mean(truth == guess), rel=1e-6)}

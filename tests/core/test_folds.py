@@ -8,7 +8,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, log_loss
 
 from jaxgen.core import evaluation
 from jaxgen.core.folds import averaged, classified
-from jaxgen.core.types import Sweep
+from jaxgen.core.types import Holdout
 
 KEY, COUNT, CLASSES = jax.random.key(0), 41, ("ant", "bee", "cat", "dog", "elk")
 FOLD = classified(lambda state, batch: batch["logits"] * state, CLASSES)
@@ -43,8 +43,8 @@ def calibration(probability, label):
 @pytest.mark.parametrize("size", [8, 41, 64])
 def test_classified_against_scikit_learn(size, one_hot):
     arrays, logits, label = drawn(one_hot)
-    sweep = Sweep(arrays, take(size), -(-COUNT // size))
-    counted = evaluation.tally(FOLD, jnp.float32(1.5), sweep, KEY)
+    holdout = Holdout(arrays, take(size), -(-COUNT // size))
+    counted = evaluation.tally(FOLD, jnp.float32(1.5), holdout, KEY)
     powers = np.exp(1.5 * logits)
     probability = powers / powers.sum(1, keepdims=True)
     assert evaluation.finish(FOLD, counted) == {
@@ -61,7 +61,7 @@ def test_of_spread_labels_the_likelihood_is_the_cross_entropy():
     """And the class is the most probable one."""
     arrays, logits, label = drawn()
     q = 0.6 * np.eye(5)[label] + 0.4 * np.random.default_rng(1).dirichlet(np.ones(5), COUNT)
-    found = evaluation.evaluate(FOLD, 1.0, Sweep(arrays | {"label": jnp.float32(q)}, take(8), 6), KEY)
+    found = evaluation.evaluate(FOLD, 1.0, Holdout(arrays | {"label": jnp.float32(q)}, take(8), 6), KEY)
     log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
     assert found["nll"] == pytest.approx(-(q * log_p).sum(1).mean(), rel=1e-5)
     assert found["accuracy"] == pytest.approx(np.mean(logits.argmax(1) == q.argmax(1)), rel=1e-6)
@@ -80,7 +80,7 @@ def test_averages_are_over_examples_and_not_over_batches():
     x = jnp.asarray(np.random.default_rng(0).normal(size=(COUNT, 3)), jnp.float32)
     measure = lambda state, key, batch: (batch["x"].sum(1), jnp.square(batch["x"]).sum(1))
     fold = averaged(measure, {"sum": "of three", "square": "of them"})
-    found = evaluation.evaluate(fold, (), Sweep({"x": x}, take(8), 6), KEY)
+    found = evaluation.evaluate(fold, (), Holdout({"x": x}, take(8), 6), KEY)
     x = np.float64(x)
     expected = {"sum": x.sum(1).mean(), "square": (x**2).sum(1).mean()}
     assert found == {name: pytest.approx(value, rel=1e-4) for name, value in expected.items()}

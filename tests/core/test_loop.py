@@ -9,7 +9,7 @@ import toys
 
 from jaxgen.core import loop
 from jaxgen.core.progress import Policy, best_state
-from jaxgen.core.types import Source, Stage, Sweep
+from jaxgen.core.types import Source, Stage, Holdout
 from jaxgen.run import checkpoint
 
 KEY = jax.random.key(0)
@@ -80,7 +80,7 @@ def test_the_first_stage_can_start_from_its_data():
 def test_a_technique_without_an_objective_is_not_evaluated():
     technique = toys.mean_of(6)
     technique = technique._replace(evaluate=technique.evaluate._replace(definitions={}))
-    stage = Stage(technique, Source(toys.data(), toys.take), 4, Sweep(toys.data(), toys.once, 1))
+    stage = Stage(technique, Source(toys.data(), toys.take), 4, Holdout(toys.data(), toys.once, 1))
     assert [e.valid for e in history([stage], every=2, eval_every=2)] == [{}, {}]
 
 
@@ -114,9 +114,9 @@ def test_resume_after_any_chunk_is_exact(cut, tmp_path):
 def test_early_stopping_returns_to_the_best(tmp_path):
     """At a rate that overshoots, the best evaluation is not the last one, and resuming does not go on."""
     technique = toys.mean_of(6, rate=0.9)
-    source, sweep = Source(toys.data(), toys.take), Sweep(toys.data(), toys.once, 1)
+    source, holdout = Source(toys.data(), toys.take), Holdout(toys.data(), toys.once, 1)
     stages, options = (
-        [Stage(technique, source, 400, sweep)],
+        [Stage(technique, source, 400, holdout)],
         {"every": 2, "eval_every": 2, "policy": Policy(patience=3)},
     )
     events = history(stages, **options)
@@ -176,7 +176,7 @@ def test_not_a_number_is_seen():
 
 def test_the_same_stage_compiles_once():
     technique = toys.mean_of(6)
-    stages = [Stage(technique, Source(toys.data(), toys.take), 12, Sweep(toys.data(), toys.once, 1))]
+    stages = [Stage(technique, Source(toys.data(), toys.take), 12, Holdout(toys.data(), toys.once, 1))]
     before = loop.chunk._cache_size()
     history(stages, every=3, eval_every=3)
     assert loop.chunk._cache_size() == before + 1

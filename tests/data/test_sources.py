@@ -5,12 +5,14 @@ import pytest
 from jaxgen.core.shuffle import batch_indices
 from jaxgen.core.types import Refused
 from jaxgen.data import rows, sources
-from jaxgen.data.examples import Examples
 
 RNG = np.random.default_rng(0)
 SIZE, PIXELS = 53, 12
-EXAMPLES = Examples(RNG.integers(0, 256, (SIZE, PIXELS), np.uint8), RNG.permutation(SIZE).astype(np.int32))
-FLOATS = EXAMPLES._replace(image=(EXAMPLES.image / 255).astype(np.float32))
+EXAMPLES = {
+    "image": RNG.integers(0, 256, (SIZE, PIXELS), np.uint8),
+    "label": RNG.permutation(SIZE).astype(np.int32),
+}
+FLOATS = {**EXAMPLES, "image": (EXAMPLES["image"] / 255).astype(np.float32)}
 KEY = jax.random.key(3)
 
 
@@ -22,9 +24,9 @@ def same(a, b):
 
 @pytest.fixture
 def in_a_file(tmp_path):
-    (tmp_path / "file").write_bytes(EXAMPLES.image.tobytes())
+    (tmp_path / "file").write_bytes(EXAMPLES["image"].tobytes())
     image = rows.Rows(tmp_path / "file", 0, PIXELS, np.dtype(np.uint8), np.arange(SIZE), "")
-    return EXAMPLES._replace(image=image)
+    return {**EXAMPLES, "image": image}
 
 
 @pytest.mark.parametrize("examples", [EXAMPLES, FLOATS], ids=["uint8", "float32"])
@@ -44,7 +46,7 @@ def test_batches_are_the_examples_at_batch_indices():
     resident = sources.resident(EXAMPLES, 8)
     batch = resident.take(resident.arrays, KEY, 11)
     indices = np.asarray(batch_indices(KEY, 11, 8, SIZE))
-    assert same(batch, {"image": EXAMPLES.image[indices], "label": EXAMPLES.label[indices]})
+    assert same(batch, {"image": EXAMPLES["image"][indices], "label": EXAMPLES["label"][indices]})
     assert batch["image"].shape == (8, PIXELS)
     assert not same(batch, resident.take(resident.arrays, jax.random.key(4), 11))
 
@@ -59,8 +61,8 @@ def test_a_file_is_streamed_as_memory_is(in_a_file):
 @pytest.mark.parametrize("where", ["memory", "file"])
 def test_a_streamed_sweep_equals_a_resident_one(where, batch_size, in_a_file, monkeypatch):
     monkeypatch.setattr(sources, "CHUNK", 20 * PIXELS)
-    plain = sources.sweep(EXAMPLES, batch_size)
-    streamed = sources.sweep(EXAMPLES if where == "memory" else in_a_file, batch_size, 0)
+    plain = sources.holdout(EXAMPLES, batch_size)
+    streamed = sources.holdout(EXAMPLES if where == "memory" else in_a_file, batch_size, 0)
     assert (plain.fetch is None, streamed.fetch is None, streamed.batches) == (True, False, plain.batches)
     assert streamed.at_once == max(1, 20 // batch_size)
     fetched = streamed.fetch(0, plain.batches)()
@@ -83,7 +85,7 @@ def test_the_next_chunk_does_not_recompile():
 
 
 @pytest.mark.parametrize(
-    "make", [sources.resident, sources.streamed, sources.sweep, lambda e, b: sources.sweep(e, b, 0)]
+    "make", [sources.resident, sources.streamed, sources.holdout, lambda e, b: sources.holdout(e, b, 0)]
 )
 def test_takes_are_the_same_function_every_time(make):
     assert make(EXAMPLES, 8).take is make(FLOATS, 8).take
@@ -99,21 +101,21 @@ def test_what_fits_is_resident(spare, resident):
 
 @pytest.mark.parametrize(("batch_size", "batches"), [(1, 53), (8, 7), (53, 1), (100, 1)])
 def test_a_sweep_reads_everything_once_in_order(batch_size, batches):
-    sweep = sources.sweep(EXAMPLES, batch_size)
-    assert sweep.batches == batches
-    take = jax.jit(sweep.take)
-    read = [jax.device_get(take(sweep.arrays, n)) for n in range(batches)]
+    holdout = sources.holdout(EXAMPLES, batch_size)
+    assert holdout.batches == batches
+    take = jax.jit(holdout.take)
+    read = [jax.device_get(take(holdout.arrays, n)) for n in range(batches)]
     assert all(batch["image"].shape == (batch_size, PIXELS) for batch, _ in read)
     for name, array in EXAMPLES._asdict().items():
         assert np.array_equal(np.concatenate([batch[name][mask] for batch, mask in read]), array)
     batch, mask = read[-1]
-    assert (batch["label"][~mask] == EXAMPLES.label[-1]).all()
+    assert (batch["label"][~mask] == EXAMPLES["label"][-1]).all()
     assert mask.sum() == SIZE - batch_size * (batches - 1)
 
 
 def test_a_sweep_does_not_copy_its_arrays():
-    sweep = sources.sweep(Examples(np.zeros((4096, 784), np.uint8), np.zeros(4096, np.int32)), 4)
-    memory = jax.jit(sweep.take).lower(sweep.arrays, 0).compile().memory_analysis()
+    holdout = sources.holdout({"image": np.zeros((4096, 784), np.uint8), "label": np.zeros(4096, np.int32)}, 4)
+    memory = jax.jit(holdout.take).lower(holdout.arrays, 0).compile().memory_analysis()
     assert memory.temp_size_in_bytes + memory.output_size_in_bytes < 4096 * 784 / 10
 
 

@@ -6,7 +6,8 @@ import pytest
 pytest.importorskip("jinja2")
 
 from jaxgen.report import page, pictures
-from jaxgen.report.page import Cell, Chapter, Table
+from jaxgen.report.items import Cell, Table
+from jaxgen.report.page import Chapter
 
 EVIL = '<script>alert("1")</script>'
 

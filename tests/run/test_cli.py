@@ -13,7 +13,7 @@ from experiments.vae import PRESETS
 from jaxgen.core.config import knobs, values
 from jaxgen.core.progress import Policy
 from jaxgen.core.types import Refused
-from jaxgen.data.images.sets import sets
+from jaxgen.data.images import sets
 from jaxgen.optim.settings import Settings, chosen
 from jaxgen.run import cli, image_reader, train, workdir
 from jaxgen.techniques.autoencoders import vae

@@ -98,9 +98,9 @@ def test_batches_are_noise_and_evaluations_are_not():
     np.testing.assert_array_equal(batches[1], batches[2])
     assert source.take is surfaces.source(config, 3000).take  # one compilation
     assert (surfaces.source(surfaces.Config()).take((), KEY, jnp.int32(0))["noise"] == jnp.zeros((1, 2))).all()
-    assert not surfaces.sweep().take((), 0)[0]["noise"].any()
+    assert not surfaces.holdout().take((), 0)[0]["noise"].any()
     technique = surfaces.make(config)
-    found = evaluate(technique.evaluate, technique.init(KEY), surfaces.sweep(), KEY)
+    found = evaluate(technique.evaluate, technique.init(KEY), surfaces.holdout(), KEY)
     assert float(found["excess"]) == pytest.approx(surfaces.saddle((1.5, 0.01)), rel=1e-6)
     assert technique.example(KEY)["noise"].std() > 0
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxgen.core import loop
-from jaxgen.core.types import Refused, Sweep
+from jaxgen.core.types import Refused, Holdout
 from jaxgen.optim.textbook import sgd
 from jaxgen.techniques.vision import classifier
 
@@ -132,7 +132,7 @@ def test_evaluation_is_of_each_image_alone(network):
         "label": np.where(odd, 0, label),
     }
     take = lambda arrays, n: (arrays, ~jnp.asarray(odd))
-    whole, part = (loop.evaluate(technique.evaluate, state, Sweep(b, take, 1), KEY) for b in (batch, spoilt))
+    whole, part = (loop.evaluate(technique.evaluate, state, Holdout(b, take, 1), KEY) for b in (batch, spoilt))
     assert whole == part
     predict = jax.jit(jax.vmap(technique.infer["predict"], (None, None, 0)))
     told = np.asarray(predict(state, KEY, batch["image"]))

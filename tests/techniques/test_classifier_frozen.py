@@ -11,7 +11,7 @@ import pytest
 
 from jaxgen.core import loop
 from jaxgen.core.progress import Policy, best_state
-from jaxgen.core.types import Refused, Source, Stage, Sweep
+from jaxgen.core.types import Refused, Source, Stage, Holdout
 from jaxgen.optim.registry import OPTIMIZERS
 from jaxgen.optim.settings import Settings, chosen
 from jaxgen.techniques.vision import classifier
@@ -115,8 +115,8 @@ def test_early_stopping_returns_to_the_best_parameters():
     """Of a rate that overshoots: what comes out is the state at the best evaluation, statistics included."""
     technique = classifier.make(change(learning_rate=0.5), chosen("adam", Settings(l2=0.01)))
     valid = {"image": RNG.integers(0, 256, (40, 36), np.uint8), "label": RNG.integers(0, 3, 40).astype(np.int32)}
-    sweep = Sweep(valid, lambda arrays, n: (arrays, jnp.ones(40, bool)), 1)
-    stage = Stage(technique, Source(BATCH, same_batch), 400, sweep)
+    holdout = Holdout(valid, lambda arrays, n: (arrays, jnp.ones(40, bool)), 1)
+    stage = Stage(technique, Source(BATCH, same_batch), 400, holdout)
     seen = []
     for event in loop.train([stage], KEY, 1, 1, Policy(patience=4)):
         seen.append((event.valid["accuracy"], jax.tree.map(np.array, (event.state.params, event.state.carry))))
@@ -128,5 +128,5 @@ def test_early_stopping_returns_to_the_best_parameters():
     assert values[-1] < values[best]
     found = best_state(last.progress, last.state)
     chex.assert_trees_all_equal((found.params, found.carry), seen[best][1])
-    again = loop.evaluate(technique.evaluate, found, sweep, KEY)
+    again = loop.evaluate(technique.evaluate, found, holdout, KEY)
     assert again["accuracy"] == max(values)

@@ -9,7 +9,7 @@ import pytest
 from linear import linear_gaussian
 
 from jaxgen.core import loop
-from jaxgen.core.types import Sweep
+from jaxgen.core.types import Holdout
 from jaxgen.ops import importance
 from jaxgen.ops.distributions import normal_log_likelihood
 from jaxgen.techniques.autoencoders import vae
@@ -122,7 +122,7 @@ def test_the_estimate_of_a_networks_likelihood():
     technique, fold = vae.make(config), vae.log_likelihood(config)
     state, images = jax.jit(technique.init)(KEY), technique.example(KEY)
     half = lambda arrays, n: (arrays, jnp.arange(8) < 4)
-    measure = lambda fold, images: loop.evaluate(fold, state, Sweep(images, half, 1), KEY)
+    measure = lambda fold, images: loop.evaluate(fold, state, Holdout(images, half, 1), KEY)
     (name, meaning), (nll,) = next(iter(fold.definitions.items())), measure(fold, images).values()
     assert name == "nll_static"
     assert "3,000 importance samples" in meaning

@@ -10,7 +10,7 @@ from linear import linear_gaussian
 
 from experiments.vae import PRESETS
 from jaxgen.core import loop
-from jaxgen.core.types import Sweep
+from jaxgen.core.types import Holdout
 from jaxgen.ops.distributions import kl_standard_normal, normal_log_likelihood, reparameterise
 from jaxgen.techniques.autoencoders import vae
 
@@ -124,7 +124,7 @@ def test_evaluation_adds_up():
     state, batch = jax.jit(technique.init)(KEY), technique.example(KEY)
     half = lambda arrays, n: (arrays, jnp.arange(8) < 4)
     poisoned = {"image": batch["image"].at[4:].set(255)}
-    one, other = (loop.evaluate(technique.evaluate, state, Sweep(images, half, 1), KEY) for images in (batch, poisoned))
+    one, other = (loop.evaluate(technique.evaluate, state, Holdout(images, half, 1), KEY) for images in (batch, poisoned))
     assert one == other
     whole, parts = one["negative_elbo_greyscale"], one["reconstruction_greyscale"] + one["kl_greyscale"]
     assert whole == pytest.approx(parts, rel=1e-6)

@@ -19,7 +19,7 @@ import numpy as np
 
 from jaxgen.core.types import Refused
 from jaxgen.data.formats import png
-from jaxgen.data.images.sets import pixels
+from jaxgen.data.images import pixels
 from jaxgen.data.rows import BLOCK
 
 MOST = 4096  # records in a block, however small they are

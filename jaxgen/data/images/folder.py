@@ -24,9 +24,9 @@ import numpy as np
 from jaxgen.core.types import Refused
 from jaxgen.data import rows
 from jaxgen.data.examples import Dataset, Examples, dataset, in_three
-from jaxgen.data.images.sets import pixels
-from jaxgen.data.images.sets.layout import layout
-from jaxgen.data.images.sets.listing import Listing, listed, printable
+from jaxgen.data.images import pixels
+from jaxgen.data.images.layout import layout
+from jaxgen.data.images.listing import Listing, listed, printable
 from jaxgen.data.rows import RESIDENT
 
 DECODER = 1  # to be raised when the same file decodes to other pixels: cached ones are then not taken

@@ -5,8 +5,8 @@ Chollet & Allaire, Deep Learning with R, section 8.5; https://www.cs.toronto.edu
 
 from jaxgen.data.examples import Dataset, Examples, dataset, hold_out
 from jaxgen.data.formats import npz
-from jaxgen.data.images.sets import originals
-from jaxgen.data.images.sets.cifar import CLASSES
+from jaxgen.data.images import originals
+from jaxgen.data.images.cifar import CLASSES
 from jaxgen.data.places import data_folders, first_existing
 
 FROG = CLASSES.index("frog")

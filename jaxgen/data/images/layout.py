@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxgen.core.types import Refused
-from jaxgen.data.images.sets.listing import printable
+from jaxgen.data.images.listing import printable
 
 SPLITS = {  # folder, in lower case -> split
     **dict.fromkeys(("train", "training"), "train"),

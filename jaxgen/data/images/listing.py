@@ -11,7 +11,7 @@ from typing import IO, NamedTuple
 
 from jaxgen.core.types import Refused
 from jaxgen.data.formats import zipped
-from jaxgen.data.images.sets.pixels import suffixes
+from jaxgen.data.images.pixels import suffixes
 
 
 class Entry(NamedTuple):

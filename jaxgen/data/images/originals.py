@@ -16,7 +16,7 @@ import numpy as np
 from jaxgen.core.types import Refused
 from jaxgen.data.examples import Dataset, Examples, dataset, hold_out
 from jaxgen.data.formats import idx
-from jaxgen.data.images.sets import cifar
+from jaxgen.data.images import cifar
 from jaxgen.data.places import data_folders, first_existing
 
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]  # "train", "test" -> images [N, H, W, C] uint8, labels [N] int32

@@ -17,7 +17,7 @@ from typing import Any
 from jaxgen.core.files import writing
 from jaxgen.core.types import Refused
 from jaxgen.data.formats import png
-from jaxgen.data.images.sets import cifar, originals
+from jaxgen.data.images import cifar, originals
 
 FORMAT = "array_record"
 BUILT = ("mnist", "fashion_mnist", "kmnist", "emnist", "cifar10")

@@ -9,8 +9,8 @@ from pathlib import Path
 from jaxgen.core.types import Refused
 from jaxgen.data.examples import Dataset, Examples, split
 from jaxgen.data.formats import npz
-from jaxgen.data.images.sets import digits, frogs, glyphs, olivetti, originals
-from jaxgen.data.images.sets.subsets import narrowed
+from jaxgen.data.images import digits, frogs, glyphs, olivetti, originals
+from jaxgen.data.images.subsets import narrowed
 from jaxgen.data.rows import RESIDENT
 
 __all__ = ["NAMES", "Dataset", "Examples", "load", "split"]
@@ -82,7 +82,7 @@ def load(
 
 def _load(name: str, data_dir: str, image_size: int, resident: int) -> Dataset:
     if name.startswith(TFDS):
-        from jaxgen.data.images.sets import tfds_sets
+        from jaxgen.data.images import tfds_sets
 
         return tfds_sets.load(name.removeprefix(TFDS), data_dir, image_size, resident)
     arrays = name.lower().endswith((".npz", ".npy"))
@@ -93,7 +93,7 @@ def _load(name: str, data_dir: str, image_size: int, resident: int) -> Dataset:
     if arrays:
         return npz.load(find(name, data_dir), resident)
     if os.sep in name or name.lower().endswith(".zip") or (name and any(map(os.path.isdir, places(name, data_dir)))):
-        from jaxgen.data.images.sets import folder
+        from jaxgen.data.images import folder
 
         return folder.load(find(name, data_dir), image_size, resident)
     near = difflib.get_close_matches(name.lower(), NAMES, n=1)

@@ -53,7 +53,7 @@ def load(spec: str, data_dir: str = "", image_size: int = 0, resident: int = RES
     places = roots(data_dir)
     folder = find(name, config, places)
     if folder is None:
-        from jaxgen.data.images.sets import prepare
+        from jaxgen.data.images import prepare
 
         prepare.require(name, config, places)
         folder = prepare.build(name, config, data_dir, places[0])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from jaxgen.core.types import Refused
-from jaxgen.data.images.sets.sets import TFDS, find, places
+from jaxgen.data.images.sets import TFDS, find, places
 from jaxgen.data.places import data_folders, first_existing
 from jaxgen.data.text import utf8
 

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.core.shuffle import batch_indices
-from jaxgen.core.types import Refused, Source, Sweep
+from jaxgen.core.types import Holdout, Refused, Source
 from jaxgen.data.text.texts import Split
 
 Windows = Literal["stream", "random", "strided"]
@@ -116,7 +116,7 @@ def source(split: Split, batch_size: int, context: int, windows: Windows = "stre
     return Source(_arrays(split), made)
 
 
-def pieces(split: Split, batch_size: int, context: int) -> Sweep:
+def pieces(split: Split, batch_size: int, context: int) -> Holdout:
     """Every token of a split once, in B pieces read side by side: for models that carry hidden states.
 
     Each piece but the first is preceded by the T tokens before it, which do not count, so that no token is
@@ -125,7 +125,7 @@ def pieces(split: Split, batch_size: int, context: int) -> Sweep:
     """
     targets = len(split.tokens) - 1
     piece = -(-targets // batch_size)
-    return Sweep(_arrays(split), _take_pieces(batch_size, context), -(-(piece + context) // context))
+    return Holdout(_arrays(split), _take_pieces(batch_size, context), -(-(piece + context) // context))
 
 
 @functools.cache
@@ -141,7 +141,7 @@ def _take_pieces(batch_size, context):
     return take
 
 
-def overlapping(split: Split, batch_size: int, context: int, overlap: int, whole: bool = False) -> Sweep:
+def overlapping(split: Split, batch_size: int, context: int, overlap: int, whole: bool = False) -> Holdout:
     """Every token of a split once, in windows of which the first `overlap` targets do not count but in the first one.
 
     For models that see nothing but their window. `whole`: not even in the first one, so that every target that counts
@@ -149,7 +149,7 @@ def overlapping(split: Split, batch_size: int, context: int, overlap: int, whole
     """
     targets = len(split.tokens) - 1
     windows = 1 + max(0, -(-(targets - context) // (context - overlap)))
-    return Sweep(_arrays(split), _take_overlapping(batch_size, context, overlap, whole), -(-windows // batch_size))
+    return Holdout(_arrays(split), _take_overlapping(batch_size, context, overlap, whole), -(-windows // batch_size))
 
 
 @functools.cache

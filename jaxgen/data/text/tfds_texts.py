@@ -7,7 +7,7 @@ from typing import Any
 from jaxgen.core.types import Refused
 from jaxgen.data.formats import tfds_records
 from jaxgen.data.formats.tfds_records import Shard, reading
-from jaxgen.data.images.sets import tfds_sets
+from jaxgen.data.images import tfds_sets
 
 SPLIT, FEATURE = "train", "text"
 
@@ -26,7 +26,7 @@ def read(spec: str, data_dir: str = "") -> Iterator[str]:
     places = tfds_sets.roots(data_dir)
     folder = tfds_sets.find(name, config, places)
     if folder is None:
-        from jaxgen.data.images.sets import prepare
+        from jaxgen.data.images import prepare
 
         prepare.require(name, config, places)
         raise Refused(f"tfds:{spec} is a set of images and has no texts")  # all that can be prepared are

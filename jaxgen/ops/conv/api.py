@@ -14,8 +14,8 @@ from typing import Literal
 import jax
 
 from jaxgen.core.types import Refused
-from jaxgen.ops.conv.api.lowering import Pair, Window
-from jaxgen.ops.conv.api.primitives import convolve
+from jaxgen.ops.conv.lowering import Pair, Window
+from jaxgen.ops.conv.primitives import convolve
 
 Sizes = int | Sequence[int]  # one for every axis, or one for all
 Padding = Literal["SAME", "VALID"] | Sequence[Pair]

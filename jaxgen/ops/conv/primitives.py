@@ -23,8 +23,8 @@ from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from jaxgen.ops.conv.api import lowering
-from jaxgen.ops.conv.api.lowering import Pair, Window
+from jaxgen.ops.conv import lowering
+from jaxgen.ops.conv.lowering import Pair, Window
 
 NARROW = 16  # channels of images: see `_batched`
 

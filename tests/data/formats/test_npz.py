@@ -3,7 +3,7 @@ import pytest
 
 from jaxgen.core.types import Refused
 from jaxgen.data.formats import npz
-from jaxgen.data.images.sets import sets
+from jaxgen.data.images import sets
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (20, 4, 5), np.uint8)

@@ -6,7 +6,7 @@ from archives import COLOUR, GREY, LABEL, LIMIT, RNG, cached, saved
 
 from jaxgen.data import rows
 from jaxgen.data.formats import npz
-from jaxgen.data.images.sets import sets
+from jaxgen.data.images import sets
 from jaxgen.data.rows import Rows
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from jaxgen.core.types import Refused
 from jaxgen.data import rows
-from jaxgen.data.images.sets import folder, pixels, sets
+from jaxgen.data.images import folder, pixels, sets
 
 DATA = os.environ.get("JAXGEN_DATA", "")
 

@@ -9,7 +9,7 @@ from folders import PICTURE, PNG, THREE, content
 from PIL import Image
 
 from jaxgen.core.types import Refused
-from jaxgen.data.images.sets import folder, pixels
+from jaxgen.data.images import folder, pixels
 
 
 def made(path, files):

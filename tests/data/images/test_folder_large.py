@@ -6,7 +6,7 @@ from folders import packed, picture, saved
 from PIL import Image
 
 from jaxgen.data import rows
-from jaxgen.data.images.sets import folder, pixels
+from jaxgen.data.images import folder, pixels
 from jaxgen.data.rows import Rows
 
 

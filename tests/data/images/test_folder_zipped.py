@@ -6,7 +6,7 @@ import pytest
 from folders import PNG, THREE
 
 from jaxgen.core.types import Refused
-from jaxgen.data.images.sets import folder
+from jaxgen.data.images import folder
 
 
 def packed(path, files):

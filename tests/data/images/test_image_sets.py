@@ -8,7 +8,7 @@ import pytest
 
 from jaxgen.core.types import Refused
 from jaxgen.data.examples import Examples, dataset, split
-from jaxgen.data.images.sets import digits, glyphs, originals, sets
+from jaxgen.data.images import digits, glyphs, originals, sets
 
 SETS = {
     "digits": ((8, 8, 1), 1797, 10),

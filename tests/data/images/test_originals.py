@@ -10,7 +10,7 @@ from made import cifar_archive, cifar_batches, idx_set
 from scipy.io import savemat
 
 from jaxgen.core.types import Refused
-from jaxgen.data.images.sets import cifar, olivetti, originals, sets
+from jaxgen.data.images import cifar, olivetti, originals, sets
 
 REAL = os.environ.get("JAXGEN_DATA", "")
 

@@ -8,7 +8,7 @@ from made import cifar_archive, cifar_batches, idx_bytes, idx_set
 
 from jaxgen.core.types import Refused
 from jaxgen.data import download
-from jaxgen.data.images.sets import cifar, originals, sets
+from jaxgen.data.images import cifar, originals, sets
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from jaxgen.core.types import Refused
-from jaxgen.data.images.sets import pixels
+from jaxgen.data.images import pixels
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (6, 9), np.uint8)

@@ -8,7 +8,7 @@ import tensorflow_datasets as tfds
 from prepared import noise, pairs
 
 from jaxgen.core.types import Refused
-from jaxgen.data.images.sets import originals, prepare, sets, tfds_sets
+from jaxgen.data.images import originals, prepare, sets, tfds_sets
 
 DATA = os.environ.get("JAXGEN_DATA", "")
 COUNTS = {"train": 30, "test": 7}

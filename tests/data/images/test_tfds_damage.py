@@ -8,7 +8,7 @@ import pytest
 from prepared import features, labelled, noise, prepare
 
 from jaxgen.core.types import Refused
-from jaxgen.data.images.sets import tfds_sets
+from jaxgen.data.images import tfds_sets
 
 SHARD = "toys-train.array_record-00000-of-00001"
 INFO, FEATURES = "dataset_info.json", "features.json"

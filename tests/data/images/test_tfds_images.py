@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 from prepared import encoded, noise, prepare
 
 from jaxgen.core.types import Refused
-from jaxgen.data.images.sets import tfds_sets
+from jaxgen.data.images import tfds_sets
 
 
 @pytest.fixture(autouse=True)

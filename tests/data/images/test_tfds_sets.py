@@ -10,7 +10,7 @@ from prepared import encoded, features, labelled, noise, pairs, prepare
 from jaxgen.core.types import Refused
 from jaxgen.data import rows
 from jaxgen.data.formats import tfds_records
-from jaxgen.data.images.sets import sets, tfds_sets
+from jaxgen.data.images import sets, tfds_sets
 
 DATA = os.environ.get("JAXGEN_DATA", "")
 LABEL = np.arange(30) % 2

@@ -74,11 +74,11 @@ def test_a_text_too_short_for_a_batch_is_refused(windows, least):
         reading.source(counting(least - 1), 2, 8, windows, 5)
 
 
-def told(sweep):
+def told(holdout):
     """Of every counted target its place, what it is predicted from, and its width."""
     found = []
-    for n in range(sweep.batches):
-        batch, mask = jax.tree.map(np.asarray, jax.jit(sweep.take)(sweep.arrays, jnp.int32(n)))
+    for n in range(holdout.batches):
+        batch, mask = jax.tree.map(np.asarray, jax.jit(holdout.take)(holdout.arrays, jnp.int32(n)))
         assert mask.all()
         for row, column in zip(*np.nonzero(batch["counted"])):
             place = batch["tokens"][row, column + 1]
@@ -105,9 +105,9 @@ def test_where_only_whole_windows_count():
 @pytest.mark.parametrize("size", [1, 3, 4])
 def test_pieces_count_every_token_once(count, size):
     """Each piece has read a window before it, or all there is, and reads on without a gap."""
-    sweep = reading.pieces(counting(count, widths=True), size, 8)
-    assert sorted(place for place, _ in told(sweep)) == list(range(1, count))
-    found = [jax.tree.map(np.asarray, jax.jit(sweep.take)(sweep.arrays, jnp.int32(n))[0]) for n in range(sweep.batches)]
+    holdout = reading.pieces(counting(count, widths=True), size, 8)
+    assert sorted(place for place, _ in told(holdout)) == list(range(1, count))
+    found = [jax.tree.map(np.asarray, jax.jit(holdout.take)(holdout.arrays, jnp.int32(n))[0]) for n in range(holdout.batches)]
     for row in range(size):
         counted = [batch["tokens"][row, 1:][batch["counted"][row]] for batch in found]
         first = min((int(each[0]) for each in counted if len(each)), default=None)

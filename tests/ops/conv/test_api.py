@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from jaxgen.core.types import Refused
-from jaxgen.ops.conv.api import api as ops
-from jaxgen.ops.conv.api import lowering
+from jaxgen.ops.conv import api as ops
+from jaxgen.ops.conv import lowering
 
 IMAGES = [(5, 6), (7, 4), (3, 1)]
 KERNELS = [(3, 3), (2, 4), (1, 1), (5, 2), (7, 7)]

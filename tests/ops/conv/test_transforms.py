@@ -8,7 +8,7 @@ import pytest
 from convs import OPERATIONS, assert_near, both, draw, everything, results
 from jax import lax
 
-from jaxgen.ops.conv.api import lowering, primitives
+from jaxgen.ops.conv import lowering, primitives
 
 on_cpu = pytest.mark.skipif(jax.default_backend() != "cpu", reason="other backends keep XLA's own gradients")
 

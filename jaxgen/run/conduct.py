@@ -1,0 +1,98 @@
+"""One run of an experiment from its command line to its report: the flow that everything goes through."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+
+from jaxgen.core import loop
+from jaxgen.core.config import fitted
+from jaxgen.core.evaluation import finish as finish_fold
+from jaxgen.core.evaluation import key_of_test, tally
+from jaxgen.core.sharding import spread_stage
+from jaxgen.core.types import Fold, Measured, Refused, Stage, State
+from jaxgen.report.page import Chapter
+from jaxgen.run import machine, results, watched
+from jaxgen.run.bar import bar
+from jaxgen.run.experiment import Data, Experiment, Result, Setting
+from jaxgen.run.inherit import starting_from
+from jaxgen.run.parsing import Parsed, parse
+from jaxgen.run.players import factories
+from jaxgen.run.train import train
+from jaxgen.run.workdir import identity, open_workdir
+
+
+def conduct(experiment: Experiment, argv: Sequence[str]) -> Chapter | None:
+    """Trains, measures, draws and reports; returns the report's chapter, None where the flags ask for no training.
+
+    Raises Refused for flags or data that cannot be used; nothing was overwritten then.
+    """
+    parsed = parse(experiment, argv)
+    flags = parsed.flags
+    machine.prepare(flags.host_devices, flags.compilation_cache)
+    if work := experiment.instead(flags):
+        return work()
+    setting = read(experiment, parsed)
+    stages, previous = starting_from(flags.init_from, experiment.plan(setting), experiment.anew)
+    stages = on_devices(stages, flags)
+    wanted = identity(flags, stages, setting.data.sha256, previous, parsed.players)
+    watch = experiment.watch.look(setting, stages) if experiment.watch else lambda stage, total, state: ()
+    with open_workdir(flags.workdir, wanted) as directory:
+        look = lambda stage, total, state: watched.keep(directory, total, watch(stage, total, state))
+        if experiment.watch and experiment.watch.at_start and not (directory / "checkpoints").exists():
+            look(0, 0, loop.first_state(stages[0], jax.random.key(flags.seed), previous=previous))
+        outcome = train(directory, flags, stages, look, previous)
+        measured, counted = measure(experiment, setting, stages[-1], outcome.state)
+        history = lambda name: watched.history(directory, name, outcome.steps)
+        result = Result(stages[-1], *outcome, measured, counted, history)
+        return results.finish(directory, experiment, stages, flags.seed, result, experiment.show(setting, result))
+
+
+def read(experiment: Experiment, parsed: Parsed) -> Setting:
+    """The setting of a run: its data are read, and its technique's Config fitted to them.
+
+    Raises Refused for an optimiser, before anything is read, or for data that cannot be used.
+    """
+    flags, module, config, players = parsed
+    factories(flags, players)
+    data = experiment.data.read(flags, config)
+    optimizers = lambda steps: factories(flags, players, data.epoch, steps)
+    return Setting(flags, module, fitted(config, data.facts), data, optimizers)
+
+
+def on_devices(stages: Sequence[Stage], flags: Any) -> Sequence[Stage]:
+    """The stages with their batches split over all devices. Raises Refused where a batch cannot be divided."""
+    placed = machine.shardings()
+    if not placed:
+        return stages
+    batches = placed[1]
+    if flags.batch_size % batches.mesh.size:
+        raise Refused(f"--batch_size={flags.batch_size} cannot be divided among {batches.mesh.size} devices")
+    return [spread_stage(stage, batches) for stage in stages]
+
+
+def measure(experiment: Experiment, setting: Setting, stage: Stage, state: State) -> tuple[dict[str, Measured], Any]:
+    """The metrics of the test split, those of the experiment's further folds first, and the technique's tally."""
+    data, flags, fold = setting.data, setting.flags, stage.technique.evaluate
+    if data.test is None or not fold.definitions:
+        return {}, None
+    metrics: dict[str, Measured] = {}
+    for further in experiment.folds(setting):
+        metrics |= finish_fold(further, counted(further, state, data, flags, slow=True))
+    own = counted(fold, state, data, flags)
+    return results.prefixed({**metrics, **finish_fold(fold, own)}, data.judged), own
+
+
+def counted(fold: Fold, state: State, data: Data, flags: Any, slow: bool = False) -> Any:
+    """The fold's tally over the test split; a `slow` one shows a bar.
+
+    The draws are those of the seed, whatever is measured; nothing in training has them.
+    """
+    assert data.test is not None
+    key = key_of_test(jax.random.key(flags.seed))
+    if not slow:
+        return tally(fold, state, data.test, key)
+    at_once = max(1, min(data.test.at_once or 10, 10, data.test.batches // 20))
+    title = f"{data.judged} {next(iter(fold.definitions))}"
+    with bar(data.test.batches, title, unit="batches") as advance:
+        return tally(fold, state, data.test, key, at_once, lambda done: advance(done, {}))
