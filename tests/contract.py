@@ -11,7 +11,7 @@ import optax
 from jaxgen.core import loop
 from jaxgen.core.config import knobs
 from jaxgen.core.progress import rates
-from jaxgen.core.types import Source, Stage, Holdout
+from jaxgen.core.types import Holdout, Source, Stage
 from jaxgen.run import checkpoint
 
 KEY, BATCH_KEY = jax.random.key(0), jax.random.key(1)
@@ -63,9 +63,25 @@ def _take(arrays, key, n):
     return arrays
 
 
+def parted(technique, batch):
+    """(examples, entries that all share) of a batch."""
+    shared = {name: batch[name] for name in technique.shared}
+    return ({name: batch[name] for name in batch.keys() - shared.keys()} if shared else batch), shared
+
+
+def count(technique, batch):
+    """B: all leaves but those that are shared have it as their first axis."""
+    counts = {np.shape(leaf)[0] if np.ndim(leaf) else None for leaf in jax.tree.leaves(parted(technique, batch)[0])}
+    assert len(counts) == 1, f"leaves of a batch have the first axes {counts}: what has no [B] is `Technique.shared`"
+    (found,) = counts
+    assert found, "a leaf of the batch has no axis: what examples share is `Technique.shared`"
+    return found
+
+
 def stages(technique):
     """Four updates, of which a run makes two chunks of one program."""
-    return [Stage(technique, Source(technique.example(BATCH_KEY), _take), 4)]
+    examples, shared = parted(technique, technique.example(BATCH_KEY))
+    return [Stage(technique, Source(examples, _take, shared=shared), 4)]
 
 
 def last(events):
@@ -102,6 +118,14 @@ def one_trace_serves_all_steps(technique):
     assert traces == 1, f"{traces} traces of the step: the State changes its types or shapes"
 
 
+def examples_have_the_first_axis(technique):
+    """So that several devices can split a batch, and evaluations mask it."""
+    size = count(technique, technique.example(BATCH_KEY))
+    for name in technique.streams:
+        for leaf in jax.tree.leaves(begun(technique).carry[name]):
+            assert len(leaf) == size, f"the stream {name!r} is not as long as a batch"
+
+
 def numbers_stay_finite(technique):
     state, batch = start(technique)
     step = jitted(technique.step)
@@ -127,8 +151,9 @@ def objective_improves(technique):
     if not fold.definitions or not fold.improves:
         return  # it declares no objective that must
     state, batch = start(technique)
-    count = max(len(leaf) for leaf in jax.tree.leaves(batch) if np.ndim(leaf))
-    holdout = Holdout(batch, lambda arrays, n: (arrays, jnp.ones(count, bool)), 1)
+    examples, shared = parted(technique, batch)
+    mask = jnp.ones(count(technique, batch), bool)
+    holdout = Holdout(examples, lambda arrays, n: (arrays, mask), 1, shared=shared)
     measure = lambda state: loop.objective(fold, loop.evaluate(fold, state, holdout, jax.random.key(3)))
     before = measure(state)
     step = jitted(technique.step)
@@ -193,6 +218,7 @@ CHECKS = [
     chunked_equals_unchunked,
     seeds_train_side_by_side,
     one_trace_serves_all_steps,
+    examples_have_the_first_axis,
     numbers_stay_finite,
     same_key_same_result,
     objective_improves,

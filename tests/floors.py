@@ -1,26 +1,36 @@
 """The rules of the house that a parser can check, as functions from a root folder to a list of violations."""
 
 import ast
+import collections
 import re
+import statistics
 from pathlib import Path
 
-FLOORS = {
-    "core": 0,
+FLOORS = {  # rooms of the package; imports go to lower floors, or stay in a room
     "ops": 0,
-    "optim": 0,
-    "nets": 1,
-    "data": 1,
-    "techniques": 2,
-}  # everything else stands above
-TOP = 3
+    "core": 1,
+    "optim": 2,
+    "nets": 2,
+    "data": 2,
+    "report": 2,
+    "techniques": 3,
+    "run": 4,
+    "study": 5,
+    "figures": 5,
+}
+ABOVE = ("experiments", "benchmarks", "tests")
 LONG = {  # files over 200 lines, and why
     "jaxgen/ops/cells.py": "two layers, each with its forward and backward pass side by side",
-    "jaxgen/techniques/text/language.py": "four networks and two formulations share loss, evaluation and sampler",
     "jaxgen/techniques/autoencoders/vae.py": "two bounds and the estimate of log p(x) share every term",
-    "jaxgen/techniques/vision/classifier.py": "a lecture's knobs, each a field with its help",
+    "tests/contract.py": "all promises of a technique side by side",
+    "tests/floors.py": "all rules of the house side by side",
 }
-JIT = ("jaxgen/core/loop.py", "jaxgen/core/evaluation.py", "jaxgen/study/", "experiments/", "benchmarks/", "tests/")
+LAYERS = ("nets", "techniques")  # where Flax is used
+DRAWINGS = ("report", "figures", "study")  # where matplotlib is
+WRITERS = ("run", "report", "data", "study")  # where files are written, and core/files.py
+JIT = ("core", "study", "figures", "run")
 JIT_TOO = {"jaxgen/data/sources.py": "batch indices for reading on the host"}
+MEDIAN, LONGEST, FUNCTION = 110, 250, 60  # lines
 
 
 def sources(root, *folders):
@@ -37,23 +47,56 @@ def imports(path):
             yield from (f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names)
 
 
-def room(parts):
-    """The first folder below jaxgen, or "" for what stands directly in it."""
-    return parts[1] if len(parts) > 2 else ""
+def room(root, path):
+    """The first folder below jaxgen, or "" for what stands elsewhere."""
+    parts = path.relative_to(root).parts
+    return parts[1] if parts[0] == "jaxgen" and len(parts) > 2 else ""
 
 
 def upward_imports(root):
     for path in sources(root, "jaxgen"):
-        parts = path.relative_to(root).parts
-        here = FLOORS.get(room(parts), TOP)
+        here = FLOORS.get(room(root, path), 0)
         for name in imports(path):
-            there = name.split(".")
-            if there[0] in ("experiments", "benchmarks", "tests"):
+            first, _, rest = name.partition(".")
+            there = rest.split(".")[0]
+            if first in ABOVE:
                 yield f"{path}: {name} is above the package"
             elif name.startswith("."):
                 yield f"{path}: {name} is relative"
-            elif there[0] == "jaxgen" and len(there) > 1 and FLOORS.get(there[1], TOP) > here:
-                yield f"{path}: {name} is on a higher floor"
+            elif first == "jaxgen" and there in FLOORS and there != room(root, path) and FLOORS[there] >= here:
+                yield f"{path}: {name} is on the same or a higher floor"
+
+
+def graph(root):
+    """Module -> modules of the package that it imports, at the top of the file or within functions."""
+    names = {".".join(path.relative_to(root).with_suffix("").parts): path for path in sources(root, "jaxgen")}
+    return {
+        name: {each for full in imports(path) for each in (full, full.rpartition(".")[0]) if each in names}
+        for name, path in names.items()
+    }
+
+
+def circles(root):
+    """Modules that reach themselves by imports."""
+    edges = graph(root)
+
+    def reach(start):
+        seen, left = set(), [start]
+        while left:
+            new = edges[left.pop()] - seen
+            seen |= new
+            left += new
+        return seen
+
+    yield from (f"{name} imports itself, in a circle" for name in edges if name in reach(name))
+
+
+def same_names(root):
+    """Module names that stand twice in the package."""
+    stems = collections.Counter(
+        path.stem for path in sources(root, "jaxgen") if path.stem not in ("__init__", "__main__")
+    )
+    yield from (f"{stem}.py stands {count} times" for stem, count in stems.items() if count > 1)
 
 
 def strangers_families(root):
@@ -65,18 +108,47 @@ def strangers_families(root):
                 yield f"{path}: {name} is of another family"
 
 
-def layers_elsewhere(root):
-    """The layer API stays in nets/ and techniques/."""
+def packages_elsewhere(root):
+    """Layers stay in nets/ and techniques/, matplotlib in report/, figures/ and study/."""
     for path in sources(root, "jaxgen", "experiments"):
-        if room(path.relative_to(root).parts) not in ("nets", "techniques"):
-            yield from (f"{path}: imports {name}" for name in imports(path) if name.split(".")[0] == "flax")
+        for package, rooms in (("flax", LAYERS), ("matplotlib", DRAWINGS)):
+            if room(root, path) not in rooms:
+                yield from (f"{path}: imports {name}" for name in imports(path) if name.split(".")[0] == package)
+
+
+WRITING = {
+    "write_bytes",
+    "write_text",
+    "mkdir",
+    "makedirs",
+    "unlink",
+    "rmtree",
+    "replace_file",
+    "savefig",
+    "write_whole",
+}
+
+
+def written_elsewhere(root):
+    """Files are written in run/, report/, data/, study/ and core/files.py alone."""
+    for path in sources(root, "jaxgen"):
+        if room(root, path) in WRITERS or path.relative_to(root).as_posix() == "jaxgen/core/files.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call):
+                continue
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            modes = [arg.value for arg in node.args[:2] if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
+            opened = name == "open" and any(re.fullmatch(r"[rbt]*[wax+][bt+]*", mode) for mode in modes)
+            if name in WRITING or name.startswith("save_") or opened:
+                yield f"{path}:{node.lineno}: {name} writes"
 
 
 def compiled_elsewhere(root):
     """`jit` stays in the loop and above."""
     for path in sources(root, "jaxgen"):
         name = path.relative_to(root).as_posix()
-        if not name.startswith(JIT) and name not in JIT_TOO:
+        if room(root, path) not in JIT and name not in JIT_TOO:
             yield from (f"{path}: imports {name}" for name in imports(path) if name.endswith(".jit"))
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Attribute) and node.attr == "jit":
@@ -111,7 +183,7 @@ def beyond_init_and_apply(root):
         yield from (f"{path}: imports {name}" for name in imports(path) if lifted.match(name))
         tree = ast.parse(path.read_text())
         known = bindings(tree)
-        primitives = room(path.relative_to(root).parts) == "ops"  # there are no modules, and `bind` is a primitive's
+        primitives = room(root, path) == "ops"  # there are no modules, and `bind` is a primitive's
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute):
                 name = dotted(node, known)
@@ -127,30 +199,36 @@ def long_functions(root):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not (technique and node.name == "make"):
                 lines = node.end_lineno - node.lineno + 1
-                yield from [f"{path}:{node.lineno}: {node.name} has {lines} lines"] * (lines > 60)
+                yield from [f"{path}:{node.lineno}: {node.name} has {lines} lines"] * (lines > FUNCTION)
 
 
 def too_long(root):
     for path in sources(root, "jaxgen", "experiments", "benchmarks", "tests"):
         lines = len(path.read_text().splitlines())
-        if lines > 300 or (lines > 200 and path.relative_to(root).as_posix() not in LONG):
+        if lines > LONGEST or (lines > 200 and path.relative_to(root).as_posix() not in LONG):
             yield f"{path}: {lines} lines"
 
 
+def long_median(root):
+    paths = [path for path in sources(root, "jaxgen", "experiments", "benchmarks") if path.name != "__init__.py"]
+    median = statistics.median(len(path.read_text().splitlines()) for path in paths)
+    yield from [f"the median of all files is {median} lines, more than {MEDIAN}"] * (median > MEDIAN)
+
+
 def without_purpose(root):
-    """Every technique opens with its paper and URL and has make and tiny."""
+    """A module of techniques/ that has a Config opens with its paper and URL and has make and tiny."""
     for path in sources(root, "jaxgen/techniques"):
-        if path.name != "__init__.py":
-            tree = ast.parse(path.read_text())
-            names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+        tree = ast.parse(path.read_text())
+        names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+        if "Config" in names:
             if "http" not in (ast.get_docstring(tree) or ""):
                 yield f"{path}: the docstring names no URL"
-            yield from (f"{path}: no {name}" for name in sorted({"make", "tiny", "Config"} - names))
+            yield from (f"{path}: no {name}" for name in sorted({"make", "tiny"} - names))
 
 
 RULES = [
-    *[upward_imports, strangers_families, layers_elsewhere, compiled_elsewhere, beyond_init_and_apply],
-    *[long_functions, too_long, without_purpose],
+    *[upward_imports, circles, same_names, strangers_families, packages_elsewhere, written_elsewhere],
+    *[compiled_elsewhere, beyond_init_and_apply, long_functions, too_long, long_median, without_purpose],
 ]
 
 

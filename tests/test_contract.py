@@ -1,8 +1,6 @@
 """Every technique keeps the same promises, and each promise notices when it is broken."""
 
 import dataclasses
-import importlib
-import pkgutil
 import sys
 import types
 
@@ -11,14 +9,19 @@ import floors
 import jax
 import jax.numpy as jnp
 import numpy as np
+import planted_game
+import planted_growth
 import pytest
 from jax.experimental import io_callback
 
 from jaxgen import techniques
 from jaxgen.core.config import knob
-from jaxgen.run import cli, text_reader
+from jaxgen.run.flags import RunFlags
+from jaxgen.run.image_reader import ImageFlags
+from jaxgen.run.text_reader import TextFlags
+from jaxgen.study import surfaces
 
-FOUND = techniques.found()
+CASES = techniques.small_cases() | surfaces.tiny() | planted_game.tiny() | planted_growth.tiny()
 
 
 def names(checks):
@@ -26,17 +29,18 @@ def names(checks):
 
 
 @pytest.mark.parametrize("check", contract.CHECKS, ids=names(contract.CHECKS))
-@pytest.mark.parametrize("technique", FOUND.values(), ids=list(FOUND))
+@pytest.mark.parametrize("technique", CASES.values(), ids=list(CASES))
 def test_contract(technique, check):
     check(technique)
 
 
-@pytest.mark.parametrize("technique", FOUND.values(), ids=list(FOUND))
+@pytest.mark.parametrize("technique", CASES.values(), ids=list(CASES))
 def test_saved_and_restored(technique, tmp_path):
     contract.saved_and_restored_is_the_same(technique, tmp_path)
 
 
-GOOD = FOUND["surface_quadratic"]  # the quickest to compile
+game = CASES["game"]
+GOOD = CASES["surface_quadratic"]  # the quickest to compile
 
 
 def stepped(change):
@@ -118,6 +122,11 @@ PLANTED = [
     (contract.chunked_equals_unchunked, stepped(counts_outside)),
     (contract.seeds_train_side_by_side, stepped(looks_around)),
     (contract.one_trace_serves_all_steps, stepped(grows)),
+    (
+        contract.examples_have_the_first_axis,
+        GOOD._replace(example=lambda key: {"noise": jnp.ones((3, 2)), "scale": 1.0}),
+    ),
+    (contract.examples_have_the_first_axis, game._replace(shared=())),
     (contract.numbers_stay_finite, stepped(diverges)),
     (contract.same_key_same_result, GOOD._replace(init=ignores_key)),
     (contract.same_key_same_result, stepped(changes_key)),
@@ -137,16 +146,10 @@ def test_planted_violations_are_caught(check, technique):
         check(technique)
 
 
-def configs():
-    for module in pkgutil.walk_packages(techniques.__path__, "jaxgen.techniques."):
-        if not module.ispkg:
-            yield pytest.param(importlib.import_module(module.name).Config, id=module.name)
-
-
-@pytest.mark.parametrize("flags", [cli.ImageFlags, text_reader.TextFlags])
-@pytest.mark.parametrize("config", list(configs()))
-def test_flags(config, flags):
-    contract.flags_fit_every_experiment(config, flags)
+@pytest.mark.parametrize("flags", [ImageFlags, TextFlags])
+@pytest.mark.parametrize("module", techniques.modules(), ids=lambda module: module.__name__)
+def test_flags(module, flags):
+    contract.flags_fit_every_experiment(module.Config, flags)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,7 +165,7 @@ class NoFlag:
 @pytest.mark.parametrize("config", [Clash, NoFlag])
 def test_flags_that_do_not_fit_are_caught(config):
     with pytest.raises(AssertionError):
-        contract.flags_fit_every_experiment(config, cli.RunFlags)
+        contract.flags_fit_every_experiment(config, RunFlags)
 
 
 def remembers(state, batch, after, metrics):

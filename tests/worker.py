@@ -1,25 +1,20 @@
 """A run as small as possible, through the same doors as an experiment, without pictures; as a script, to interrupt."""
 
-import dataclasses
 import sys
 
 from experiments.vae import PRESETS
-from jaxgen.run import cli, image_reader, train, workdir
-from jaxgen.run.inherit import inherit
+from jaxgen.run import cli, image_reader
+from jaxgen.run.experiment import Experiment, Reader
 from jaxgen.techniques.autoencoders import vae
 
 
-def experiment(flags, config):
-    dataset = image_reader.dataset(flags)
-    config = dataclasses.replace(config, shape=dataset.shape)
-    stage = image_reader.image_stage(vae.make(config, image_reader.optimizer(flags, dataset)), dataset, flags)
-    stage, previous = inherit(stage, flags.init_from, vae)
-    who = workdir.identity(flags, [(vae, config)], previous=previous)
-    with workdir.open_workdir(flags.workdir, who) as place:
-        train.train(place, flags, [stage], previous=previous)
+def read(flags, config):
+    """Without a test split: nothing is measured at the end."""
+    return image_reader.read(flags, config)._replace(test=None)
 
 
-COMMAND = cli.Command("worker", experiment, vae.Config, PRESETS, {"steps": 100})
+READER = Reader(image_reader.ImageFlags, read)
+EXPERIMENT = Experiment("worker", __doc__, "Worker", "", vae, READER, PRESETS, {"steps": 100})
 
 
 TINY = [
@@ -34,12 +29,12 @@ TINY = [
 
 
 def go(tmp_path, *flags):
-    return cli.main(COMMAND, [*TINY, f"--workdir={tmp_path / 'run'}", *flags])
+    return cli.main(EXPERIMENT, [*TINY, f"--workdir={tmp_path / 'run'}", *flags])
 
 
-def everything(place):
+def everything(folder):
     """path -> bytes of all files below a folder."""
-    return {p: p.read_bytes() for p in place.rglob("*") if p.is_file()}
+    return {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
 def refused(capsys, code, fragment):
@@ -51,4 +46,4 @@ def refused(capsys, code, fragment):
 
 
 if __name__ == "__main__":
-    sys.exit(cli.main(COMMAND))
+    sys.exit(cli.main(EXPERIMENT))

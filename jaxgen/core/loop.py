@@ -1,7 +1,7 @@
 """The one training loop: Python outside, a donated scan of K steps inside.
 
-Chunks end at multiples of K from a stage's step 0 and at the stage's end, so an interrupted run that goes on from a
-checkpoint executes the same compiled programs on the same arrays, and reaches the same bytes.
+Chunks end at multiples of K from a stage's step 0 and at its end, so that a run which goes on from a checkpoint
+executes the same compiled programs on the same arrays, and reaches the same bytes.
 """
 
 import functools
@@ -35,18 +35,17 @@ class Event(NamedTuple):
 def chunk(
     step: Callable, source: Source, state: State, length: int, key: jax.Array, rows: Any = None
 ) -> tuple[State, Metrics, jax.Array]:
-    """`length` updates, in one dispatch, from wherever `state` stands; its buffers are donated.
+    """`length` updates in one dispatch, from wherever `state` stands; its buffers are donated.
 
     Args:
         step: a technique's.
-        source: where batches come from, see `core.batches.training_batch`.
+        source: of the batches, see `core.batches.training_batch`.
         state: the State before.
         length: static.
         key: of the run's batches, [].
         rows: batches that were fetched on the host, [length, ...]; None where the source holds its arrays.
 
-    Returns:
-        The State, the metrics' means, and whether parameters, carry and metrics are all finite, [].
+    Returns the State, the metrics' means, and whether parameters, carry and metrics are all finite, [].
     """
     return compiled_chunk(step, functions_of(source), state, arrays_of(source), rows, length, key)
 
@@ -94,8 +93,7 @@ def train(
         sharding: where State and arrays live; None: on the default device.
         previous: what the first stage adopts from, another run's State.
 
-    Raises:
-        ValueError: a technique's shared entries are not among its source's.
+    Raises ValueError where a technique's shared entries are not among its source's.
     """
     policy = policy or Policy()
     first, state, progress = resume if resume else (0, None, None)
@@ -129,10 +127,8 @@ def first_state(stage: Stage, key: jax.Array, number: int = 0, previous: State |
     `previous` is what the stage adopts from; the State shares no buffer with it.
     """
     init_key, _, _ = stage_keys(key, number)
-    # Compiled, because op by op every initialiser is compiled on its own.
-    return jax.jit(_begin, static_argnums=(0, 1))(
-        stage.technique.init, stage.adopt, previous, init_key, stage.source.arrays
-    )
+    begin = jax.jit(_begin, static_argnums=(0, 1))  # op by op, every initialiser would be compiled on its own
+    return begin(stage.technique.init, stage.adopt, previous, init_key, stage.source.arrays)
 
 
 def _pieces(done: int, steps: int, every: int, at_once: int) -> Iterator[tuple[int, int, bool]]:
@@ -195,10 +191,7 @@ def _begin(init, adopt, previous, key, arrays) -> State:
 def shapes(
     stages: Sequence[Stage], number: int, policy: Policy, previous: State | None = None
 ) -> tuple[State, Progress]:
-    """The shapes of (State, Progress) in a stage, as `jax.eval_shape` returns them: the template of a checkpoint.
-
-    `previous` is that of `train`.
-    """
+    """The template of a checkpoint: the shapes of (State, Progress) in a stage. `previous` is that of `train`."""
     state = previous
     for stage in stages[: number + 1]:
         begin = functools.partial(_begin, stage.technique.init, stage.adopt)

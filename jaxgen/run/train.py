@@ -86,17 +86,8 @@ def train(
     policy, directory = policy_of(flags), workdir / "checkpoints"
     saved = checkpoint.restore(directory, lambda n: loop.shapes(_upto(stages, n, workdir), n, policy, previous), warn)
     resume, earlier = _going_on(saved, stages) if saved else (None, 0)
-    placed = machine.shardings()
-    events = loop.train(
-        stages,
-        jax.random.key(flags.seed),
-        flags.log_every,
-        flags.eval_every,
-        policy,
-        resume,
-        placed and placed[0],
-        previous,
-    )
+    key, sharding = jax.random.key(flags.seed), (machine.shardings() or [None])[0]
+    events = loop.train(stages, key, flags.log_every, flags.eval_every, policy, resume, sharding, previous)
     total = earlier + (saved.step if saved else 0)  # updates so far, over all stages
     at, good = ((saved.stage, saved.step), saved.path) if saved else ((-1, -1), None)
     stage, state, progress = resume or (0, None, None)

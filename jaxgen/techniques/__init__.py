@@ -1,15 +1,21 @@
-"""One file per technique; see CONTRIBUTING.md."""
+"""One file per technique, in a room for each family; see CONTRIBUTING.md.
+
+A module that has a Config is a technique. One without holds mathematics that the techniques of its family share.
+"""
 
 import importlib
 import pkgutil
+from types import ModuleType
 
 from jaxgen.core.types import Technique
 
 
-def found() -> dict[str, Technique]:
-    """name -> small case, of every module below this package: what is tested and timed."""
-    cases: dict[str, Technique] = {}
-    for module in pkgutil.walk_packages(__path__, f"{__name__}."):
-        if not module.ispkg:
-            cases |= importlib.import_module(module.name).tiny()
-    return cases
+def modules() -> list[ModuleType]:
+    """The modules of all techniques."""
+    walked = [importlib.import_module(each.name) for each in pkgutil.walk_packages(__path__, f"{__name__}.")]
+    return [module for module in walked if "Config" in vars(module)]
+
+
+def small_cases() -> dict[str, Technique]:
+    """name -> small case, of every technique: what is tested and timed."""
+    return {name: case for module in modules() for name, case in module.tiny().items()}

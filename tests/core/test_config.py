@@ -5,7 +5,7 @@ from typing import Literal
 
 import pytest
 
-from jaxgen.core.config import built, changed, check, flat, knob, knobs, values
+from jaxgen.core.config import built, changed, check, fitted, flat, knob, knobs, nested, values
 from jaxgen.core.types import Refused
 
 
@@ -18,7 +18,7 @@ class Deepest:
 class Inner:
     rate: float | None = knob(None, "of decay", above=0.0, group="inner")
     kind: Literal["plain", "fancy"] = knob("plain", "of the two", group="inner")
-    deepest: Deepest = Deepest()
+    deepest: Deepest = nested(Deepest())
     name: str = "no flag"
 
 
@@ -26,7 +26,7 @@ class Inner:
 class Outer:
     shape: tuple[int, ...] = (1, 2)
     seed: int = knob(0, "of draws", free=True)
-    inner: Inner = Inner(kind="fancy")
+    inner: Inner = nested(Inner(kind="fancy"))
     last: bool = knob(False, "at the end")
 
 
@@ -66,3 +66,24 @@ def test_what_is_nested_is_checked(wrong, said):
     check(Outer())
     with pytest.raises(Refused, match=said):
         check(built(Outer, wrong))
+
+
+@dataclasses.dataclass(frozen=True)
+class Players:
+    fact: Deepest = Deepest()
+    first: Deepest = nested(Deepest())
+    critic: Inner = nested(Inner(), "critic_")
+
+
+def test_a_prefix_tells_two_of_a_kind_apart():
+    assert [each.name for each in knobs(Players)] == ["depth", "critic_rate", "critic_kind", "critic_depth"]
+    players = built(Players, {"critic_depth": 5, "critic_kind": "fancy"})
+    assert (players.first, players.critic) == (Deepest(), Inner(kind="fancy", deepest=Deepest(5)))
+    assert built(Players, flat(players)) == players
+    with pytest.raises(Refused, match="--critic_depth must be at least 1, not 0"):
+        check(built(Players, {"critic_depth": 0}))
+
+
+def test_facts_are_fields_and_no_flags():
+    assert fitted(Players(), {"fact": Deepest(9), "of the data alone": 1}).fact == Deepest(9)
+    assert built(Players, {"depth": 7}).fact.depth == 7, "a saved configuration is read back, facts included"

@@ -7,7 +7,7 @@ import pytest
 import toys
 
 from jaxgen.core import evaluation
-from jaxgen.core.types import Fold, Holdout
+from jaxgen.core.types import Fold, Holdout, Measured
 
 KEY = jax.random.key(0)
 
@@ -23,7 +23,7 @@ def test_evaluation_covers_a_ragged_split_once():
 
     measured = evaluation.evaluate(technique.evaluate, state, Holdout(rows, four, 3), KEY)
     expected = np.mean((np.asarray(rows) - np.asarray(state.params)[None]) ** 2)
-    assert measured == {"error": pytest.approx(expected, rel=1e-5)}
+    assert measured["error"].value == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 3])
@@ -40,14 +40,15 @@ def test_an_evaluation_may_be_cut_and_fetched(at_once):
     fetched = Holdout((), lambda row, n: (row, n * 4 + jnp.arange(4) < 11), 3, fetch, at_once)
     assert evaluation.evaluate(fold, state, fetched, KEY) == whole
     assert asked == [(first, min(at_once, 3 - first)) for first in range(0, 3, at_once)]
-    assert evaluation.evaluate(fold, state, Holdout(rows, taken, 3), KEY, at_once, told.append) == whole
+    parts = evaluation.tally(fold, state, Holdout(rows, taken, 3), KEY, at_once, told.append)
+    assert evaluation.finish(fold, parts) == whole
     assert told == [min(first + at_once, 3) for first in range(0, 3, at_once)]
 
 
 def test_a_higher_objective_is_better_where_the_fold_says_so():
     fold = toys.mean_of(6).evaluate
-    assert evaluation.objective(fold, {"error": 2.0}) == 2.0
-    assert evaluation.objective(fold._replace(better="higher"), {"error": 2.0}) == -2.0
+    assert evaluation.objective(fold, {"error": Measured(2.0, "")}) == 2.0
+    assert evaluation.objective(fold._replace(better="higher"), {"error": Measured(2.0, "")}) == -2.0
 
 
 @pytest.mark.parametrize("at_once", [0, 2])
@@ -73,4 +74,4 @@ def test_what_a_fold_counted_can_be_read(at_once):
     assert told == ([2, 3] if at_once else [])
     measured = evaluation.evaluate(fold, toys.mean_of(6).init(KEY), holdout, KEY)
     assert evaluation.finish(fold, counted) == measured
-    assert measured == {"accuracy": pytest.approx(np.mean(truth == guess), rel=1e-6)}
+    assert measured == {"accuracy": (pytest.approx(np.mean(truth == guess), rel=1e-6), "share")}

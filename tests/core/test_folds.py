@@ -8,10 +8,14 @@ from sklearn.metrics import accuracy_score, confusion_matrix, log_loss
 
 from jaxgen.core import evaluation
 from jaxgen.core.folds import averaged, classified
-from jaxgen.core.types import Holdout
+from jaxgen.core.types import Holdout, Measured
 
 KEY, COUNT, CLASSES = jax.random.key(0), 41, ("ant", "bee", "cat", "dog", "elk")
 FOLD = classified(lambda state, batch: batch["logits"] * state, CLASSES)
+
+
+def numbers(metrics):
+    return {name: value for name, (value, _) in metrics.items()}
 
 
 def take(size):
@@ -47,7 +51,7 @@ def test_classified_against_scikit_learn(size, one_hot):
     counted = evaluation.tally(FOLD, jnp.float32(1.5), holdout, KEY)
     powers = np.exp(1.5 * logits)
     probability = powers / powers.sum(1, keepdims=True)
-    assert evaluation.finish(FOLD, counted) == {
+    assert numbers(evaluation.finish(FOLD, counted)) == {
         "accuracy": pytest.approx(accuracy_score(label, probability.argmax(1)), rel=1e-6),
         "nll": pytest.approx(log_loss(label, probability), rel=1e-5),
         "calibration_error": pytest.approx(calibration(probability, label), rel=1e-4),
@@ -61,16 +65,16 @@ def test_of_spread_labels_the_likelihood_is_the_cross_entropy():
     """And the class is the most probable one."""
     arrays, logits, label = drawn()
     q = 0.6 * np.eye(5)[label] + 0.4 * np.random.default_rng(1).dirichlet(np.ones(5), COUNT)
-    found = evaluation.evaluate(FOLD, 1.0, Holdout(arrays | {"label": jnp.float32(q)}, take(8), 6), KEY)
+    metrics = numbers(evaluation.evaluate(FOLD, 1.0, Holdout(arrays | {"label": jnp.float32(q)}, take(8), 6), KEY))
     log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
-    assert found["nll"] == pytest.approx(-(q * log_p).sum(1).mean(), rel=1e-5)
-    assert found["accuracy"] == pytest.approx(np.mean(logits.argmax(1) == q.argmax(1)), rel=1e-6)
+    assert metrics["nll"] == pytest.approx(-(q * log_p).sum(1).mean(), rel=1e-5)
+    assert metrics["accuracy"] == pytest.approx(np.mean(logits.argmax(1) == q.argmax(1)), rel=1e-6)
 
 
 def test_what_classified_says_of_itself():
     assert list(FOLD.definitions) == ["accuracy", "nll", "calibration_error"]
     assert FOLD.better == "higher"
-    assert evaluation.objective(FOLD, {"accuracy": 0.75}) == -0.75
+    assert evaluation.objective(FOLD, {"accuracy": Measured(0.75, "")}) == -0.75
     for name, words in (("accuracy", "of 5"), ("nll", "nats per image"), ("calibration_error", "15 equal bins")):
         assert words in FOLD.definitions[name]
     assert not any(np.any(leaf) for leaf in jax.tree.leaves(FOLD.start())), "a tally starts at nothing"
@@ -80,8 +84,8 @@ def test_averages_are_over_examples_and_not_over_batches():
     x = jnp.asarray(np.random.default_rng(0).normal(size=(COUNT, 3)), jnp.float32)
     measure = lambda state, key, batch: (batch["x"].sum(1), jnp.square(batch["x"]).sum(1))
     fold = averaged(measure, {"sum": "of three", "square": "of them"})
-    found = evaluation.evaluate(fold, (), Holdout({"x": x}, take(8), 6), KEY)
+    metrics = numbers(evaluation.evaluate(fold, (), Holdout({"x": x}, take(8), 6), KEY))
     x = np.float64(x)
     expected = {"sum": x.sum(1).mean(), "square": (x**2).sum(1).mean()}
-    assert found == {name: pytest.approx(value, rel=1e-4) for name, value in expected.items()}
-    assert list(found) == ["sum", "square"]
+    assert metrics == {name: pytest.approx(value, rel=1e-4) for name, value in expected.items()}
+    assert list(metrics) == ["sum", "square"]

@@ -9,7 +9,7 @@ import toys
 
 from jaxgen.core import loop
 from jaxgen.core.progress import Policy, best_state
-from jaxgen.core.types import Source, Stage, Holdout
+from jaxgen.core.types import Holdout, Source, Stage
 from jaxgen.run import checkpoint
 
 KEY = jax.random.key(0)
@@ -36,7 +36,7 @@ def assert_same(ours, theirs):
 def test_chunks_end_at_multiples_of_k_and_at_the_stages_end():
     events = history(toys.two_stages((7, 8)), every=3, eval_every=6)
     assert [(e.stage, e.step) for e in events] == [(0, 3), (0, 6), (0, 7), (1, 3), (1, 6), (1, 8)]
-    assert [bool(e.valid) for e in events] == [False, True, True, False, True, True]
+    assert [bool(e.valid) for e in events] == [e.due for e in events] == [False, True, True, False, True, True]
     assert [e.done for e in events] == [False, False, True, False, False, True]
 
 
@@ -81,7 +81,8 @@ def test_a_technique_without_an_objective_is_not_evaluated():
     technique = toys.mean_of(6)
     technique = technique._replace(evaluate=technique.evaluate._replace(definitions={}))
     stage = Stage(technique, Source(toys.data(), toys.take), 4, Holdout(toys.data(), toys.once, 1))
-    assert [e.valid for e in history([stage], every=2, eval_every=2)] == [{}, {}]
+    events = history([stage], every=1, eval_every=2)
+    assert [(e.due, e.valid) for e in events] == [(False, {}), (True, {})] * 2, "pictures are due all the same"
 
 
 def test_numbers_in_the_carry_count_as_well():
@@ -120,7 +121,7 @@ def test_early_stopping_returns_to_the_best(tmp_path):
         {"every": 2, "eval_every": 2, "policy": Policy(patience=3)},
     )
     events = history(stages, **options)
-    values = [e.valid["error"] for e in events]
+    values = [e.valid["error"].value for e in events]
     last = events[-1]
     assert len(values) < 200
     assert last.done
@@ -177,6 +178,6 @@ def test_not_a_number_is_seen():
 def test_the_same_stage_compiles_once():
     technique = toys.mean_of(6)
     stages = [Stage(technique, Source(toys.data(), toys.take), 12, Holdout(toys.data(), toys.once, 1))]
-    before = loop.chunk._cache_size()
+    before = loop.compiled_chunk._cache_size()
     history(stages, every=3, eval_every=3)
-    assert loop.chunk._cache_size() == before + 1
+    assert loop.compiled_chunk._cache_size() == before + 1

@@ -1,7 +1,9 @@
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxgen.core.batches import arrays_of, holdout_batch, training_batch
 from jaxgen.core.shuffle import batch_indices
 from jaxgen.core.types import Refused
 from jaxgen.data import rows, sources
@@ -59,8 +61,8 @@ def test_a_file_is_streamed_as_memory_is(in_a_file):
 
 @pytest.mark.parametrize("batch_size", [1, 8, SIZE, 100])
 @pytest.mark.parametrize("where", ["memory", "file"])
-def test_a_streamed_sweep_equals_a_resident_one(where, batch_size, in_a_file, monkeypatch):
-    monkeypatch.setattr(sources, "CHUNK", 20 * PIXELS)
+def test_a_streamed_holdout_equals_a_resident_one(where, batch_size, in_a_file, monkeypatch):
+    monkeypatch.setattr(sources, "CHUNK", 20 * (PIXELS + 4))
     plain = sources.holdout(EXAMPLES, batch_size)
     streamed = sources.holdout(EXAMPLES if where == "memory" else in_a_file, batch_size, 0)
     assert (plain.fetch is None, streamed.fetch is None, streamed.batches) == (True, False, plain.batches)
@@ -100,20 +102,20 @@ def test_what_fits_is_resident(spare, resident):
 
 
 @pytest.mark.parametrize(("batch_size", "batches"), [(1, 53), (8, 7), (53, 1), (100, 1)])
-def test_a_sweep_reads_everything_once_in_order(batch_size, batches):
+def test_a_holdout_reads_everything_once_in_order(batch_size, batches):
     holdout = sources.holdout(EXAMPLES, batch_size)
     assert holdout.batches == batches
     take = jax.jit(holdout.take)
     read = [jax.device_get(take(holdout.arrays, n)) for n in range(batches)]
     assert all(batch["image"].shape == (batch_size, PIXELS) for batch, _ in read)
-    for name, array in EXAMPLES._asdict().items():
+    for name, array in EXAMPLES.items():
         assert np.array_equal(np.concatenate([batch[name][mask] for batch, mask in read]), array)
     batch, mask = read[-1]
     assert (batch["label"][~mask] == EXAMPLES["label"][-1]).all()
     assert mask.sum() == SIZE - batch_size * (batches - 1)
 
 
-def test_a_sweep_does_not_copy_its_arrays():
+def test_a_holdout_does_not_copy_its_arrays():
     holdout = sources.holdout({"image": np.zeros((4096, 784), np.uint8), "label": np.zeros(4096, np.int32)}, 4)
     memory = jax.jit(holdout.take).lower(holdout.arrays, 0).compile().memory_analysis()
     assert memory.temp_size_in_bytes + memory.output_size_in_bytes < 4096 * 784 / 10
@@ -124,3 +126,82 @@ def test_a_sweep_does_not_copy_its_arrays():
 def test_an_impossible_batch_is_refused_at_once(make, batch_size):
     with pytest.raises(Refused, match=str(batch_size)):
         make(EXAMPLES, batch_size)
+
+
+COLUMNS = {
+    "wave": RNG.normal(size=(SIZE, 7)).astype(np.float32),
+    "pair": RNG.integers(0, 256, (SIZE, 2, 3, 3), np.uint8),
+    "number": np.arange(SIZE, dtype=np.int32),
+}
+
+
+def test_a_split_has_columns_of_any_name_and_shape():
+    resident, streamed = (make(COLUMNS, 8) for make in (sources.resident, sources.streamed))
+    batch = resident.take(resident.arrays, KEY, 3)
+    chosen = np.asarray(batch["number"])
+    assert all(np.array_equal(batch[name], column[chosen]) for name, column in COLUMNS.items())
+    fetched = streamed.fetch(KEY, 3, 1)()
+    assert all(np.array_equal(fetched[name][0], batch[name]) for name in COLUMNS)
+    holdout = sources.holdout(COLUMNS, 50)
+    last, mask = holdout.take(holdout.arrays, 1)
+    assert np.array_equal(last["pair"][:3], COLUMNS["pair"][50:])
+    assert mask.sum() == 3
+
+
+@pytest.mark.parametrize("columns", [{}, {"a": np.zeros(3), "b": np.zeros(4)}])
+def test_columns_of_unequal_length_are_refused(columns):
+    with pytest.raises(Refused, match="equally many rows"):
+        sources.source(columns, 1)
+
+
+def crop(batch, key):
+    """Squares of two by two, anywhere in photographs of unequal sizes that all batches share."""
+    pixels = batch.pop("pixels")
+    keys = jax.random.split(key, len(batch["start"]))
+
+    def one(key, start, height, width):
+        y, x = (jax.random.randint(k, (), 0, side - 1) for k, side in zip(jax.random.split(key), (height, width)))
+        return pixels[start + (y + jnp.arange(2))[:, None] * width + (x + jnp.arange(2))[None]]
+
+    return {"crop": jax.vmap(one)(keys, batch["start"], batch["height"], batch["width"])}
+
+
+@pytest.mark.parametrize("make", [sources.resident, sources.streamed])
+def test_batches_are_transformed_by_a_pure_function(make):
+    """Crops of unequal photographs: their places are columns, their pixels are shared, which are cut in the loop."""
+    sizes = [(4, 6), (3, 5), (7, 2)]
+    first = np.cumsum([0, *(h * w for h, w in sizes)])
+    pixels = np.concatenate([100 * n + np.arange(h * w) for n, (h, w) in enumerate(sizes)])
+    columns = {"start": first[:3], "height": np.array([h for h, _ in sizes]), "width": np.array([w for _, w in sizes])}
+    columns = {name: column.astype(np.int32) for name, column in columns.items()}
+    source = sources.mapped(sources.beside(make(columns, 3), pixels=jnp.asarray(pixels)), crop)
+
+    def batch(key, n):
+        row = source.fetch and jax.tree.map(lambda a: a[0], source.fetch(key, n, 1)())
+        return np.asarray(training_batch(source, arrays_of(source), row, key, n)["crop"])
+
+    crops = batch(KEY, 0)
+    assert crops.shape == (3, 2, 2)
+    assert sorted(crops[:, 0, 0] // 100) == [0, 1, 2]
+    assert set(crops[:, 0, 1] - crops[:, 0, 0]) == {1}
+    widths = {0: 6, 1: 5, 2: 2}
+    assert all(one[1, 0] - one[0, 0] == widths[one[0, 0] // 100] for one in crops)
+    assert np.array_equal(batch(KEY, 0), crops)
+    assert not all(np.array_equal(batch(KEY, n), crops) for n in range(1, 4)), "the key does not reach the function"
+
+
+def test_transformations_follow_one_another():
+    source = sources.mapped(sources.mapped(sources.resident({"x": np.arange(4.0)}, 4), doubled), raised)
+    batch = training_batch(source, arrays_of(source), None, KEY, jnp.int32(0))
+    assert sorted(np.asarray(batch["x"])) == [1.0, 3.0, 5.0, 7.0]
+    holdout = sources.mapped(sources.holdout({"x": np.arange(4.0)}, 3), doubled)
+    batch, mask = holdout_batch(holdout, arrays_of(holdout), None, KEY, jnp.int32(1))
+    assert np.array_equal(batch["x"][mask], [6.0])
+
+
+def doubled(batch, key):
+    return {"x": 2 * batch["x"]}
+
+
+def raised(batch, key):
+    return {"x": batch["x"] + 1}

@@ -13,9 +13,12 @@ from experiments.vae import PRESETS
 from jaxgen.core.config import knobs, values
 from jaxgen.core.progress import Policy
 from jaxgen.core.types import Refused
-from jaxgen.data.images import sets
 from jaxgen.optim.settings import Settings, chosen
 from jaxgen.run import cli, image_reader, train, workdir
+from jaxgen.run.experiment import updates
+from jaxgen.run.flags import RunFlags
+from jaxgen.run.load import load
+from jaxgen.run.parsing import parse
 from jaxgen.techniques.autoencoders import vae
 
 
@@ -31,9 +34,16 @@ def test_the_same_command_resumes_and_another_one_is_refused(tmp_path, capsys):
 
 
 def test_more_updates_than_can_be_counted():
-    flags, _ = cli.parse(worker.COMMAND, ["--dataset=digits", "--epochs=2147483647", "--cooldown=0.1"])
+    flags = parse(worker.EXPERIMENT, ["--dataset=digits", "--epochs=2147483647", "--cooldown=0.1"]).flags
     with pytest.raises(Refused, match="can be counted"):
-        image_reader.optimizer(flags, sets.load("digits"))
+        updates(flags, epoch=14)
+
+
+def test_without_steps_and_epochs_a_run_is_one_pass(tmp_path):
+    bare = worker.EXPERIMENT._replace(defaults={})
+    argv = [each for each in worker.TINY if not each.startswith("--steps")]
+    assert cli.main(bare, [*argv, f"--workdir={tmp_path / 'run'}"]) == 0
+    assert json.loads((tmp_path / "run/summary.json").read_text())["steps"] == 1437 // 16
 
 
 def test_a_run_that_cools_down_has_its_length(tmp_path, capsys):
@@ -43,14 +53,14 @@ def test_a_run_that_cools_down_has_its_length(tmp_path, capsys):
     capsys.readouterr()
     refused(capsys, go(tmp_path, "--cooldown=0.5", "--steps=6"), "steps: 4 there, 6 now")
     assert go(tmp_path, "--cooldown=0.5") == 0
-    assert int(cli.load(tmp_path / "run")[1].step) == 4
+    assert int(load(tmp_path / "run")[1].step) == 4
 
 
 @pytest.mark.parametrize("said", ["--schedule=cosine", "--schedule=one_cycle", "--warmup=0.1"])
 def test_schedules_that_look_at_the_end_fix_the_length(said):
-    for flags, found in ((["--steps=7", said], "flags"), (["--steps=7"], "free")):
-        who = workdir.identity(cli.parse(worker.COMMAND, flags)[0], [])
-        assert who[found]["steps"] == 7
+    for argv, group in ((["--steps=7", said], "flags"), (["--steps=7"], "free")):
+        identity = workdir.identity(parse(worker.EXPERIMENT, argv).flags, [])
+        assert identity[group]["steps"] == 7
 
 
 def test_divergence_names_the_last_good_checkpoint(tmp_path, capsys):
@@ -65,13 +75,16 @@ def test_divergence_names_the_last_good_checkpoint(tmp_path, capsys):
 
 
 def test_presets_flags_and_defaults_in_order():
-    parse = lambda *argv, **defaults: cli.parse(worker.COMMAND._replace(defaults=defaults), argv)
-    flags, config = parse(steps=7, latent=9)
+    def read(*argv, **defaults):
+        parsed = parse(worker.EXPERIMENT._replace(defaults=defaults), argv)
+        return parsed.flags, parsed.config
+
+    flags, config = read(steps=7, latent=9)
     assert (flags.steps, flags.epochs, config.latent, flags.workdir) == (7, None, 9, "runs/worker")
-    flags, config = parse("--preset=chollet", steps=7, latent=9)
+    flags, config = read("--preset=chollet", steps=7, latent=9)
     assert (flags.steps, flags.epochs, config.latent, flags.optimizer) == (None, 10, 2, "rmsprop")
-    assert parse("--preset=iwae")[0].settings.eps == 5e-6
-    flags, config = parse("--preset=chollet", "--latent=5", "--steps=3", steps=7)
+    assert read("--preset=iwae")[0].settings.eps == 5e-6
+    flags, config = read("--preset=chollet", "--latent=5", "--steps=3", steps=7)
     assert (flags.steps, flags.epochs, config.latent, config.network) == (3, None, 5, "conv")
 
 
@@ -96,14 +109,14 @@ ANOTHER["--schedule=cosine"] = {k: v for k, v in SAID.items() if k != "decay_pow
 @pytest.mark.parametrize("given", ANOTHER)
 def test_what_a_preset_says_to_its_optimiser_is_no_business_of_another(given):
     """And so with its schedule; penalties and the like stay."""
-    command = worker.COMMAND._replace(presets={"said": SAID})
-    flags, _ = cli.parse(command, ["--preset=said", given])
-    found, plain = values(flags), values(cli.RunFlags())
+    experiment = worker.EXPERIMENT._replace(presets={"said": SAID})
+    flags = parse(experiment, ["--preset=said", given]).flags
+    found, plain = values(flags), values(RunFlags())
     assert {name: value for name, value in found.items() if name in SAID and value != plain[name]} == ANOTHER[given]
 
 
 def test_performance_scheduling_is_a_plateau():
-    policy = lambda *said: train.policy_of(cli.parse(worker.COMMAND, said)[0])
+    policy = lambda *said: train.policy_of(parse(worker.EXPERIMENT, said).flags)
     assert policy("--schedule=performance", "--plateau_factor=0.1") == Policy(plateau=1, plateau_factor=0.1)
     assert policy("--schedule=performance", "--plateau=3") == policy("--plateau=3") == Policy(plateau=3)
     assert policy("--min_delta=0.5") == Policy(min_delta=0.5)
@@ -123,21 +136,21 @@ def test_too_little_memory_is_a_sentence(error, capsys):
 def test_flagfile(tmp_path):
     file = tmp_path / "flags"
     file.write_text("--latent=7\n--steps=3\n")
-    flags, config = cli.parse(worker.COMMAND, [f"--flagfile={file}", "--steps=4"])
+    flags, _, config, _ = parse(worker.EXPERIMENT, [f"--flagfile={file}", "--steps=4"])
     assert (config.latent, flags.steps) == (7, 4)
 
 
 def test_data_dir_comes_from_the_environment(monkeypatch):
     monkeypatch.setenv("JAXGEN_DATA", "/somewhere")
-    assert cli.parse(worker.COMMAND, [])[0].data_dir == "/somewhere"
-    assert cli.parse(worker.COMMAND, ["--data_dir=here"])[0].data_dir == "here"
+    assert parse(worker.EXPERIMENT, [])[0].data_dir == "/somewhere"
+    assert parse(worker.EXPERIMENT, ["--data_dir=here"])[0].data_dir == "here"
 
 
 def test_help_is_short_and_names_every_flag(capsys):
-    assert cli.main(vae_experiment.COMMAND, ["--help"]) == 0
+    assert cli.main(vae_experiment.EXPERIMENT, ["--help"]) == 0
     text = capsys.readouterr().out
     assert len(text.splitlines()) < 110
-    assert all(f"--{knob.name}=" in text for knob in [*knobs(vae.Config), *knobs(cli.ImageFlags)])
+    assert all(f"--{knob.name}=" in text for knob in [*knobs(vae.Config), *knobs(image_reader.ImageFlags)])
     assert all(preset in text for preset in PRESETS)
 
 
@@ -145,7 +158,7 @@ def test_load_gives_technique_and_state(tmp_path):
     """With the settings that the run was trained with, at its rate as it stands."""
     said = ["--optimizer=momentum", "--momentum=0.5", "--l2=0.1", "--clip_norm=1", "--weight_decay=0.1"]
     assert go(tmp_path, *said, "--schedule=piecewise", "--boundaries=2", "--plateau=1", "--plateau_factor=0.3") == 0
-    technique, state = cli.load(tmp_path / "run")
+    technique, state = load(tmp_path / "run")
     assert int(state.step) == 4
     image = technique.infer["sample"](state, jax.random.key(0), ())
     assert image.shape == (64,)
@@ -155,4 +168,4 @@ def test_load_gives_technique_and_state(tmp_path):
     ours, theirs = (jax.jit(each.step)(state, batch)[0] for each in (technique, same))
     chex.assert_trees_all_equal(ours.params, theirs.params)
     with pytest.raises(Refused, match="holds no run"):
-        cli.load(tmp_path)
+        load(tmp_path)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.core.types import Refused
+from jaxgen.core.types import Measured, Refused
 from jaxgen.run import provenance, record
 
 TIMING = {"seconds": 1.5, "steps_per_second": 60.0}
@@ -127,8 +127,8 @@ def test_fingerprint_sees_every_change():
 def test_summary_has_what_the_design_promises(tmp_path):
     path = tmp_path / "summary.json"
     metrics = {
-        "test_nll": {"value": np.float32(0.5), "definition": "nats"},
-        "a": {"value": math.nan, "definition": "b"},
+        "test_nll": Measured(np.float32(0.5), "nats"),
+        "a": Measured(math.nan, "b"),
     }
     config = {"hidden": (3, 4), "clip": math.inf, "path": tmp_path, "nested": {"rate": 0.1}}
     given = {

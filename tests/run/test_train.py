@@ -16,11 +16,12 @@ import toys
 from jaxgen.core import loop
 from jaxgen.core.progress import Policy
 from jaxgen.core.types import Refused, Source, Stage
-from jaxgen.run import checkpoint, cli, record, train
+from jaxgen.run import checkpoint, record, train
+from jaxgen.run.flags import RunFlags
 from jaxgen.run.workdir import open_workdir
 
-FLAGS = cli.RunFlags(log_every=2, eval_every=2, checkpoint_every=2, policy=Policy(plateau=1))
-WHO = {"flags": {"patience": 0}, "stages": [], "data": "", "free": {}}
+FLAGS = RunFlags(log_every=2, eval_every=2, checkpoint_every=2, policy=Policy(plateau=1))
+IDENTITY = {"layout": 2, "flags": {"patience": 0}, "stages": [], "data": "", "free": {}}
 
 
 class Enough(Exception):
@@ -45,7 +46,7 @@ def go(place, flags=FLAGS, plan=None, leave_after=10**9):
         if len(seen) > leave_after:
             raise Enough
 
-    with open_workdir(place, WHO) as opened:
+    with open_workdir(place, IDENTITY) as opened:
         return train.train(opened, flags, plan or stages(), snapshot)
 
 
@@ -76,10 +77,10 @@ def test_steps_are_counted_over_stages_that_stop_early(tmp_path):
 
 def test_a_signal_checkpoints_and_leaves_even_in_the_last_chunk(tmp_path, capsys):
     def last(stage, step, state):
-        if (stage, step) == (1, 8):
+        if (stage, step) == (1, 15):
             os.kill(os.getpid(), signal.SIGTERM)
 
-    with open_workdir(tmp_path / "run", WHO) as place, pytest.raises(SystemExit) as left:
+    with open_workdir(tmp_path / "run", IDENTITY) as place, pytest.raises(SystemExit) as left:
         train.train(place, FLAGS, stages(), last)
     assert left.value.code == 128 + signal.SIGTERM
     assert checkpoint.candidates(tmp_path / "run/checkpoints")[0].name == "01-00000008"
