@@ -1,12 +1,10 @@
-"""What must not become slow again: ratios of times, taken in one process in turn, so that a drifting machine cancels.
+"""Bounds on ratios of times, measured in one process in turn, so that a drifting machine cancels.
 
-The gradient in a convolution's kernel against the forward pass, and in a `lax.scan` over batches against alone;
-the gradient of pooling against Flax's; and eight seeds of a CNN's training against one, vmapped or one after the other
-in `lax.map`, whichever is faster.
+The gradient in a convolution's kernel against the forward pass, and in a `lax.scan` over batches against alone; the
+gradient of pooling against Flax's; and eight seeds of a CNN's training against one, vmapped or one after the other in
+`lax.map`, whichever is faster.
 """
 
-import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -16,16 +14,18 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from benchmarks.racing import quietest
 from jaxgen.core import loop
-from jaxgen.core.types import Technique
+from jaxgen.core.config import changed
+from jaxgen.core.types import Source, Technique
 from jaxgen.ops.conv import api as ops
 from jaxgen.ops.pooling import max_pool
-from jaxgen.techniques.vision import classifier
+from jaxgen.techniques.vision import cnn
 
 # The bounds: forward passes, gradients outside of loops, gradients of Flax's pooling, chunks of one seed.
 GRADIENT, SCANNED, POOLING, SEEDS = 3.0, 1.5, 0.2, 8.5
 STEPS, SIDE_BY_SIDE, BATCH, BLOCK = 2, 8, 64, 0.1  # steps in a loop, seeds, images, seconds a block
-CONFIG = classifier.Config(network="cnn", channels="32,64", hidden="128", batch_norm=True)
+CONFIG = changed(cnn.Config(), {"channels": "32,64", "hidden": "128", "batch_norm": True})
 
 
 class Layer(NamedTuple):
@@ -47,24 +47,8 @@ LAYERS = (
 POOLED = (128, 28, 28, 32)
 
 
-def quietest(works: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    """name -> seconds of its quietest call, of `rounds` blocks taken in turn: noise only ever adds.
-
-    The longer a call, the rarer are quiet ones: what is compared should take about as long.
-    """
-    best = dict.fromkeys(works, math.inf)
-    for work in works.values():
-        jax.block_until_ready(work())  # compiled
-    for name in list(works) * rounds:
-        end = time.perf_counter() + BLOCK
-        while (start := time.perf_counter()) < end:
-            jax.block_until_ready(works[name]())
-            best[name] = min(best[name], time.perf_counter() - start)
-    return best
-
-
 def row(guard: str, ratio: float, bound: float | None) -> dict[str, Any]:
-    """A line of the table; without a bound it holds whatever it is."""
+    """A row of the table; without a bound, any ratio holds."""
     return {"guard": guard, "ratio": ratio, "bound": bound, "holds": bound is None or ratio <= bound}
 
 
@@ -79,14 +63,14 @@ def gradients(
     for layer in layers:
         kind = "transposed convolution" if layer.transposed else "convolution"
         name = f"{kind} {layer.size}x{layer.size} of {list(layer.images)}"
-        found = quietest(_of_layer(layer, conv_transpose if layer.transposed else conv), rounds)
-        rows.append(row(f"{name}: gradient / forward", found["gradient"] / found["forward"], GRADIENT))
-        rows.append(row(f"{name}: gradient in a scan / alone", found["scanned"] / found["gradient"], SCANNED))
+        seconds = quietest(_of_layer(layer, conv_transpose if layer.transposed else conv), rounds, BLOCK)
+        rows.append(row(f"{name}: gradient / forward", seconds["gradient"] / seconds["forward"], GRADIENT))
+        rows.append(row(f"{name}: gradient in a scan / alone", seconds["scanned"] / seconds["gradient"], SCANNED))
     return rows
 
 
 def _of_layer(layer, operation):
-    """`STEPS` times each, on batches of their own, so that nothing can leave the loop."""
+    """name -> STEPS passes, on batches of their own, so that nothing can leave the loop."""
     x_key, kernel_key, dy_key = jax.random.split(jax.random.key(0), 3)
     forward = lambda x, kernel: operation(x, kernel, (layer.strides, layer.strides))
     x = jax.random.normal(x_key, (STEPS, *layer.images))
@@ -111,24 +95,23 @@ def pooling(rounds: int = 7, pool: Callable = max_pool) -> list[dict[str, Any]]:
     x_key, dy_key = jax.random.split(jax.random.key(0))
     x, dy = jax.random.normal(x_key, POOLED), jax.random.normal(dy_key, (POOLED[0], 14, 14, POOLED[3]))
     gradient = jax.jit(lambda x, dy, pool: jax.vjp(pool, x)[1](dy)[0], static_argnames="pool")
-    theirs = partial(nn.max_pool, window_shape=(2, 2), strides=(2, 2))
-    found = quietest(
-        {name: partial(gradient, x, dy, each) for name, each in (("ours", pool), ("flax", theirs))}, rounds
-    )
-    return [row(f"2x2 pooling of {list(POOLED)}: gradient / Flax's", found["ours"] / found["flax"], POOLING)]
+    flax = partial(nn.max_pool, window_shape=(2, 2), strides=(2, 2))
+    works = {"ours": partial(gradient, x, dy, pool), "flax": partial(gradient, x, dy, flax)}
+    seconds = quietest(works, rounds, BLOCK)
+    return [row(f"2x2 pooling of {list(POOLED)}: gradient / Flax's", seconds["ours"] / seconds["flax"], POOLING)]
 
 
 def seeds(rounds: int = 7, technique: Technique | None = None, steps: int = STEPS) -> list[dict[str, Any]]:
     """Eight seeds on the same batches against one in the faster of two ways, singly and in chunks of `steps`.
 
-    A row for each way to train the eight, of which the faster one, a study's choice, has the bound. `technique` is one
-    of images [B, 784] and labels in ten classes, by default the classifier's CNN.
+    A row for each way to train the eight, of which the faster one, a study's choice, has the bound. `technique` reads
+    images [B, 784] and labels in ten classes; by default it is the CNN of CONFIG.
     """
-    found = quietest(_of_seeds(technique or classifier.make(CONFIG), steps), rounds)
-    one = min(found["singly"], found["in chunks"]) / SIDE_BY_SIDE
-    chosen = min(("vmapped", "mapped"), key=lambda way: found[way])
-    name = f"{SIDE_BY_SIDE} seeds of the CNN, {{}} / one"
-    return [row(name.format(way), found[way] / one, SEEDS if way == chosen else None) for way in ("vmapped", "mapped")]
+    seconds = quietest(_of_seeds(technique or cnn.make(CONFIG), steps), rounds, BLOCK)
+    one = min(seconds["singly"], seconds["in chunks"]) / SIDE_BY_SIDE
+    ways = {way: seconds[way] / one for way in ("vmapped", "mapped")}
+    best, name = min(ways, key=lambda way: ways[way]), f"{SIDE_BY_SIDE} seeds of the CNN, {{}} / one"
+    return [row(name.format(way), ratio, SEEDS if way == best else None) for way, ratio in ways.items()]
 
 
 def _of_seeds(technique, steps):
@@ -138,11 +121,10 @@ def _of_seeds(technique, steps):
     batch = {"image": image, "label": jax.random.randint(label_key, (BATCH,), 0, 10)}
     single = jax.jit(technique.step, donate_argnums=0)
 
-    def same(arrays, key, n):
-        return arrays
+    source = Source(batch, lambda arrays, key, n: arrays)
 
     def chunk(step, state):
-        return loop.chunk(step, same, state, batch, None, steps, data_key)[:2]
+        return loop.chunk(step, source, state, steps, data_key)[:2]
 
     def repeated(times, advance):
         def work(state):
@@ -170,21 +152,21 @@ def _of_seeds(technique, steps):
 
 
 def measure(rounds: int = 7, groups: Sequence[Callable[[int], list[dict[str, Any]]]] = ()) -> list[dict[str, Any]]:
-    """{guard, ratio, bound, holds} of each: a ratio of times, and the most it may be.
+    """A row for each guard: its name, the ratio of times, the bound, and whether the bound holds.
 
-    What does not hold is measured again, twice at most: the noise of a busy machine passes, a regression does not.
+    A group with a broken bound is measured again, at most twice: noise of a busy machine passes, a regression does not.
     """
     groups = groups or [*(partial(gradients, layers=[layer]) for layer in LAYERS), pooling, seeds]
     rows = []
     for group in groups:
         for _ in range(3):
-            found = group(rounds)
-            if not broken(found):
+            measured = group(rounds)
+            if not broken(measured):
                 break
-        rows += found
+        rows += measured
     return rows
 
 
 def broken(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Names what does not hold, in a sentence; "" where all does."""
+    """The broken bounds, in a sentence; "" where all hold."""
     return "; ".join(f"{r['guard']} is {r['ratio']:.3g}, at most {r['bound']:.3g}" for r in rows if not r["holds"])

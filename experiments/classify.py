@@ -15,22 +15,11 @@ jax 0.10.2, 2026-11-21.
 
 import sys
 
-import jax
-import numpy as np
-
-from jaxgen.core import loop
 from jaxgen.core.types import Refused
-from jaxgen.figures.signals import drawn, watched, watcher
-from jaxgen.report.items import Picture
-from jaxgen.report.page import Chapter
-from jaxgen.run import cli, image_reader, results, train, workdir
-from jaxgen.run.inherit import inherit
-from jaxgen.techniques.vision import classifier
-
-TEXT = (
-    "Layers are turned into class probabilities and trained on the cross-entropy. How signals pass through the layers, "
-    "forward and backward, decides what can be learnt."
-)
+from jaxgen.figures import mistakes, signals
+from jaxgen.run import cli, image_reader
+from jaxgen.run.experiment import Choice, Experiment, Watch
+from jaxgen.techniques.vision import cnn, mlp
 
 PRESETS: dict[str, dict] = {
     # The lecture's first network in code: plain gradient descent, kernels from a truncated normal of 2 / sqrt(in).
@@ -96,54 +85,41 @@ PRESETS: dict[str, dict] = {
 }
 
 
-def anew(init_from: str, config: classifier.Config) -> tuple[str, ...]:
-    """Layers that start as drawn although there is another run to start from: the output, if it told other classes.
+def anew(there, config):
+    """The output layer, if the run that this one starts from has other classes.
 
-    Raises Refused where that run's layers were trained with another activation, which their shapes do not show.
+    Raises Refused where its layers were trained with another activation, which their shapes do not show.
     """
-    there = workdir.read_config(init_from)["stages"][-1]["config"] if init_from else {}
-    if (before := there.get("activation", config.activation)) != config.activation:
+    activation, before = config.training.activation, there["config"]
+    if before.get("activation", activation) != activation:
         raise Refused(
-            f"--init_from={init_from} was trained with --activation={before}, and this is {config.activation}"
+            f"the run of --init_from was trained with --activation={before['activation']}, and this is {activation}"
         )
-    return ("output",) if tuple(there.get("labels", ())) != config.labels else ()
+    return () if tuple(before.get("labels", ())) == config.labels else ("output",)
 
 
-def experiment(flags: cli.ImageFlags, config: classifier.Config) -> Chapter:
-    """Trains, evaluates on the test split, draws."""
-    dataset = image_reader.dataset(flags, least=2)
-    config = image_reader.fitted(config, dataset)
-    technique = classifier.make(config, image_reader.optimizer(flags, dataset))
-    stage = image_reader.image_stage(technique, dataset, flags)
-    stage, previous = inherit(stage, flags.init_from, classifier, anew(flags.init_from, config))
-    who = workdir.identity(flags, [(classifier, config)], dataset.sha256, previous)
-    with workdir.open_workdir(flags.workdir, who) as place:
-        samples = place / "samples"
-        watch = watcher(config, dataset, samples)
-        if not (place / "checkpoints").exists():
-            watch(0, loop.first_state(stage, jax.random.key(flags.seed), previous=previous))
-        outcome = train.train(place, flags, [stage], lambda stage, step, state: watch(step, state), previous)
-        counted = image_reader.tallied(technique.evaluate, outcome.state, dataset.test, flags)
-        named = image_reader.named(technique.evaluate, counted)
-        counts = np.asarray(counted["confusion"])
-
-        def draw():
-            pictures = []
-            try:
-                signals = watched(samples, len(classifier.layers(config)) + 1, outcome.steps)
-                for name, save, caption in drawn(technique, outcome.state, dataset, config, counts, signals):
-                    save(samples / f"{name}.png")
-                    pictures.append(Picture(samples / f"{name}.png", caption))
-            except Refused as missing:  # matplotlib is optional, and a trained run is not thrown away for it
-                train.warn(str(missing))
-            return pictures
-
-        return results.finish(place, "Classifier", TEXT, flags.seed, outcome, named, draw)
+def show(setting, result):
+    """Confusions, mistakes, and what signals the layers had."""
+    yield from mistakes.show(setting, result)
+    yield from signals.show(setting, result)
 
 
-COMMAND = cli.Command(
-    "classify", experiment, classifier.Config, PRESETS, {"dataset": "glyphs", "epochs": 10, "eval_every": 100}
+EXPERIMENT = Experiment(
+    name="experiments.classify",
+    doc=__doc__ or "",
+    title="Classifier",
+    text="Layers are turned into class probabilities and trained on the cross-entropy. How signals pass through the "
+    "layers, forward and backward, decides what can be learnt.",
+    technique=Choice(
+        "network", "dense layers, or 3x3 convolutions with 2x2 max pooling before them", {"mlp": mlp, "cnn": cnn}
+    ),
+    data=image_reader.reader(least=2),
+    presets=PRESETS,
+    defaults={"dataset": "glyphs", "epochs": 10, "eval_every": 100},
+    anew=anew,
+    watch=Watch(signals.layers, at_start=True),
+    show=show,
 )
 
 if __name__ == "__main__":
-    sys.exit(cli.main(COMMAND))
+    sys.exit(cli.main(EXPERIMENT))

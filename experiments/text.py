@@ -11,17 +11,18 @@ take 67 min on one core and end at 1.203 nats over its training windows; the fou
 the validation split. Two cores of an AMD EPYC, jax 0.10.2, 2026-11-22.
 """
 
+import functools
+import os
 import sys
+from pathlib import Path
 
-import jax
-
-from jaxgen.core.evaluation import evaluate, key_of_test
+from jaxgen.core.config import built
 from jaxgen.core.types import Refused
-from jaxgen.figures import samples, writing
-from jaxgen.report.page import Chapter
-from jaxgen.run import cli, results, text_reader, train, workdir
-from jaxgen.run.inherit import inherit
-from jaxgen.techniques.text import language
+from jaxgen.figures import writing
+from jaxgen.run import cli, text_reader, watched, workdir
+from jaxgen.run.experiment import LARGEST, Choice, Experiment, Watch
+from jaxgen.run.load import load_run
+from jaxgen.techniques.text import gpt, gru, lstm, wavenet
 
 TEXT = (
     "A network is trained to predict the next token of a text from those before it. To write, its prediction is drawn "
@@ -29,7 +30,9 @@ TEXT = (
     "1 the probable becomes more so, and 0 always takes the most probable."
 )
 
-PRESETS: dict[str, dict] = {
+NETWORKS = {"lstm": lstm, "gru": gru, "conv": wavenet, "transformer": gpt}
+
+PRESETS = {
     # Chollet & Allaire, section 8.1: the next character after 60, every third window, one LSTM.
     "chollet": {
         "model": "lstm",
@@ -102,55 +105,54 @@ PRESETS: dict[str, dict] = {
 }
 
 
-def experiment(flags: text_reader.TextFlags, config: language.Config) -> Chapter | None:
-    """Trains, evaluates on the test split, writes; with --sample_only, only writes."""
-    if flags.sampling.sample_only:
-        writing.sample(flags)
-        return None
-    text = text_reader.text(flags, config)
-    config = text_reader.fitted(config, text, flags)
-    technique = language.make(config, text_reader.optimizer(flags, config, text))
-    stage = text_reader.stage(technique, text, flags, config)
-    check_alike(flags.init_from, config)
-    stage, previous = inherit(stage, flags.init_from, language)
-    prompt, who = writing.beginning(text, flags), workdir.identity(flags, [(language, config)], text.sha256, previous)
-    watch = writing.watcher(flags, config, prompt)
-    with workdir.open_workdir(flags.workdir, who) as place:
-        outcome = train.train(place, flags, [stage], watch(place / writing.SAMPLES), previous)
-        named = measured(technique, outcome.state, text, flags, config)
-        rows = writing.judged(technique, outcome.state, text, flags, config, prompt)
-        unit = "characters" if config.level == "char" else "words"
-        many = f"{writing.JUDGED} samples of {flags.sampling.length} {unit}"
-        tables = [
-            samples.temperature_table(rows, many),
-            samples.side_by_side(samples.read_samples(place / writing.SAMPLES)),
-        ]
-        return results.finish(place, "Text", TEXT, flags.seed, outcome, named, list, tables, samples.NOTES)
+def same_vocabulary(stage, config):
+    """Raises Refused where another run has other tokens: its parameters would fit, and mean something else."""
+    if tuple(stage["config"]["vocabulary"]) != config.vocabulary:
+        count = len(stage["config"]["vocabulary"])
+        raise Refused(f"the run of --init_from has another vocabulary ({count} tokens) than this text's")
+    return ()
 
 
-def check_alike(init_from: str, config: language.Config) -> None:
-    """Raises Refused where that run has learnt other tokens: its parameters would fit, and mean something else."""
-    there = workdir.read_config(init_from)["stages"][-1]["config"].get("vocabulary") if init_from else None
-    if there is not None and tuple(there) != config.vocabulary:
-        raise Refused(f"--init_from={init_from} has learnt another vocabulary ({len(there)} tokens) than this text's")
+def sample(flags):
+    """Prints --count continuations of --prompt, or of what it continued in training, by the run in --workdir."""
+    config, sampling = workdir.read_config(flags.workdir), flags.sampling
+    stage, modules = config["stages"][-1], {module.__name__: module for module in NETWORKS.values()}
+    if stage["technique"] not in modules:
+        raise Refused(f"{flags.workdir} holds a run of {stage['technique']}, which writes no text")
+    module, fields = modules[stage["technique"]], stage["config"]
+    model = module.network(built(module.Config, {**fields, "vocabulary": tuple(fields["vocabulary"])}))
+    prompt = sampling.prompt.lower() if config["flags"]["lowercase"] else sampling.prompt
+    history = watched.history(Path(os.path.expanduser(flags.workdir)), writing.SAMPLES, LARGEST)
+    if history and not prompt:
+        prompt = history[max(history)][-1]["prompt"]
+    params = load_run(flags.workdir).state.params
+    if sampling.temperature == 0:
+        print("temperature 0: greedy, always the most probable token", file=sys.stderr)
+    for number, text in enumerate(writing.continuations(model, params, prompt, sampling, flags.seed), 1):
+        if sampling.count > 1:
+            print(f"--- {number} of {sampling.count}")
+        print(text)
 
 
-def measured(technique, state, text, flags, config):
-    """The metrics on the test split; on the validation split, and named after it, where there is no other."""
-    split, prefix = (text.test, "test_") if len(text.test.tokens) else (text.valid, "valid_")
-    key, fold = key_of_test(jax.random.key(flags.seed)), technique.evaluate
-    found = evaluate(fold, state, text_reader.holdout(split, config), key)
-    return results.measured(found, fold.definitions, prefix)
+def instead(flags):
+    """With --sample_only, `sample`."""
+    return functools.partial(sample, flags) if flags.sampling.sample_only else None
 
 
-COMMAND = cli.Command(
-    "text",
-    experiment,
-    language.Config,
-    PRESETS,
-    {"width": 256, "context": 64, "batch_size": 32, "steps": 1500, "eval_every": 500},
-    text_reader.TextFlags,
+EXPERIMENT = Experiment(
+    name="experiments.text",
+    doc=__doc__ or "",
+    title="Text",
+    text=TEXT,
+    technique=Choice("model", "the network", NETWORKS),
+    data=text_reader.TEXTS,
+    presets=PRESETS,
+    defaults={"width": 256, "context": 64, "batch_size": 32, "steps": 1500, "eval_every": 500},
+    anew=same_vocabulary,
+    watch=Watch(writing.look),
+    show=writing.show,
+    instead=instead,
 )
 
 if __name__ == "__main__":
-    sys.exit(cli.main(COMMAND))
+    sys.exit(cli.main(EXPERIMENT))

@@ -4,7 +4,11 @@ import io
 import zipfile
 
 import numpy as np
+import pytest
 from PIL import Image
+
+from jaxgen.core.types import Refused
+from jaxgen.data.images import folder as folders
 
 PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 7), np.uint8))
 
@@ -33,6 +37,21 @@ def saved(folder, names, channels=1, shape=(4, 5)):
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture(n, channels, shape).squeeze()).save(path)
     return folder
+
+
+def archived(path, files):
+    """A zip archive of {name: bytes}."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return path
+
+
+def refused(path, says, *arguments):
+    with pytest.raises(Refused, match=says) as caught:
+        folders.folder_dataset(path, *arguments)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def packed(folder, compression=zipfile.ZIP_DEFLATED):

@@ -1,7 +1,7 @@
 """A study as small as possible, through the door that users take."""
 
-from experiments import optimizer_study
-from jaxgen.run import cli
+from experiments.optimizer_study import EXPERIMENTS
+from jaxgen.study import command
 
 TINY = ["--tasks=quadratic", "--optimizers=sgd,adam", "--learning_rates=0.01,0.1", "--tuning_seeds=1", "--seeds=2"]
 TINY += ["--steps=6", "--evaluations=2"]
@@ -9,5 +9,4 @@ SMALL = ["--optimizers=sgd", "--seeds=1"]
 
 
 def go(place, *flags):
-    argv = [*TINY, f"--workdir={place}", *flags]
-    return cli.guarded("optimizer_study", lambda: optimizer_study.study(argv))
+    return command.launch("experiments.optimizer_study", "", EXPERIMENTS, [*TINY, f"--workdir={place}", *flags])

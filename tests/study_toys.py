@@ -4,7 +4,7 @@ import toys
 from study_rows import ERROR
 
 from jaxgen.core.progress import Policy
-from jaxgen.core.types import Source, Stage, Holdout
+from jaxgen.core.types import Holdout, Source, Stage
 from jaxgen.optim.registry import OPTIMIZERS
 from jaxgen.study.problems import Problem
 

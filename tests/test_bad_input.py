@@ -165,7 +165,7 @@ def test_a_log_that_cannot_grow(tmp_path):
     """A limit on file sizes fails writes as a disk that fills up does."""
     code = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)); import worker; "
-        "from jaxgen import cli; sys.exit(cli.main(worker.COMMAND))"
+        "from jaxgen.run import cli; sys.exit(cli.main(worker.EXPERIMENT))"
     )
     flags = [*TINY, "--steps=40", "--checkpoint_every=1000", f"--workdir={tmp_path / 'run'}"]
     command = [sys.executable, "-c", code, *flags]

@@ -1,66 +1,167 @@
-"""The benchmarks run, and say what they say."""
+"""The benchmarks run, what races does the same work, and the page shows what was measured."""
 
 import json
+import math
+import time
 
 import jax
 import numpy as np
 import pytest
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import classifier, race, steps, vae
-from benchmarks.contenders import classifier_jax
-from jaxgen.techniques.vision import classifier as technique
+from benchmarks import racing, trainers
+from benchmarks.contender import Contender, Loop, Work
+from benchmarks.loops import classifier, lstm, start, steps
+from benchmarks.serving import LOOPS, answers
+from jaxgen.core.config import built
+from jaxgen.core.types import Refused
+from jaxgen.techniques.vision import cnn
+from jaxgen.techniques.vision.classifier import training_loss
+
+TEXT = {"width": 8, "context": 6, "batch": 4, "updates": 2}
+SMALL = {  # what makes a loop's sizes small
+    "vae": {"hidden": 16, "batch": 8, "updates": 2, "dataset": "digits"},
+    "classifier": {"channels": (4, 4), "hidden": 8, "batch": 16, "updates": 2, "dataset": "digits"},
+    "grid": {"rates": 2, "seeds": 2, "epochs": 2, "hidden": 8},
+    "optimizers": {"width": 4, "blocks": 1, "words": 7},
+    "text_windows": TEXT,
+    "text_carried": {**TEXT, "targets": 6},
+    "text_transformer": {**TEXT, "layers": 1, "heads": 2},
+    "text_sampling": {"network": lstm.BOOK._replace(**TEXT), "length": 60, "piece": 30},
+}
+SECOND = "Keras on PyTorch"  # Keras has one backend in a process, and so has JAX one number of devices
 
 
-def test_a_table_and_a_file_of_numbers(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(steps, "BLOCK", 0.001)
-    benchmarks.main(["--only=vae_mlp", "--noraces", f"--out={tmp_path / 'numbers.json'}"])
-    found = json.loads((tmp_path / "numbers.json").read_text())
-    assert {"versions", "device", "date", "cores", "steps"} <= found.keys()
-    (row,) = found["steps"]
-    assert row["technique"] == "vae_mlp"
-    assert all(row[name] > 0 for name in ("compile_s", "single_us", "chunk_us", "seeds8_us"))
-    out = capsys.readouterr().out
-    assert "vae_mlp" in out
-    assert found["date"] in out
+def qualities(name, case):
+    """Rows of the contenders of small sizes, all in this process."""
+    loop = LOOPS[name]
+    sizes, rows = loop.cases[case]._replace(**SMALL[name]), []
+    for contender in racing.racers(loop, case):
+        if contender.label != SECOND and contender.devices == 1:
+            work = contender.prepare(sizes)
+            for _ in range(work.calls):
+                work.call()
+            assert work.amount > 0
+            rows.append({loop.column: case, "contender": contender.label, "quality": work.quality()})
+    return rows
+
+
+CASES = [(name, case) for name, loop in LOOPS.items() for case in loop.cases]
+
+
+@pytest.mark.parametrize(("name", "case"), CASES)
+def test_ours_of_a_loop_are_equally_good(name, case, monkeypatch):
+    monkeypatch.setattr(racing, "have", lambda package: False)
+    rows = qualities(name, case)
+    assert rows
+    assert all(math.isfinite(row["quality"]) for row in rows)
+    assert racing.unequal(LOOPS[name], rows) == ""
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("name", "case"), CASES)
+def test_peers_are_as_good(name, case, monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.setattr(trainers.machine, "cores", lambda: 1)
+    with jax.numpy_rank_promotion("allow"):
+        rows = qualities(name, case)
+    assert any("PyTorch" in row["contender"] for row in rows)
+    assert racing.unequal(LOOPS[name]._replace(within=0.25), rows) == "" or name in ("optimizers", "grid")
+
+
+def test_a_process_is_warm_before_it_answers():
+    calls = []
+    work = Work(lambda: calls.append(time.sleep(0.01)), 3.0, lambda: float(len(calls)), calls=4)
+    lines = answers(work, ["0.1", "0.1"])
+    assert next(lines) == "ready"
+    assert len(calls) == 4
+    blocks = [racing.Block(*map(float, line.split())) for line in lines]
+    assert [block.quality for block in blocks] == [4.0, 4.0]
+    assert all(10 < block.speed <= 300 for block in blocks)
+
+
+ANSWERING = "import sys; print('ready', flush=True); [print({}, float(line), flush=True) for line in sys.stdin]"
 
 
 def test_contenders_take_turns():
-    """Two that work for a known time: the slower one takes twice as long."""
-    code = "import time; from benchmarks.contenders import serve; serve(lambda: time.sleep({}), 1)"
-    blocks = race.race(
-        {"a": ["timeit", "-n1", "-r1", code.format(0.01)], "b": ["timeit", "-n1", "-r1", code.format(0.02)]}, 3, 0.1
-    )
-    assert {name: len(speeds) for name, speeds in blocks.items()} == {"a": 3, "b": 3}
-    assert 1.5 < race.ratio(blocks["a"], blocks["b"]) < 2.5
+    blocks = racing.race({"a": ["-c", ANSWERING.format(2)], "b": ["-c", ANSWERING.format(4)]}, 2, 0.5)
+    assert blocks == {"a": [(2.0, 0.5)] * 2, "b": [(4.0, 0.5)] * 2}
+    with pytest.raises(RuntimeError, match="ended"):
+        racing.race({"a": ["-c", "print('ready')"]}, 1, 0.5)
 
 
-def test_a_table_is_aligned():
-    text = benchmarks.table([{"name": "one", "x": 1234567.0, "n": 3}, {"name": "three", "x": 0.012345, "n": 11}])
-    lines = text.splitlines()
-    assert len({len(line) for line in lines}) == 1
-    assert "1,234,567" in lines[1]
-    assert "0.0123" in lines[2]
+@pytest.mark.slow
+def test_two_host_devices_train_as_one_does():
+    labels = ["fused", "fused, 2 host devices"]
+    blocks = racing.race({label: ["-m", "benchmarks.serving", "vae", label, "mlp"] for label in labels}, 1, 0.1)
+    one, two = (blocks[label][0].quality for label in labels)
+    assert one == pytest.approx(two, rel=0.01)
+
+
+ABC = [Contender("a", None), Contender("b", None, ("peer",)), Contender("c", None, cases=("y",))]
+LOOP = Loop("", "images_per_second", {"x": 0, "y": 0}, ABC, "network", {"against_b": "b", "against_c": "c"})
 
 
 @pytest.mark.parametrize("peer", [True, False])
-@pytest.mark.parametrize(("module", "networks"), [(vae, ["mlp", "conv"]), (classifier, [None])])
-def test_a_race_is_a_row_for_each_contender(module, networks, peer, monkeypatch):
-    speeds = {"fused": [3.0, 9.0, 6.0], "fused, 2 host devices": [1.0] * 3, "jit per step": [1.0] * 3}
-    speeds |= {"PyTorch": [1.0, 4.5, 4.0]} if peer else {}
+def test_a_race_is_a_row_for_each_contender(peer, monkeypatch):
+    speeds = {"a": [3.0, 9.0, 6.0], "b": [1.0, 4.5, 4.0], "c": [1.0] * 3}
 
-    def fake(contenders, rounds, seconds):
-        assert contenders.keys() == speeds.keys()
-        assert rounds == 3
-        return speeds
+    def fake(commands, rounds, seconds):
+        assert (rounds, seconds) == (3, 2.0)
+        assert all(command[:-1] == ["-m", "benchmarks.serving", "name", label] for label, command in commands.items())
+        return {label: [racing.Block(speed, 5.0) for speed in speeds[label]] for label in commands}
 
-    monkeypatch.setattr(module, "race", fake)
-    monkeypatch.setattr(module, "have", lambda package: peer)
-    rows = module.measure(3)
-    assert [row.get("network") for row in rows] == [name for name in networks for _ in speeds]
-    assert [row["contender"] for row in rows] == [*speeds] * len(networks)
-    assert rows[0]["images_per_second"] == 6.0
-    assert rows[0].get("against_pytorch") == (2.0 if peer else None)
+    monkeypatch.setattr(racing, "race", fake)
+    monkeypatch.setattr(racing, "have", lambda package: peer)
+    rows = racing.measure("name", LOOP, 3)
+    labels = ["xa", "xb", "ya", "yb", "yc"] if peer else ["xa", "ya", "yc"]
+    assert [row["network"] + row["contender"] for row in rows] == labels
+    assert (rows[0]["images_per_second"], rows[0]["quality"], rows[0]["blocks"]) == (6.0, 5.0, speeds["a"])
+    assert (rows[0]["against_b"], rows[0]["against_c"], rows[-1]["against_c"]) == (2.0 if peer else None, None, 1.0)
+
+
+def test_a_race_of_unequal_work_is_noticed():
+    rows = [{"network": case, "quality": quality} for case, quality in [("x", 1.0), ("x", 1.05), ("y", 2), ("y", 3)]]
+    assert racing.unequal(LOOP, rows[:3]) == ""
+    assert racing.unequal(LOOP, rows) == "qualities differ by more than 10%: y: 2 to 3"
+    assert "x" in racing.unequal(LOOP, [*rows[:2], {"network": "x", "quality": math.nan}])
+
+
+def test_a_table_is_aligned():
+    rows = [("one", 1234567.0, 3), ("three", 0.012345, 11)]
+    lines = benchmarks.table([{"name": name, "x": x, "n": n, "no": None} for name, x, n in rows]).splitlines()
+    assert len({len(line) for line in lines}) == 1
+    assert "1,234,567" in lines[1]
+    assert "0.0123" in lines[2]
+    assert "no" not in lines[0].split()
+
+
+def test_a_table_and_a_file_of_numbers_of_a_strangers_technique(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(steps, "BLOCK", 0.001)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "of_a_stranger.py").write_text("from jaxgen.techniques.autoencoders.vae import tiny")
+    (tmp_path / "of_nobody.py").write_text("")
+    flags = ["--technique=of_a_stranger", "--only=vae_mlp"]
+    benchmarks.main([*flags, f"--out={tmp_path / 'numbers.json'}"])
+    numbers = json.loads((tmp_path / "numbers.json").read_text())
+    assert {"versions", "device", "date", "cores", "steps"} == numbers.keys()
+    assert [row["technique"] for row in numbers["steps"]] == ["vae_mlp"]
+    assert all(numbers["steps"][0][name] > 0 for name in ("compile_s", "single_us", "chunk_us", "seeds8_us", "quality"))
+    out = capsys.readouterr().out
+    assert all(text in out for text in ("vae_mlp", numbers["date"]))
+    with pytest.raises(Refused, match="no tiny"):
+        benchmarks.main(["--technique=of_nobody"])
+    with pytest.raises(Refused, match="no such module"):
+        benchmarks.main(["--technique=nowhere.at_all"])
+
+
+def test_the_first_process_is_not_counted(monkeypatch):
+    commands, seconds = [], iter([50.0, 10.0, 1.0, 3.0, 2.0])
+    monkeypatch.setattr(start, "timed", lambda command: (commands.append(command) or next(seconds), "The end\n"))
+    (row,) = start.measure_writing(3)
+    assert (row["seconds"], row["blocks"], row["quality"]) == (2.0, [1.0, 3.0, 2.0], 7.0)
+    assert ["--sample_only" in command for command in commands] == [False, *[True] * 4]
 
 
 def kernels(tree):
@@ -73,17 +174,16 @@ def kernels(tree):
 def test_the_classifiers_that_race_are_one_network():
     """From the same kernels: parameters, the loss in training, its gradients and the running statistics after it."""
     torch = pytest.importorskip("torch")
-    from benchmarks.contenders import classifier_torch
-
-    draw, theirs = np.random.default_rng(0), classifier_torch.network()
+    draw, theirs = np.random.default_rng(0), classifier.network(torch, classifier.Sizes(), (28, 28, 1), 10)
     pixels, labels = draw.integers(0, 256, (16, 784), np.uint8), draw.integers(0, 10, 16)
-    state = jax.jit(technique.make(classifier_jax.CONFIG).init)(jax.random.key(0))
+    config = built(cnn.Config, classifier.Sizes().flags())
+    state = jax.jit(cnn.make(config).init)(jax.random.key(0))
     moved = [theirs[n].weight for n in (0, 4, 9, 12)]
     with torch.no_grad():
         theirs[12].bias.zero_()
         for weight, kernel in zip(moved, kernels(state.params), strict=True):
             weight.copy_(torch.tensor(kernel.copy()))
-    _, loss = technique.training(classifier_jax.CONFIG)
+    loss = training_loss(cnn.network(config))
     (ours, (carry, _, _)), slopes = jax.jit(jax.value_and_grad(loss, has_aux=True))(
         state.params, state.carry, jax.random.key(1), {"image": pixels, "label": labels}
     )

@@ -12,6 +12,8 @@ WRONG = {
     "--network=cnn --channels=4,4,4,4": "convolutions with pooling need images of at least 16 pixels a side, found 8x8",
     "--hidden=abc": "--hidden is a list of widths such as 300,100 or 100x50, not 'abc'",
     "--network=cnn --channels=0": "--channels is a list of widths",
+    "--channels=4": "--channels is for --network=cnn, not mlp",
+    "--network=rnn": "mlp|cnn",
     "--hidden=4x2000": "--hidden",
     "--hidden=3,,x": "--hidden is a list of widths",
     "--freeze=layer7": "--freeze=layer7: there is no layer 'layer7'; known: layer1, output",
@@ -32,7 +34,7 @@ WRONG = {
 
 
 def says(capsys, tmp_path, fragment, *flags):
-    refused(capsys, cli.main(classify.COMMAND, [*TINY, f"--workdir={tmp_path / 'run'}", *flags]), fragment)
+    refused(capsys, cli.main(classify.EXPERIMENT, [*TINY, f"--workdir={tmp_path / 'run'}", *flags]), fragment)
     assert not (tmp_path / "run").exists()
 
 

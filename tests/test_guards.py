@@ -10,14 +10,14 @@ import floors
 import pytest
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import guards
+from benchmarks import guards, racing
 from jaxgen.run import cli
 
 # lax's own operations, whose gradients are autodiff's, called as ops.conv's.
 PLANTED = """
 import dataclasses, json
 from jax import lax
-from benchmarks import guards
+from benchmarks import guards, racing
 from jaxgen.nets import layers
 
 def conv(x, kernel, strides=1, padding="SAME", *rest, **options):
@@ -93,7 +93,7 @@ def test_slow_convolutions_of_many_seeds_are_found():
 
 def test_the_quietest_call_counts_and_all_take_turns(monkeypatch):
     now, calls = [0.0], []
-    monkeypatch.setattr(guards, "time", types.SimpleNamespace(perf_counter=lambda: now[0]))
+    monkeypatch.setattr(racing, "time", types.SimpleNamespace(perf_counter=lambda: now[0]))
 
     def work(name, durations):
         def call():
@@ -104,7 +104,7 @@ def test_the_quietest_call_counts_and_all_take_turns(monkeypatch):
 
     blocks = ["noisy", "steady", "steady", "steady", "noisy", "noisy", "steady", "steady", "steady"]
     works = {"noisy": work("noisy", [0.01, 0.5, 0.02, 0.3]), "steady": work("steady", [9.0] + [0.04] * 6)}
-    assert guards.quietest(works, 2) == pytest.approx({"noisy": 0.02, "steady": 0.04})
+    assert racing.quietest(works, 2, guards.BLOCK) == pytest.approx({"noisy": 0.02, "steady": 0.04})
     assert calls == ["noisy", "steady", *blocks]  # the first call of each compiles and does not count
 
 
@@ -126,7 +126,7 @@ def test_a_bound_is_the_most_that_holds():
 )
 def test_of_two_ways_to_train_seeds_the_faster_one_has_the_bound(seconds, bounds, holds, monkeypatch):
     monkeypatch.setattr(guards, "_of_seeds", lambda technique, steps: {})
-    monkeypatch.setattr(guards, "quietest", lambda works, rounds: seconds)
+    monkeypatch.setattr(guards, "quietest", lambda works, rounds, block: seconds)
     rows = guards.seeds(1)
     assert [row["bound"] for row in rows] == bounds
     assert all(holding(rows)) == holds
@@ -149,11 +149,11 @@ def test_what_does_not_hold_is_measured_again(ratios, measured):
 def test_what_does_not_hold_is_named_on_stderr_with_exit_code_1(tmp_path, monkeypatch, capsys):
     rows = [guards.row("fast", 2.0, 3.0), guards.row("slow", 4.0, 3.0), guards.row("free", 4.0, None)]
 
-    def go(found):
-        monkeypatch.setitem(benchmarks.RACES, "guards", lambda rounds: found)
+    def go(measured):
+        monkeypatch.setitem(benchmarks.RACES, "guards", benchmarks.Race("", lambda rounds: measured))
         command = ["--only=guards", f"--out={tmp_path / 'numbers.json'}"]
         code = cli.guarded("benchmarks", lambda: benchmarks.main(command))
-        assert json.loads((tmp_path / "numbers.json").read_text())["guards"] == found
+        assert json.loads((tmp_path / "numbers.json").read_text())["guards"] == measured
         return code, *capsys.readouterr()
 
     code, out, err = go(rows)

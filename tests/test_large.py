@@ -12,6 +12,7 @@ import worker
 
 from experiments import vae
 from jaxgen.run import cli
+from jaxgen.run.load import load
 from jaxgen.run.provenance import fingerprint
 
 TINY = "--steps=12 --batch_size=32 --hidden=8 --latent=2 --log_every=3 --eval_every=6 --checkpoint_every=3"
@@ -25,14 +26,14 @@ def noise(tmp_path):
     return tmp_path / "noise.npz"
 
 
-def summary(place):
-    found = json.loads((place / "summary.json").read_text())
-    return found["params_sha256"], {name: m["value"] for name, m in found["metrics"].items()}
+def summary(workdir):
+    written = json.loads((workdir / "summary.json").read_text())
+    return written["params_sha256"], {name: m["value"] for name, m in written["metrics"].items()}
 
 
-def go(place, noise, *flags):
-    assert cli.main(vae.COMMAND, [f"--dataset={noise}", f"--workdir={place}", *TINY.split(), *flags]) == 0
-    return summary(place)
+def go(workdir, noise, *flags):
+    assert cli.main(vae.EXPERIMENT, [f"--dataset={noise}", f"--workdir={workdir}", *TINY.split(), *flags]) == 0
+    return summary(workdir)
 
 
 @pytest.mark.slow
@@ -53,8 +54,8 @@ def test_a_streamed_run_resumes_exactly(noise, tmp_path):
 
     def train(name, *flags):
         flags = (f"--dataset={noise}", f"--workdir={tmp_path / name}", "--resident_mb=0", *TINY.split(), *flags)
-        assert cli.main(worker.COMMAND, flags) == 0
-        return fingerprint(cli.load(tmp_path / name)[1])
+        assert cli.main(worker.EXPERIMENT, flags) == 0
+        return fingerprint(load(tmp_path / name)[1])
 
     whole = train("whole")
     assert train("parts", "--steps=5") != whole
@@ -62,7 +63,7 @@ def test_a_streamed_run_resumes_exactly(noise, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="only Linux tells the most memory")
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="only Linux reports the peak of memory")
 def test_memory_is_bounded_whatever_the_set(tmp_path):
     """2 GiB of images on disk; the process, its compiler included, stays below 1.5 GB."""
     table = np.lib.format.open_memmap(tmp_path / "noise.npy", "w+", np.uint8, (2**31 // 784, 28, 28))
@@ -71,7 +72,7 @@ def test_memory_is_bounded_whatever_the_set(tmp_path):
         table[first : first + len(block)] = np.roll(block, first // len(block), axis=2)[: len(table) - first]
     del table
     code = (
-        "import sys; from experiments import vae; from jaxgen import cli; code = cli.main(vae.COMMAND);"
+        "import sys; from experiments import vae; from jaxgen.run import cli; code = cli.main(vae.EXPERIMENT);"
         "print([line for line in open('/proc/self/status') if line.startswith('VmHWM')][0]); sys.exit(code)"
     )
     flags = [f"--dataset={tmp_path / 'noise.npy'}", f"--workdir={tmp_path / 'run'}", "--steps=600", "--eval_every=600"]

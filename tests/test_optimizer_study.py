@@ -10,30 +10,29 @@ import sys
 import time
 
 import floors
-import jax
-import jax.numpy as jnp
+import numpy as np
 import pytest
 from studies import SMALL, TINY, go
 from worker import everything, refused
 
 from experiments import classify
-from jaxgen.optim.settings import Settings, chosen
+from jaxgen.report.pictures import gif
 from jaxgen.run import cli
-from jaxgen.study import landscapes, store, tasks
-from jaxgen.study.protocol import execution
-from jaxgen.study.side_by_side import MEANT
+from jaxgen.study import landscapes, store
+from jaxgen.study.protocol import read_execution
+from jaxgen.study.side_by_side import MEANING
 
 
 @pytest.fixture(autouse=True, scope="module")
 def still():
     """Without moving pictures, which take most of the time; test_contours.py looks at them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(landscapes, "animate", landscapes.draw)
+        patch.setattr(landscapes, "contour_gif", lambda *_: gif(np.zeros((2, 3, 3))))
         yield
 
 
 def without_times(place):
-    return [{**row, "seconds": None} for row in store.read(place)]
+    return [{**row, "seconds": None} for row in store.read_rows(place)]
 
 
 def test_it_draws_and_tells_everything(tmp_path, capsys):
@@ -42,13 +41,13 @@ def test_it_draws_and_tells_everything(tmp_path, capsys):
     out, _ = capsys.readouterr()
     assert "against adam" in out
     assert f"report: {tmp_path / 'report.html'}" in out
-    rows = store.read(tmp_path)
+    rows = store.read_rows(tmp_path)
     assert len(rows) == 2 * 2 * (2 + 2)
     assert {row["task"] for row in rows} == {"classifier:digits", "saddle"}
     with open(tmp_path / "trials.csv") as file:
         assert len(list(csv.DictReader(file))) == len(rows)
     page = (tmp_path / "report.html").read_text()
-    modes = [MEANT[each["mode"]] for each in execution(tmp_path).values()]
+    modes = [MEANING[each["mode"]] for each in read_execution(tmp_path).values()]
     assert len(modes) == 2
     for word in ("adam", "Saddle: the ways", "Budget", *modes):
         assert word in page
@@ -74,41 +73,7 @@ def test_it_goes_on_and_runs_nothing_twice(finished, tmp_path, capsys):
     assert (place / store.NAME).read_bytes() == before
     assert go(place, *SMALL, "--seeds=2", "--optimizers=sgd,optax.lion") == 0
     assert (place / store.NAME).read_bytes().startswith(before)
-    assert len(store.read(place)) == 2 * (2 + 2)
-
-
-def test_what_it_is_told_reaches_every_task():
-    """Schedules, clips and hyper-parameters are those of the tasks' own experiments."""
-    told = {"steps": 7, "batch_size": 16, "clip_norm": 0.5, "beta2": 0.9, "schedule": "performance", "plateau": 2}
-    argv = [f"--{name}={value}" for name, value in told.items()]
-    for name in ("classifier:digits", "quadratic"):
-        found = tasks.made(name, argv, told, 3, ["sgd", "adam"])
-        assert (found.problem.steps, found.problem.every) == (7, 3)
-        assert found.problem.policy.plateau == 2
-        for optimizer, flags in (("sgd", {"clip_norm": 0.5}), ("adam", {"clip_norm": 0.5, "beta2": 0.9})):
-            ours, expected = found.problem.factory(optimizer)(0.1), chosen(optimizer, Settings(**flags))(0.1)
-            assert moved(ours) == moved(expected) != moved(chosen(optimizer)(0.1))
-        assert found.identity["beta2"] == 0.9
-    images = tasks.made("classifier:digits", argv, told, 3, ["sgd"]).problem.train
-    assert images.take(images.arrays, jax.random.key(0), 0)["label"].shape == (16,)
-
-
-def moved(optimizer):
-    """Where three gradients, the first too long, take a point."""
-    point, state = jnp.zeros(2), optimizer.init(jnp.zeros(2))
-    for gradient in ((3.0, 4.0), (0.1, 0.2), (0.0, -0.1)):
-        delta, state = optimizer.update(jnp.array(gradient), state, point)
-        point += delta
-    return point.tolist()
-
-
-def test_every_technique_with_an_experiment_is_a_task():
-    assert set(tasks.commands()) == {
-        "jaxgen.techniques.autoencoders.vae",
-        "jaxgen.techniques.text.language",
-        "jaxgen.techniques.vision.classifier",
-    }
-    assert {"vae", "classifier", "surface"} <= set(tasks.modules())
+    assert len(store.read_rows(place)) == 2 * (2 + 2)
 
 
 OTHERS = ["--steps=7", "--learning_rates=0.01", "--tuning_seeds=2", "--tasks=saddle", "--l2=1"]
@@ -131,7 +96,8 @@ def test_without_the_reports_packages_the_numbers_are_there(package, finished, t
 
 
 def test_a_study_is_no_run(finished, capsys):
-    code = cli.main(classify.COMMAND, [f"--init_from={finished}", f"--workdir={finished / 'new'}", "--dataset=digits"])
+    argv = [f"--init_from={finished}", f"--workdir={finished / 'new'}", "--dataset=digits"]
+    code = cli.main(classify.EXPERIMENT, argv)
     refused(capsys, code, "holds a study of many runs")
     assert not (finished / "new").exists()
 
@@ -166,5 +132,5 @@ def test_killed_on_two_devices_it_goes_on(tmp_path):
     whole, killed = without_times(tmp_path / "whole"), without_times(tmp_path / "killed")
     assert len(whole) == len(killed) == 2 * (4 + 3)
     for one, other in zip(whole, killed):
-        assert store.key(one) == store.key(other)
+        assert store.run_key(one) == store.run_key(other)
         assert one["valid"] == pytest.approx(other["valid"], abs=0.012)  # two of 179 images

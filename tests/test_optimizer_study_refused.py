@@ -4,7 +4,7 @@ import pytest
 from studies import go
 from worker import refused
 
-from jaxgen.study import tasks
+from jaxgen.study import surfaces
 
 WRONG = {
     "an optimizer": (["--optimizers=sgd,adamm"], "there is no optimizer 'adamm'; the nearest: adam"),
@@ -16,7 +16,7 @@ WRONG = {
     "no tuning seeds": (["--tuning_seeds=0"], "--tuning_seeds must be at least 1, not 0"),
     "a task": (["--tasks=clasifier"], "there is no task 'clasifier'; the nearest: classifier"),
     "a preset": (["--tasks=classifier:lectur"], "unknown preset 'lectur'; known: cnn, deep, digits, fast, lecture"),
-    "a surface": (["--tasks=surface:hill"], "unknown preset 'hill' of surface"),
+    "a surface": (["--tasks=surface:hill"], "unknown preset 'hill'; known: beale, quadratic, rosenbrock, saddle"),
     "the baseline": (["--baseline=lion"], "--baseline=lion is none of --optimizers=sgd,adam"),
     "a hyper-parameter": (["--momentum=0.5"], "--momentum: none of sgd, adam has it"),
     "patience": (["--patience=3"], "--patience is for single runs"),
@@ -34,7 +34,7 @@ def test_wrong_input_is_one_sentence(wrong, sentence, tmp_path, capsys):
 
 
 def test_a_task_without_an_objective(tmp_path, capsys, monkeypatch):
-    made = tasks.surface.make
-    bare = lambda *args: (t := made(*args))._replace(evaluate=t.evaluate._replace(definitions={}))
-    monkeypatch.setattr(tasks.surface, "make", bare)
+    make = surfaces.make
+    bare = lambda *args: (t := make(*args))._replace(evaluate=t.evaluate._replace(definitions={}))
+    monkeypatch.setattr(surfaces, "make", bare)
     refused(capsys, go(tmp_path / "study"), "quadratic has no objective")

@@ -8,9 +8,9 @@ from jax.flatten_util import ravel_pytree
 
 from jaxgen.core.types import State, Technique
 from jaxgen.optim.registry import OPTIMIZERS, find
-from jaxgen.techniques.vision import classifier
+from jaxgen.techniques.vision import classifier, mlp
 
-CONFIG = classifier.Config(shape=(3, 3, 1), labels=("a", "b"), hidden="4")
+CONFIG = mlp.Config(shape=(3, 3, 1), labels=("a", "b"), hidden="4")
 NAMES = [*OPTIMIZERS, "optax.noisy_sgd"]
 
 
@@ -19,7 +19,7 @@ def side_by_side(names):
 
     One gradient and one program for all, as compiling is what takes the time.
     """
-    network, loss = classifier.make(CONFIG), classifier.training(CONFIG)[1]
+    network, loss = mlp.make(CONFIG), classifier.training_loss(mlp.network(CONFIG))
     _, unravel = ravel_pytree(contract.jitted(network.init)(contract.KEY).params)
     entries = [find(name) for name in names]
     optimizers = [entry.factory(entry.rate) for entry in entries]

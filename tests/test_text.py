@@ -14,8 +14,9 @@ import pytest
 
 from experiments import text
 from jaxgen.data.text import texts
-from jaxgen.figures import samples, writing
-from jaxgen.run import cli, train
+from jaxgen.figures import writing
+from jaxgen.run import cli, watched
+from jaxgen.run.load import load
 from jaxgen.run.provenance import fingerprint
 from jaxgen.run.record import read
 
@@ -37,62 +38,67 @@ def without_plots(monkeypatch):
         monkeypatch.setitem(sys.modules, package, None)
 
 
-def go(place, corpus, *flags):
-    return cli.main(text.COMMAND, [*TINY, f"--corpus={corpus}", f"--workdir={place}", *flags])
+def go(workdir, corpus, *flags):
+    return cli.main(text.EXPERIMENT, [*TINY, f"--corpus={corpus}", f"--workdir={workdir}", *flags])
 
 
-def summary(place):
-    return json.loads((place / "summary.json").read_text())
+def summary(workdir):
+    return json.loads((workdir / "summary.json").read_text())
 
 
-def test_it_trains_tells_and_writes(tmp_path, corpus, capsys):
-    place = tmp_path / "run"
-    assert go(place, corpus, "--prompt=the cat") == 0
+def test_it_trains_measures_and_writes(tmp_path, corpus, capsys):
+    workdir = tmp_path / "run"
+    assert go(workdir, corpus, "--prompt=the cat") == 0
     out = capsys.readouterr().out
-    rows = samples.read_samples(place / "samples" / "samples.jsonl")
+    history = watched.history(workdir, writing.SAMPLES, 6)
+    rows = history[4] + history[6]
     assert [(row["step"], row["temperature"]) for row in rows] == [(s, t) for s in (4, 6) for t in writing.TEMPERATURES]
     assert all(row["prompt"] == "the cat" and len(row["text"]) == 20 for row in rows)
     assert all(f"the cat|{row['text']}" in out for row in rows)
-    page = (place / "report.html").read_text()
-    assert all(part in page for part in ("What the temperature does", "Samples at temperatures T", "bits_per_char"))
-    found = summary(place)
+    page = (workdir / "report.html").read_text()
+    assert all(
+        part in page
+        for part in ("What the temperature does", "Samples at temperatures T", "Li et al. 2016", "bits_per_char")
+    )
+    written = summary(workdir)
     data = texts.load(str(corpus))
-    assert found["config"]["corpus"] == str(corpus)
-    assert json.loads((place / "config.json").read_text())["data"] == data.sha256
-    technique, state = train.load(place)
+    assert written["technique"] == "jaxgen.techniques.text.lstm"
+    assert (written["config"]["corpus"], written["config"]["context"]) == (str(corpus), 16)
+    assert json.loads((workdir / "config.json").read_text())["data"] == data.sha256
+    technique, state = load(workdir)
     tokens, one = data.test.tokens, jax.jit(technique.infer["score"])
     nats = one(state, jax.random.key(0), tokens)
-    assert found["metrics"]["test_nats_per_token"]["value"] == pytest.approx(float(nats.mean()), rel=0.02)
-    assert list(found["metrics"]) == ["test_bits_per_char", "test_nats_per_token"]
-    assert {"loss", "bits_per_char"} <= read(place / "metrics.jsonl")[0]["train"].keys()
+    assert written["metrics"]["test_nats_per_token"]["value"] == pytest.approx(float(nats.mean()), rel=0.02)
+    assert list(written["metrics"]) == ["test_bits_per_char", "test_nats_per_token"]
+    assert {"loss", "bits_per_char"} <= read(workdir / "metrics.jsonl")[0]["train"].keys()
 
 
 def test_more_steps_go_on_with_the_hidden_states(tmp_path, corpus, without_plots):
     assert go(tmp_path / "whole", corpus) == 0
     assert go(tmp_path / "parts", corpus, "--steps=4") == 0
     assert go(tmp_path / "parts", corpus) == 0
-    (_, whole), (_, parts) = (train.load(tmp_path / name) for name in ("whole", "parts"))
+    (_, whole), (_, parts) = (load(tmp_path / name) for name in ("whole", "parts"))
     assert jax.tree.leaves(whole.carry)
     assert fingerprint((whole.params, whole.carry)) == fingerprint((parts.params, parts.carry))
 
 
-def test_without_a_test_split_validation_is_told_and_the_best_kept(tmp_path, corpus, without_plots):
-    place = tmp_path / "run"
+def test_without_a_test_split_validation_is_shown_and_the_best_kept(tmp_path, corpus, without_plots):
+    workdir = tmp_path / "run"
     flags = ["--model=transformer", "--heads=2", "--splits=80/20/0", "--patience=9", "--windows=random"]
-    assert go(place, corpus, *flags, "--learning_rate=3") == 0
-    values = [row["valid"]["bits_per_char"] for row in read(place / "metrics.jsonl") if "valid" in row]
-    told = summary(place)["metrics"]
-    assert list(told) == ["valid_bits_per_char", "valid_nats_per_token"]
-    assert told["valid_bits_per_char"]["value"] == pytest.approx(min(values), rel=1e-5)
+    assert go(workdir, corpus, *flags, "--learning_rate=3") == 0
+    values = [row["valid"]["bits_per_char"] for row in read(workdir / "metrics.jsonl") if "valid" in row]
+    metrics = summary(workdir)["metrics"]
+    assert list(metrics) == ["valid_bits_per_char", "valid_nats_per_token"]
+    assert metrics["valid_bits_per_char"]["value"] == pytest.approx(min(values), rel=1e-5)
 
 
 def test_words(tmp_path, corpus, without_plots, capsys):
-    place = tmp_path / "run"
-    assert go(place, corpus, "--level=word", "--model=conv", "--layers=2", "--cycle=2", "--steps=60") == 0
-    assert list(summary(place)["metrics"]) == ["test_perplexity", "test_bits_per_char", "test_nats_per_token"]
+    workdir = tmp_path / "run"
+    assert go(workdir, corpus, "--level=word", "--model=conv", "--layers=2", "--cycle=2", "--steps=60") == 0
+    assert list(summary(workdir)["metrics"]) == ["test_perplexity", "test_bits_per_char", "test_nats_per_token"]
     capsys.readouterr()
-    only = ["--sample_only", f"--workdir={place}", "--prompt=the cat", "--temperature=0"]
-    assert cli.main(text.COMMAND, only) == 0
+    only = ["--sample_only", f"--workdir={workdir}", "--prompt=the cat", "--temperature=0"]
+    assert cli.main(text.EXPERIMENT, only) == 0
     out, err = capsys.readouterr()
     assert out.startswith("the cat ")
     assert len(out) < 400  # a sentence, and not --length words
@@ -100,27 +106,27 @@ def test_words(tmp_path, corpus, without_plots, capsys):
 
 
 def test_samples_of_a_trained_run(tmp_path, corpus, without_plots, capsys):
-    place = tmp_path / "run"
-    assert go(place, corpus, "--lowercase") == 0
+    workdir = tmp_path / "run"
+    assert go(workdir, corpus, "--lowercase") == 0
     capsys.readouterr()
-    only = ["--sample_only", f"--workdir={place}", "--prompt=The Dog", "--length=30", "--temperature=1"]
-    before = {path: path.stat().st_mtime_ns for path in place.rglob("*")}
-    assert cli.main(text.COMMAND, [*only, "--count=3", "--top_k=5", "--top_p=0.9"]) == 0
+    only = ["--sample_only", f"--workdir={workdir}", "--prompt=The Dog", "--length=30", "--temperature=1"]
+    before = {path: path.stat().st_mtime_ns for path in workdir.rglob("*")}
+    assert cli.main(text.EXPERIMENT, [*only, "--count=3", "--top_k=5", "--top_p=0.9"]) == 0
     out = capsys.readouterr().out
     assert out.count("the dog") == 3
     assert len(set(out.split("--- "))) == 4
     for flags in ([], ["--seed=1"], []):
-        assert cli.main(text.COMMAND, [*only, *flags]) == 0
+        assert cli.main(text.EXPERIMENT, [*only, *flags]) == 0
     first, other, again = capsys.readouterr().out.split("the dog")[1:]
     assert first.rstrip("\n") == again.rstrip("\n") != other.rstrip("\n")
-    assert {path: path.stat().st_mtime_ns for path in place.rglob("*")} == before
+    assert {path: path.stat().st_mtime_ns for path in workdir.rglob("*")} == before
 
 
-def start(place, corpus, *more):
+def start(workdir, corpus, *more):
     """As users do, without the compiler flags that make the other tests fast."""
     env = {k: v for k, v in os.environ.items() if not k.startswith(("XLA_", "JAX_"))} | {"JAX_PLATFORMS": "cpu"}
     flags = [*TINY, "--steps=3000", "--log_every=30", "--eval_every=300", "--checkpoint_every=30", "--windows=stream"]
-    command = [sys.executable, "-m", "experiments.text", *flags, f"--corpus={corpus}", f"--workdir={place}", *more]
+    command = [sys.executable, "-m", "experiments.text", *flags, f"--corpus={corpus}", f"--workdir={workdir}", *more]
     return subprocess.Popen(command, env=env, cwd=floors.root(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
@@ -134,18 +140,18 @@ def finish(*args):
 @pytest.mark.parametrize("devices", [1, 2])
 def test_killed_in_the_middle_of_an_epoch_it_ends_at_the_same_bytes(tmp_path, corpus, devices):
     """Hidden states included, on several devices too, where each holds those of its part of the batch."""
-    more, places = [f"--host_devices={devices}"], [tmp_path / "whole", tmp_path / "killed"]
-    finish(places[0], corpus, *more)
+    more, workdirs = [f"--host_devices={devices}"], [tmp_path / "whole", tmp_path / "killed"]
+    finish(workdirs[0], corpus, *more)
     for rows in (12, 47):
-        process, log = start(places[1], corpus, *more), places[1] / "metrics.jsonl"
+        process, log = start(workdirs[1], corpus, *more), workdirs[1] / "metrics.jsonl"
         deadline = time.monotonic() + 100
         while time.monotonic() < deadline and not (log.exists() and len(log.read_bytes().splitlines()) > rows):
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         process.communicate()
         assert rows < len(log.read_bytes().splitlines()) < 100
-    finish(places[1], corpus, *more)
-    (_, whole), (_, killed) = (train.load(place) for place in places)
+    finish(workdirs[1], corpus, *more)
+    (_, whole), (_, killed) = (load(workdir) for workdir in workdirs)
     assert int(killed.step) == 3000
     assert np.abs(jax.tree.leaves(killed.carry)[0]).max() > 0
     assert fingerprint((whole.params, whole.opt, whole.carry)) == fingerprint((killed.params, killed.opt, killed.carry))

@@ -2,8 +2,9 @@
 
 import pytest
 from test_text import CORPUS, TINY
-from worker import COMMAND, everything, refused
-from worker import TINY as WORKER
+from worker import EXPERIMENT as WORKER
+from worker import TINY as WORKER_FLAGS
+from worker import everything, refused
 
 from experiments import text
 from jaxgen.figures import writing
@@ -24,6 +25,7 @@ WRONG = {
     "--context=3000": "a context of 3,000 needs",
     "--batch_size=400": "400 windows of 16 tokens need",
     "--model=rnn": "lstm|gru|conv|transformer",
+    "--heads=2": "--heads is for --model=transformer, not lstm",
     "--model=transformer --heads=3": "--width=8 cannot be divided among --heads=3",
     "--model=conv --overlap=16": "--overlap=16 leaves nothing of --context=16 to count",
     "--level=word --min_count=1000": "1000 or more times",
@@ -40,7 +42,7 @@ def test_wrong_flags(flags, tmp_path, capsys):
     corpus.write_text(CORPUS)
     before = everything(tmp_path)
     given = [*TINY, f"--corpus={corpus}", f"--workdir={tmp_path / 'run'}", *flags.split()]
-    refused(capsys, cli.main(text.COMMAND, given), WRONG[flags])
+    refused(capsys, cli.main(text.EXPERIMENT, given), WRONG[flags])
     assert everything(tmp_path) == before
     assert not (tmp_path / "run").exists()
 
@@ -59,7 +61,7 @@ def test_files_that_are_no_text_to_learn_from(name, tmp_path, capsys):
     content, fragment = FILES[name]
     path = tmp_path / f"{name}.txt"
     path.write_bytes(content)
-    refused(capsys, cli.main(text.COMMAND, [*TINY, f"--corpus={path}", f"--workdir={tmp_path / 'run'}"]), fragment)
+    refused(capsys, cli.main(text.EXPERIMENT, [*TINY, f"--corpus={path}", f"--workdir={tmp_path / 'run'}"]), fragment)
     assert everything(tmp_path) == {path: content}
 
 
@@ -67,24 +69,24 @@ def test_sampling_needs_a_run_that_writes_text(tmp_path, capsys):
     """An empty directory, another technique's run, and a run whose alphabet is another one."""
     only = ["--sample_only", "--prompt=the"]
     (tmp_path / "empty").mkdir()
-    for place in ("missing", "empty"):
-        refused(capsys, cli.main(text.COMMAND, [*only, f"--workdir={tmp_path / place}"]), "holds no run")
-    assert cli.main(COMMAND, [*WORKER, f"--workdir={tmp_path / 'vae'}"]) == 0
+    for workdir in ("missing", "empty"):
+        refused(capsys, cli.main(text.EXPERIMENT, [*only, f"--workdir={tmp_path / workdir}"]), "holds no run")
+    assert cli.main(WORKER, [*WORKER_FLAGS, f"--workdir={tmp_path / 'vae'}"]) == 0
     capsys.readouterr()
     before = everything(tmp_path)
-    refused(capsys, cli.main(text.COMMAND, [*only, f"--workdir={tmp_path / 'vae'}"]), "which writes no text")
+    refused(capsys, cli.main(text.EXPERIMENT, [*only, f"--workdir={tmp_path / 'vae'}"]), "which writes no text")
     assert everything(tmp_path) == before
 
 
 def test_prompts_that_a_run_cannot_read(tmp_path, capsys):
-    corpus, place = tmp_path / "corpus.txt", tmp_path / "run"
+    corpus, workdir = tmp_path / "corpus.txt", tmp_path / "run"
     corpus.write_text(CORPUS)
-    assert cli.main(text.COMMAND, [*TINY, "--steps=2", f"--corpus={corpus}", f"--workdir={place}"]) == 0
+    assert cli.main(text.EXPERIMENT, [*TINY, "--steps=2", f"--corpus={corpus}", f"--workdir={workdir}"]) == 0
     capsys.readouterr()
-    only = ["--sample_only", f"--workdir={place}"]
+    only = ["--sample_only", f"--workdir={workdir}"]
     fragment = "'ß' is not among the 19 characters it was trained on"
-    refused(capsys, cli.main(text.COMMAND, [*only, "--prompt=so ß"]), fragment)
-    assert cli.main(text.COMMAND, only) == 0  # goes on from what it continued in training
-    (place / writing.SAMPLES).unlink()
+    refused(capsys, cli.main(text.EXPERIMENT, [*only, "--prompt=so ß"]), fragment)
+    assert cli.main(text.EXPERIMENT, only) == 0  # goes on from what it continued in training
+    (workdir / "samples" / f"{writing.SAMPLES}.jsonl").unlink()
     capsys.readouterr()
-    refused(capsys, cli.main(text.COMMAND, only), "there is nothing to continue: give a --prompt")
+    refused(capsys, cli.main(text.EXPERIMENT, only), "there is nothing to continue: give a --prompt")

@@ -8,6 +8,7 @@ from scipy import stats
 
 from experiments import classify, transfer
 from jaxgen.run import cli
+from jaxgen.run.experiment import nothing
 
 SMALL = ["--steps=4", "--log_every=2", "--eval_every=4"]
 
@@ -25,24 +26,24 @@ def test_every_seed_is_trained_three_times(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(transfer, "NETWORK", ["--network=mlp", "--hidden=8,8"])
     monkeypatch.setattr(transfer, "KNOWN", SMALL)
     monkeypatch.setattr(transfer, "NEW", SMALL)
-    monkeypatch.setattr(classify, "drawn", lambda *given: iter(()))  # pictures are most of a small run's time
+    monkeypatch.setattr(classify, "EXPERIMENT", classify.EXPERIMENT._replace(show=nothing))  # most of the time
     flags = [f"--workdir={tmp_path}", "--dataset=digits", "--per_class=5", "--seeds=2", "--freeze=layer1"]
     assert cli.guarded("transfer", lambda: transfer.transfer(flags)) == 0
-    said = capsys.readouterr().out
-    assert "mean of 2 seeds and its 95 % interval" in said
-    found = {path.parent.name: json.loads(path.read_text()) for path in tmp_path.glob("*/summary.json")}
+    out = capsys.readouterr().out
+    assert "mean of 2 seeds and its 95 % interval" in out
+    summaries = {path.parent.name: json.loads(path.read_text()) for path in tmp_path.glob("*/summary.json")}
     kinds = ("known", "transferred", "from_scratch")
-    assert set(found) == {f"{kind}{seed}" for kind in kinds for seed in (0, 1)}
-    accuracy = lambda name: found[name]["metrics"]["test_accuracy"]["value"]
+    assert set(summaries) == {f"{kind}{seed}" for kind in kinds for seed in (0, 1)}
+    accuracy = lambda name: summaries[name]["metrics"]["test_accuracy"]["value"]
     gained = [accuracy(f"transferred{n}") - accuracy(f"from_scratch{n}") for n in (0, 1)]
-    assert f"gained, seed by seed: {100 * np.mean(gained):.2f} ± " in said
-    assert found["transferred1"]["config"]["init_from"] == str(tmp_path / "known1")
-    assert found["from_scratch1"]["config"]["freeze"] == ""
+    assert f"gained, seed by seed: {100 * np.mean(gained):.2f} ± " in out
+    assert summaries["transferred1"]["config"]["init_from"] == str(tmp_path / "known1")
+    assert summaries["from_scratch1"]["config"]["freeze"] == ""
     assert (tmp_path / "report.html").stat().st_size > 10_000
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         ("--known=0-4,x", "digits has no class 'x'"),
         ("--new=5-x", "digits has no class '5-x'"),
@@ -52,8 +53,8 @@ def test_every_seed_is_trained_three_times(tmp_path, monkeypatch, capsys):
         ("--seeds=1", "--seeds must be at least 2"),
     ],
 )
-def test_what_cannot_be_is_said_before_anything_is_trained(wrong, said, tmp_path, capsys):
+def test_wrong_flags_are_refused_before_anything_is_trained(wrong, message, tmp_path, capsys):
     flags = [f"--workdir={tmp_path / 'new'}", "--dataset=digits", wrong]
     assert cli.guarded("transfer", lambda: transfer.transfer(flags)) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not (tmp_path / "new").exists()

@@ -10,7 +10,8 @@ import worker
 from worker import everything, refused
 
 from experiments import classify
-from jaxgen.run import cli, train
+from jaxgen.run import cli
+from jaxgen.run.load import load
 
 pytestmark = pytest.mark.slow  # every test trains networks with convolutions
 
@@ -26,20 +27,20 @@ def without_plots(monkeypatch):
         monkeypatch.setitem(sys.modules, package, None)
 
 
-def go(place, *flags):
-    return cli.main(classify.COMMAND, [*TINY, *NETWORK, f"--workdir={place}", *flags])
+def go(workdir, *flags):
+    return cli.main(classify.EXPERIMENT, [*TINY, *NETWORK, f"--workdir={workdir}", *flags])
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    """A run that told 0 to 4 apart."""
-    place = tmp_path_factory.mktemp("runs") / "source"
-    assert go(place, "--classes=0-4", "--steps=4", "--learning_rate=0.1") == 0
-    return place
+    """A run of the classes 0 to 4."""
+    workdir = tmp_path_factory.mktemp("runs") / "source"
+    assert go(workdir, "--classes=0-4", "--steps=4", "--learning_rate=0.1") == 0
+    return workdir
 
 
-def states(place, source):
-    return train.load(place)[1], train.load(source)[1]
+def states(workdir, source):
+    return load(workdir)[1], load(source)[1]
 
 
 def test_with_the_same_classes_the_output_comes_too(source, tmp_path):
@@ -81,14 +82,14 @@ def test_other_architectures_are_named(source, tmp_path, capsys):
     there = f"--init_from={source} is another architecture: layer1.linear.kernel is [3, 3, 1, 3] there and"
     says(f"{there} [3, 3, 3, 3] here", f"--dataset={colours}", "--classes=0-2")
     says(f"{there} [3, 3, 1, 5] here", "--channels=5")
-    says(f"{there} [64, 6] here", "--network=mlp")
     says("is another architecture: layer2.linear.kernel is [48, 6] there and [48, 7] here", "--hidden=7")
     says("is another architecture: it has no layer1.linear.bias", "--nobatch_norm")
     says("is another architecture: it has no layer3.linear.kernel", "--hidden=6,6")
-    of_another = (
-        "is a run of jaxgen.techniques.autoencoders.vae, and this is one of jaxgen.techniques.vision.classifier"
-    )
+    of_another = "is a run of jaxgen.techniques.autoencoders.vae, and this is one of jaxgen.techniques.vision.cnn"
     says(of_another, init_from=tmp_path / "vae")
+    network = ["--network=mlp", "--hidden=6", f"--init_from={source}", f"--workdir={tmp_path / 'run'}"]
+    of_another = "is a run of jaxgen.techniques.vision.cnn, and this is one of jaxgen.techniques.vision.mlp"
+    refused(capsys, cli.main(classify.EXPERIMENT, [*TINY, *network]), of_another)
     says("nothing holds no run", init_from=tmp_path / "nothing")
     says("there is no layer 'layer3'; known: layer1, layer2, output", "--freeze=layer3")
     assert everything(tmp_path) == before

@@ -87,25 +87,25 @@ def values(config: Any) -> dict[str, Any]:
     return {each.name: every[each.name] for each in knobs(type(config))}
 
 
-def built(config_class: type[C], given: Mapping[str, Any]) -> C:
-    """The reverse of `flat` and `values`: fields that are not given have their defaults.
+def built(config_class: type[C], new_values: Mapping[str, Any]) -> C:
+    """The reverse of `flat` and `values`: fields without a value here have their defaults.
 
     Names that no field has are ignored, so that one mapping can hold the flags of several classes.
     """
-    return changed(config_class(), given)
+    return changed(config_class(), new_values)
 
 
-def changed(config: Any, given: Mapping[str, Any]) -> Any:
+def changed(config: Any, new_values: Mapping[str, Any]) -> Any:
     """The configuration with new values for its fields by name, those of configurations in its fields included."""
-    new: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for field, old in _fields(config):
-        if field.name in given:
-            new[field.name] = given[field.name]
+        if field.name in new_values:
+            fields[field.name] = new_values[field.name]
         elif dataclasses.is_dataclass(old):
             prefix = field.metadata.get("prefix", "")
-            inner = {name.removeprefix(prefix): value for name, value in given.items() if name.startswith(prefix)}
-            new[field.name] = changed(old, inner)
-    return dataclasses.replace(config, **new)
+            inner = {name.removeprefix(prefix): value for name, value in new_values.items() if name.startswith(prefix)}
+            fields[field.name] = changed(old, inner)
+    return dataclasses.replace(config, **fields)
 
 
 def fitted(config: Any, facts: Mapping[str, Any]) -> Any:

@@ -17,10 +17,10 @@ def _compiled(function, *arguments):
 
 
 @functools.partial(jax.jit, static_argnames=("add", "functions"))
-def _fold(add, functions, tally, state, given, rows, numbers, key):
+def _fold(add, functions, tally, state, arguments, rows, numbers, key):
     def body(tally, item):
         n, row = item
-        batch, mask = holdout_batch(functions, given, row, key, n)
+        batch, mask = holdout_batch(functions, arguments, row, key, n)
         return add(state, jax.random.fold_in(key, n), tally, batch, mask), None
 
     return jax.lax.scan(body, tally, (numbers, rows))[0]
@@ -45,13 +45,13 @@ def tally(
     once, or all).
     """
     counted, length = _compiled(fold.start), at_once or holdout.at_once or holdout.batches
-    functions, given = functions_of(holdout), arrays_of(holdout)
+    functions, arguments = functions_of(holdout), arrays_of(holdout)
     firsts = range(0, holdout.batches, length)
     choose = lambda first: holdout.fetch(first, min(length, holdout.batches - first)) if holdout.fetch else lambda: None
     rows = choose(0)() if firsts else None
     for first in firsts:
         numbers = np.arange(first, min(first + length, holdout.batches), dtype=np.int32)
-        counted = _fold(fold.add, functions, counted, state, given, rows, numbers, key)
+        counted = _fold(fold.add, functions, counted, state, arguments, rows, numbers, key)
         if first + length < holdout.batches:
             rows = choose(first + length)()  # the host reads while the device works
         if at_once:

@@ -30,7 +30,7 @@ def write_whole(path: str | os.PathLike, data: bytes) -> None:
 
 @contextlib.contextmanager
 def writing(path: str | os.PathLike) -> Iterator[None]:
-    """Turns what the system says of a write that fails into the sentence a user needs: Refused."""
+    """Raises Refused, with the path and the system's reason, where a write in this context fails."""
     try:
         yield
     except OSError as error:

@@ -17,7 +17,7 @@ def averaged(
 ) -> Fold:
     """The Fold of means over examples.
 
-    measure: State, key, batch -> one [B] for each of `definitions`, in their order. What it gives for examples that
+    measure: State, key, batch -> one [B] for each of `definitions`, in their order. Its values for examples that
     only fill up the last batch does not count, be it NaN.
     """
 
@@ -49,11 +49,11 @@ def classified(logits: Callable[[State, Batch], jax.Array], classes: Sequence[st
         }
 
     def add(state: State, key: jax.Array, tally: Any, batch: Batch, mask: jax.Array) -> Any:
-        found, label = logits(state, batch), hard_label(batch["label"])
+        outputs, label = logits(state, batch), hard_label(batch["label"])
         new = {
-            "nll": jnp.sum(jnp.where(mask, cross_entropy(found, batch["label"]), 0.0)),
-            "bins": calibration_bins(jax.nn.softmax(found), label, mask),
-            "confusion": confusion(found, label, mask, len(classes)),
+            "nll": jnp.sum(jnp.where(mask, cross_entropy(outputs, batch["label"]), 0.0)),
+            "bins": calibration_bins(jax.nn.softmax(outputs), label, mask),
+            "confusion": confusion(outputs, label, mask, len(classes)),
         }
         return jax.tree.map(jnp.add, tally, new)
 

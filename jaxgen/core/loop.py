@@ -51,11 +51,11 @@ def chunk(
 
 
 @functools.partial(jax.jit, static_argnames=("step", "functions", "length"), donate_argnames="state")
-def compiled_chunk(step, functions, state, given, rows, length, key):
+def compiled_chunk(step, functions, state, arguments, rows, length, key):
     """See `chunk`."""
 
     def body(state, row):
-        return step(state, training_batch(functions, given, row, key, state.step))
+        return step(state, training_batch(functions, arguments, row, key, state.step))
 
     state, metrics = jax.lax.scan(body, state, rows, length=length)
     metrics = jax.tree.map(lambda m: jnp.mean(m.astype(jnp.float32), axis=0), metrics)

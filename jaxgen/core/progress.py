@@ -58,7 +58,7 @@ def begin_progress(policy: Policy, state: State) -> Progress:
 
 
 def adapt(policy: Policy, progress: Progress, objective: jax.Array, state: State) -> tuple[Progress, State]:
-    """One evaluation later: the new Progress, and the State with its learning rates cut where the plateau says so.
+    """One evaluation later: the new Progress, and the State, its learning rates cut where the policy asks for it.
 
     objective is [] float32, lower is better; NaN never counts as a new best.
     """
@@ -109,11 +109,11 @@ def rates(opt: Any) -> dict[str, jax.Array]:
     """
     leaves = dict(jax.tree_util.tree_leaves_with_path(opt))
     factor = lambda path: leaves.get((*path[:-1], jax.tree_util.GetAttrKey("factor")), 1.0)
-    found = [(path, leaf * factor(path)) for path, leaf in leaves.items() if is_rate(path)]
-    if len(found) == 1:
-        return {"rate": found[0][1]}
+    listed = [(path, leaf * factor(path)) for path, leaf in leaves.items() if is_rate(path)]
+    if len(listed) == 1:
+        return {"rate": listed[0][1]}
     # The first two steps of the path: a player and the link of its chain.
-    return {f"rate {jax.tree_util.keystr(path[:2], simple=True, separator='.')}": leaf for path, leaf in found}
+    return {f"rate {jax.tree_util.keystr(path[:2], simple=True, separator='.')}": leaf for path, leaf in listed}
 
 
 def best_state(progress: Progress, state: State) -> State:

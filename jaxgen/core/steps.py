@@ -36,7 +36,7 @@ def descend(
 ) -> tuple[Params, Any, Any]:
     """Moves `params` once down `loss(params) -> (scalar, aux)`; returns (params, opt, aux).
 
-    The optimiser is given `value`, `grad` and `value_fn`, which line searches (optax.lbfgs) and step sizes that
+    The optimiser receives `value`, `grad` and `value_fn`, which line searches (optax.lbfgs) and step sizes that
     depend on the objective (optax.contrib.momo) need, and the others ignore.
     """
     (value, aux), grads = jax.value_and_grad(loss, has_aux=True)(params)

@@ -36,7 +36,7 @@ class Source(NamedTuple):
     # Of examples that do not fit on the device: (key, first n, count) -> a function that reads these batches on the
     # host, [count, ...], which the loop calls while the device is busy. `take` then receives batch n of them as arrays.
     fetch: Callable[[jax.Array, int, int], Callable[[], Any]] | None = None
-    at_once: int = 0  # most batches that `fetch` is asked for; 0: a whole chunk
+    at_once: int = 0  # most batches of one `fetch`; 0: a whole chunk
     shared: Mapping[str, Any] = {}  # entries that all batches have: frozen networks. Replicated over devices, not split
     transform: Callable[[Batch, jax.Array], Batch] | None = None  # batch with its shared entries, key -> batch
 
@@ -48,7 +48,7 @@ class Holdout(NamedTuple):
     take: Callable[[Any, jax.Array], tuple[Batch, jax.Array]]  # arrays, n -> batch n, mask [B] of real examples
     batches: int
     fetch: Callable[[int, int], Callable[[], Any]] | None = None  # first n, count -> () -> [count, ...]
-    at_once: int = 0  # batches that `fetch` is asked for; 0: all
+    at_once: int = 0  # batches of one `fetch`; 0: all
     shared: Mapping[str, Any] = {}
     transform: Callable[[Batch, jax.Array], Batch] | None = None
 

@@ -1,7 +1,7 @@
-"""Original files of data sets, brought by TFDS's DownloadManager, from the addresses that it knows.
+"""Download of the original files of data sets by TFDS's DownloadManager, from the addresses in its registry.
 
-Nothing is waited for that will not come: whether the network can be reached is found out within a second, and a
-connection that breaks is not tried again. A file is whole in its place, or not there.
+Without a network a download fails within a second, and a connection that breaks is not retried. A file is complete in
+its folder, or not there.
 """
 
 import contextlib
@@ -21,19 +21,19 @@ from jaxgen.core.files import writing
 from jaxgen.core.types import Refused
 
 Source = tuple[str, int | None, str]  # address, bytes (None where unknown), sha256
-PROBE = 1.0  # seconds to reach the network in
-SILENCE = 30.0  # seconds without a byte after which a connection counts as lost
+PROBE = 1.0  # seconds in which a server must be reached
+SILENCE = 30.0  # seconds without a byte after which a connection is given up
 PORTS = {"http": 80, "https": 443}
 
 
 def sources(builder: str, files: Sequence[str]) -> dict[str, Source]:
-    """Where TFDS gets these files of a set from, by file. Raises Refused for a file that this version has not."""
+    """File -> its source in TFDS's registry, of a set. Raises Refused for a file that the installed version lacks."""
     import tensorflow_datasets as tfds
 
-    known = {info.filename: (url, int(info.size), info.checksum) for url, info in _infos(builder).items()}
-    if unknown := [file for file in files if file not in known]:
+    registered = {info.filename: (url, int(info.size), info.checksum) for url, info in _infos(builder).items()}
+    if unknown := [file for file in files if file not in registered]:
         raise Refused(f"tensorflow-datasets {tfds.__version__} does not know where {unknown[0]} of {builder} is")
-    return {file: known[file] for file in files}
+    return {file: registered[file] for file in files}
 
 
 def _infos(builder: str) -> Mapping[str, Any]:
@@ -43,7 +43,7 @@ def _infos(builder: str) -> Mapping[str, Any]:
 
 
 def fetch(name: str, sources: Mapping[str, Source], folder: Path) -> None:
-    """Brings the files of a set that are not in `folder` yet; says so on stderr, and nothing where all are there.
+    """Downloads the files of a set that are not in `folder` yet, with a line on stderr for each.
 
     Args:
         name: of the set, for messages.
@@ -51,18 +51,18 @@ def fetch(name: str, sources: Mapping[str, Source], folder: Path) -> None:
         folder: created where it is missing.
 
     Raises:
-        Refused: no network, a server that refuses or breaks off, a wrong sha256, or a folder that cannot be written;
-            what had arrived whole stays.
+        Refused: there is no network, the server refuses or the connection breaks, the sha256 is wrong, or the folder
+            cannot be written. Files that are complete by then are kept.
     """
     missing = {file: source for file, source in sources.items() if not os.path.exists(folder / file)}
     if not missing:
         return
     unreached = next((host for host, port in _hops(missing) if not reachable(host, port)), None)
     if unreached is not None:
-        whence = " and ".join(dict.fromkeys(_whence(file, url) for file, (url, _, _) in missing.items()))
+        addresses = " and ".join(dict.fromkeys(_address(file, url) for file, (url, _, _) in missing.items()))
         raise Refused(
             f"{name} is not in {folder}, and {unreached} cannot be reached; put {', '.join(missing)} there "
-            f"(from {whence})"
+            f"(from {addresses})"
         )
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -74,18 +74,18 @@ def fetch(name: str, sources: Mapping[str, Source], folder: Path) -> None:
             for file, source in missing.items():
                 size = f" ({source[1] / 2**20:,.1f} MiB)" if source[1] else ""
                 print(f"{name}: fetching {file}{size} from {source[0]}", file=sys.stderr, flush=True)
-                os.replace(_bring(source, part), folder / file)
+                os.replace(_download(source, part), folder / file)
         finally:
             shutil.rmtree(part, ignore_errors=True)
 
 
-def _whence(file: str, url: str) -> str:
-    """The folder that a file is to be had from, or its address where it is called differently there."""
+def _address(file: str, url: str) -> str:
+    """The folder of a file on its server, or the whole address where it has another name there."""
     return url.removesuffix(file) if url.endswith(f"/{file}") else url
 
 
 def _hops(missing: Mapping[str, Source]) -> list[tuple[str, int]]:
-    """Host and port of what has to be reached first: of each server, or of the proxy that the environment names."""
+    """Host and port of the first connection for each file: of its server, or of the proxy in the environment."""
     from requests.utils import get_environ_proxies, select_proxy
 
     hops: dict[tuple[str, int], None] = {}
@@ -94,7 +94,7 @@ def _hops(missing: Mapping[str, Source]) -> list[tuple[str, int]]:
         first = urlsplit(address if "//" in address else f"http://{address}")
         try:
             hops[first.hostname or "", first.port or PORTS.get(first.scheme, 1080)] = None
-        except ValueError as error:  # not repeated, since it may hold a password
+        except ValueError as error:  # the address is not in the message, since it may have a password
             raise Refused(f"the proxy that the environment names for {url} is no address") from error
     return list(hops)
 
@@ -103,19 +103,19 @@ def reachable(host: str, port: int, seconds: float = PROBE) -> bool:
     """Whether a connection can be opened within so many seconds."""
     opened = threading.Event()
 
-    def knock():
+    def connect():
         with contextlib.suppress(OSError, ValueError), socket.create_connection((host, port), seconds):
             opened.set()
 
-    # In a thread, as nothing else ends the wait for a name server that does not answer.
-    thread = threading.Thread(target=knock, daemon=True)
+    # In a thread, because the wait for a name server that does not answer cannot be interrupted.
+    thread = threading.Thread(target=connect, daemon=True)
     thread.start()
     thread.join(seconds)
     return opened.is_set()
 
 
-def _bring(source: Source, part: Path) -> Path:
-    """The file of that address, somewhere in `part`. Raises Refused where it is not the right one, or does not come."""
+def _download(source: Source, part: Path) -> Path:
+    """The path in `part` of the downloaded file. Raises Refused where it cannot be fetched, or has a wrong sha256."""
     import requests
     import tensorflow_datasets as tfds
     from tensorflow_datasets.core.download.checksums import UrlInfo
@@ -139,7 +139,7 @@ def _bring(source: Source, part: Path) -> Path:
 
 
 def _reason(error: Any) -> str:
-    """What went wrong, of an error of requests, which itself would say it in a paragraph."""
+    """The reason of an error of requests in a few words; its own message is a paragraph."""
     import requests
 
     if error.response is not None:
@@ -152,7 +152,7 @@ def _reason(error: Any) -> str:
 
 @contextlib.contextmanager
 def bars() -> Iterator[None]:
-    """Within it, TFDS draws its progress bars in a terminal only; in a log they would be all there is to see."""
+    """Within it, TFDS draws its progress bars in a terminal only, since they would fill a log."""
     from tensorflow_datasets.core.utils import tqdm_utils
 
     before = tqdm_utils._active
@@ -165,9 +165,9 @@ def bars() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _transfers() -> Iterator[None]:
-    """Within it, TFDS opens an address once and not for ever, where it would try for three minutes and wait for hours.
+    """Within it, TFDS opens an address once, with a timeout; by default it retries for minutes and waits for hours.
 
-    It has no option for that. When this is left early, its thread ends with the next block: else Ctrl-C would wait.
+    TFDS has no option for that. When this is left early, its thread ends with the next block, or Ctrl-C would wait.
     """
     import requests
     from tensorflow_datasets.core.download import downloader

@@ -1,4 +1,4 @@
-"""What a set of labelled images is, whatever it was read from.
+"""Data sets of labelled images: the types, and their splits.
 
 N          images in a split
 H, W, C    height, width, channels of one image; D = H * W * C
@@ -17,10 +17,10 @@ VALID = 5000  # images that validate, of a set that comes with a training and a 
 
 
 class Examples(NamedTuple):
-    """A split. Images are flat: their gather is faster than from [N, H, W, C]."""
+    """A split. Images are flat, since a gather from [N, D] is faster than from [N, H, W, C]."""
 
     image: np.ndarray | Rows  # [N, D] uint8 in 0..255, or float32 in 0..1; in memory or in a file
-    label: np.ndarray  # [N] int32 class numbers; zeros where the set has none
+    label: np.ndarray  # [N] int32 class numbers; zeros where the set has no labels
 
 
 class Dataset(NamedTuple):
@@ -43,10 +43,10 @@ def dataset(
     valid: Examples,
     test: Examples,
 ) -> Dataset:
-    """A Dataset with its hash: over `shape`, then each array's type, shape and bytes, of Rows the file's hash."""
+    """A Dataset with its sha256: of `shape`, then each array's dtype, shape and bytes; for Rows, of the file's hash."""
     digest = hashlib.sha256(repr(tuple(shape)).encode())
     for array in (*train, *valid, *test):
-        if isinstance(array, Rows):  # hashed where it was written; here only which rows, and in which order
+        if isinstance(array, Rows):  # the file was hashed before; here its order of rows
             digest.update(array.sha256.encode())
             array = array.order
         digest.update(f"{array.dtype.str}{array.shape}".encode())
@@ -60,9 +60,9 @@ def split(
     seed: int = 0,
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1),
 ) -> tuple[Examples, Examples, Examples]:
-    """Train, valid and test: disjoint, together everything, in an order drawn by `seed`.
+    """Train, valid and test: a partition of all images, in an order drawn with `seed`.
 
-    `seed` belongs to the set and not to the run, so that all runs are measured on the same images.
+    `seed` is the set's and not the run's, so that all runs are measured on the same images.
 
     Args:
         image: [N, D].
@@ -72,41 +72,41 @@ def split(
             has at least one image.
 
     Raises:
-        Refused: fractions that do not add up to 1, unequal numbers of images and labels, or fewer images than
-            splits that need one.
+        Refused: fractions do not add up to 1, numbers of images and labels differ, or there are fewer images than
+            splits that are not empty.
     """
     if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
         raise Refused(f"fractions of train, valid and test add up to 1; found {fractions}")
     if rows.count(image) != len(label):
         raise Refused(f"every image needs one label; found {rows.count(image)} images and {len(label)} labels")
     some_train, some_valid, some_test = (fraction > 0 for fraction in fractions)
-    wanted = some_train + some_valid + some_test
-    if len(label) < wanted:
-        raise Refused(f"a set cut in {wanted} splits needs at least {wanted} images; found {len(label)}")
-    # Rounded ends of train and of valid, moved where a small set would leave a split empty.
-    end = min(round((fractions[0] + fractions[1]) * len(label)), len(label) - some_test)
-    first = max(min(round(fractions[0] * len(label)), end - some_valid), int(some_train))
-    end = max(end, first + some_valid)
+    needed = some_train + some_valid + some_test
+    if len(label) < needed:
+        raise Refused(f"a set cut in {needed} splits needs at least {needed} images; found {len(label)}")
+    # Rounded ends of train and valid, moved where a split of a small set would be empty.
+    valid_end = min(round((fractions[0] + fractions[1]) * len(label)), len(label) - some_test)
+    train_end = max(min(round(fractions[0] * len(label)), valid_end - some_valid), int(some_train))
+    valid_end = max(valid_end, train_end + some_valid)
     order = np.random.Generator(np.random.PCG64(seed)).permutation(len(label))
-    parts = (order[:first], order[first:end], order[end:])
+    parts = (order[:train_end], order[train_end:valid_end], order[valid_end:])
     train, valid, test = (Examples(rows.pick(image, part), label[part]) for part in parts)
     return train, valid, test
 
 
 def hold_out(train: Examples, count: int = VALID) -> tuple[Examples, Examples]:
-    """(train, valid): at most `count` images, and at most a tenth of them, drawn as `split` draws, to validate on."""
+    """(train, valid): a tenth of the images, but at most `count`, drawn as by `split`, becomes the validation split."""
     share = min(count / len(train.label), 0.1)
-    kept, valid, _ = split(train.image, train.label, fractions=(1 - share, share, 0.0))
-    return kept, valid
+    rest, valid, _ = split(train.image, train.label, fractions=(1 - share, share, 0.0))
+    return rest, valid
 
 
 def in_three(
     train: Examples, test: Examples | None = None, valid: Examples | None = None
 ) -> tuple[Examples, Examples, Examples]:
-    """Train, valid and test of a set that comes whole, with a test split, or with both.
+    """Train, valid and test of a set that is distributed whole, with a test split, or with both.
 
     Raises:
-        Refused: there are too few images to cut.
+        Refused: there are too few images for three splits.
     """
     if test is None:
         return split(*train)

@@ -1,11 +1,20 @@
-"""Where data sets are looked for: `os.path` says no, where pathlib raises, to names that no file can have."""
+"""The paths of data sets: folders, candidates for a path, and errors of reading.
 
+`os.path.exists` is used and not `Path.exists`: it returns False for names that no file can have, where pathlib raises.
+"""
+
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+
+from jaxgen.core.types import Refused
+
+TFDS = "tfds:"  # prefix of the names of sets that TensorFlow Datasets knows
 
 
 def expanded(path: str) -> Path:
-    """The path with ~ for the home folder; as it is where there is no such user."""
+    """The path with ~ replaced by the home folder; unchanged where there is no such user."""
     return Path(os.path.expanduser(path))
 
 
@@ -16,10 +25,39 @@ def cache_folder() -> Path:
 
 
 def data_folders(data_dir: str) -> list[Path]:
-    """The folders with the files of named sets, in order; a download goes to the first."""
+    """The folders with the files of named sets, in the order of search; a download goes to the first."""
     return [*([expanded(data_dir)] if data_dir else []), cache_folder() / "data"]
 
 
-def first_existing(places: list[Path]) -> Path | None:
-    """The first place that exists."""
-    return next((place for place in places if os.path.exists(place)), None)
+def first_existing(paths: list[Path]) -> Path | None:
+    """The first of the paths that exists; None where none does."""
+    return next((path for path in paths if os.path.exists(path)), None)
+
+
+def candidate_paths(path: str, data_dir: str = "") -> list[Path]:
+    """The absolute paths that `path` may stand for: relative to the working folder, and to `data_dir`."""
+    relative, folders = os.path.expanduser(path), ("", os.path.expanduser(data_dir))
+    absolute = (os.path.abspath(os.path.join(folder, relative)) for folder in folders)
+    return [Path(each) for each in dict.fromkeys(absolute)]
+
+
+def existing(path: str, data_dir: str = "") -> Path:
+    """The first of the `candidate_paths` that exists.
+
+    Raises:
+        Refused: none does; the message lists them.
+    """
+    paths = candidate_paths(path, data_dir)
+    first = first_existing(paths)
+    if first is None:
+        raise Refused(f"there is no file or folder {path}; looked for {' and '.join(map(str, paths))}")
+    return first
+
+
+@contextlib.contextmanager
+def reading(path: object) -> Iterator[None]:
+    """Within it, OSError becomes Refused with a sentence that names the path and the system's reason."""
+    try:
+        yield
+    except OSError as error:
+        raise Refused(f"{path} cannot be read: {error.strerror or error}") from error

@@ -1,8 +1,8 @@
-"""Tables too large to hold in memory: rows of numbers in a file, read by number.
+"""Tables that do not fit in memory: rows of numbers in a file, read by their index.
 
-They are read and not mapped: pages of a mapped file that were touched count as memory of the process, and a shuffled
-epoch touches all of them. A set that has to be decoded first (a folder of JPEGs) is decoded once into such a file, in
-the cache folder: `JAXGEN_CACHE`, or jaxgen in XDG_CACHE_HOME (~/.cache).
+Files are read and not mapped, because the touched pages of a mapped file count as memory of the process, and a shuffled
+epoch touches all of them. A set that has to be decoded (a folder of JPEGs) is decoded once into such a file, in the
+cache folder: `JAXGEN_CACHE`, or jaxgen in XDG_CACHE_HOME (~/.cache).
 
 N    rows
 D    numbers in a row
@@ -22,22 +22,22 @@ import numpy as np
 
 from jaxgen.core.files import write_whole, writing
 from jaxgen.core.types import Refused
-from jaxgen.data.places import cache_folder
+from jaxgen.data.places import cache_folder, reading
 
-BLOCK = 2**24  # bytes read or decoded at once where a whole set goes by
+BLOCK = 2**24  # bytes read or decoded at once where a whole set is processed
 PAUSE = 5.0  # seconds between two lines of progress
 RESIDENT = 2**30  # bytes of images up to which a set is held in memory
 
 
 class Rows(NamedTuple):
-    """N rows of D numbers in a file, in an order of their own."""
+    """N rows of D numbers in a file, in any order."""
 
     path: Path
     offset: int  # bytes before row 0
     width: int  # D
     dtype: np.dtype
-    order: np.ndarray  # [N] int64, which rows of the file
-    sha256: str  # of the file's rows, for the data set's own
+    order: np.ndarray  # [N] int64, indices of rows in the file
+    sha256: str  # of all rows of the file, part of the data set's hash
 
 
 def count(image: "np.ndarray | Rows") -> int:
@@ -46,62 +46,65 @@ def count(image: "np.ndarray | Rows") -> int:
 
 
 def size(image: "np.ndarray | Rows") -> int:
-    """Bytes of an array or of Rows, wherever they are."""
+    """Bytes of an array or of Rows, in memory or in a file."""
     return image.order.size * image.width * image.dtype.itemsize if isinstance(image, Rows) else image.nbytes
 
 
 def pick(image: "np.ndarray | Rows", which: np.ndarray | slice) -> "np.ndarray | Rows":
-    """Some of the rows, by number or slice; of Rows nothing is read yet."""
+    """The rows with these indices; of Rows nothing is read yet."""
     return image._replace(order=image.order[which]) if isinstance(image, Rows) else image[which]
 
 
 def read(image: "np.ndarray | Rows", which: np.ndarray | slice) -> np.ndarray:
-    """Those rows in memory: [*which.shape, D].
+    """The rows with these indices, in memory: [*which.shape, D].
 
-    Raises Refused where the file cannot be read, or has become shorter.
+    Raises:
+        Refused: the file cannot be read, or has become shorter.
     """
     if not isinstance(image, Rows):
         return np.asarray(image[which])
-    wanted = image.order[which]
-    found = np.empty((wanted.size, image.width), image.dtype)
+    indices = image.order[which]
+    flat = indices.reshape(-1)
+    table = np.empty((flat.size, image.width), image.dtype)
     stride = image.width * image.dtype.itemsize
-    flat = wanted.reshape(-1)
-    try:
-        with open(image.path, "rb", buffering=0) as file:
-            # In the file's order: what lies side by side is read at once by the disk, if not by us.
-            for place in np.argsort(flat, kind="stable"):
-                row = memoryview(found[place]).cast("B")
-                if os.preadv(file.fileno(), [row], image.offset + int(flat[place]) * stride) != stride:
-                    raise Refused(f"{image.path} is shorter than it was: row {flat[place]} is missing")
-    except OSError as error:
-        raise Refused(f"{image.path} cannot be read: {error.strerror or error}") from error
-    return found.reshape(*wanted.shape, image.width)
+    with reading(image.path), open(image.path, "rb", buffering=0) as file:
+        # In the file's order, since the disk reads adjacent rows at once.
+        for n in np.argsort(flat, kind="stable"):
+            row = memoryview(table[n]).cast("B")
+            if os.preadv(file.fileno(), [row], image.offset + int(flat[n]) * stride) != stride:
+                raise Refused(f"{image.path} is shorter than it was: row {flat[n]} is missing")
+    return table.reshape(*indices.shape, image.width)
 
 
 def gather(
     rows: int, width: int, blocks: Callable[[], Iterable[np.ndarray]], identity: object, resident: int = RESIDENT
 ) -> "np.ndarray | Rows":
-    """`blocks()`, decoded images [n, D] uint8 that add up to [rows, width]: in memory, or in the cache folder.
+    """Decoded images [rows, width] uint8: an array, or Rows of a file in the cache folder.
 
-    identity: what the blocks depend on (files, their sizes and times, how they are resized), with a `repr` of its
-    own: a cached file of the same identity is taken instead of calling `blocks`.
-    resident: bytes up to which they are held in memory.
+    Args:
+        rows: N.
+        width: D.
+        blocks: () -> images [n, D] uint8 in order, N in all.
+        identity: everything that the images depend on (files, their sizes and times, how they are resized), with an
+            unambiguous `repr`: a cached file of the same identity is used instead of calling `blocks`.
+        resident: bytes up to which they are held in memory.
 
-    Raises Refused where the cache cannot be written, and whatever `blocks` raises; then nothing is left there.
+    Raises:
+        Refused: the cache cannot be written. Exceptions of `blocks` are passed on. Either leaves no file.
     """
     if rows * width <= resident:
         image = np.empty((rows, width), np.uint8)
-        for first, block in _placed(blocks(), rows):
+        for first, block in _with_positions(blocks(), rows):
             image[first : first + len(block)] = block
         return image
     name = hashlib.sha256(repr((rows, width, identity)).encode()).hexdigest()[:24]
     path = cache_folder() / "rows" / f"{name}.u8"
-    digest = _noted(path, rows * width) or _write(path, blocks, rows, rows * width)
+    digest = _cached_digest(path, rows * width) or _write(path, blocks, rows, rows * width)
     return Rows(path, 0, width, np.dtype(np.uint8), np.arange(rows), digest)
 
 
-def _noted(path: Path, total: int) -> str:
-    """The hash in the note of a cached file; "" where one of the two is missing, or not what it should be."""
+def _cached_digest(path: Path, total: int) -> str:
+    """The sha256 in the note beside a cached file of `total` bytes; "" where one of them is missing or damaged."""
     try:
         note = json.loads(path.with_suffix(".json").read_text())
         return note["sha256"] if (note["bytes"], path.stat().st_size) == (total, total) else ""
@@ -110,16 +113,16 @@ def _noted(path: Path, total: int) -> str:
 
 
 def _write(path: Path, blocks: Callable[[], Iterable[np.ndarray]], count: int, total: int) -> str:
-    """The file and, written last, the note that says it is whole; returns the rows' hash."""
+    """Writes the file and then the note with its sha256, which marks it as complete; returns the sha256."""
     part, digest = path.with_name(f".{path.name}.{os.getpid()}.part"), hashlib.sha256()
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(path.parent).free < total + 2**20:
             raise Refused(f"{path.parent} needs {total / 2**30:.1f} GiB for the decoded images (see JAXGEN_CACHE)")
-        file = open(part, "wb")  # noqa: SIM115 - closed below: reading `blocks` is no writing
+        file = open(part, "wb")  # noqa: SIM115 - closed below, where errors of `blocks` are no errors of writing
     try:
         with file:
-            for _, block in _placed(blocks(), count):
+            for _, block in _with_positions(blocks(), count):
                 data = np.ascontiguousarray(block).data
                 digest.update(data)
                 with writing(path):
@@ -136,7 +139,7 @@ def _write(path: Path, blocks: Callable[[], Iterable[np.ndarray]], count: int, t
 
 
 def progress(total: int, done: str) -> Callable[[int], None]:
-    """Tells on stderr how many of `total` are `done`, a line every PAUSE seconds: none where all takes less."""
+    """A function of the number of images `done` ("decoded", ...) that prints it to stderr every PAUSE seconds."""
     printed = time.monotonic()
 
     def advance(count):
@@ -148,7 +151,8 @@ def progress(total: int, done: str) -> Callable[[int], None]:
     return advance
 
 
-def _placed(blocks: Iterable[np.ndarray], total: int) -> Iterator[tuple[int, np.ndarray]]:
+def _with_positions(blocks: Iterable[np.ndarray], total: int) -> Iterator[tuple[int, np.ndarray]]:
+    """(index of the first image, block) of each block, with lines of progress."""
     first, advance = 0, progress(total, "decoded")
     for block in blocks:
         yield first, block

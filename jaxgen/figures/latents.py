@@ -1,8 +1,8 @@
-"""Pictures of a latent space: for anything that infers `encode`, `decode`, `reconstruct` and `sample`.
+"""Pictures of a latent space, of any technique that infers `encode`, `decode`, `reconstruct` and `sample`.
 
-N    test images, one or more
+N    test images, at least one
 D    values of an image
-Z    dimensions of a code, one or more
+Z    dimensions of a code, at least one
 """
 
 import functools
@@ -23,9 +23,9 @@ from jaxgen.report.pictures import moving, still, to_bytes
 from jaxgen.report.plots import scatter
 from jaxgen.run.experiment import Result, Setting
 
-MOST = 10_000  # test images that are encoded; a larger set is only sampled
-SCALE = 2  # of the pictures kept in training
-BLOCK = 500  # of them at a time: what a convolution makes of all would not fit in memory
+MOST = 10_000  # test images that are encoded; the first ones of a larger set
+BLOCK = 500  # test images encoded at a time: the activations of all would not fit in memory
+SCALE = 2  # pixels of the pictures kept in training are repeated so often
 
 
 def mapped(technique: Technique, name: str) -> Callable:
@@ -40,39 +40,42 @@ def _mapped(function: Callable) -> Callable:
 
 
 def grid(images, shape, columns: int) -> np.ndarray:
-    """Flat images [N, D] of the given shape side by side."""
+    """Flat images [N, D] of `shape` (H, W, C) as one image, side by side in rows of `columns`."""
     return np.asarray(tile(np.asarray(images).reshape(-1, *shape), columns))
 
 
 def prior_samples(technique: Technique, state: State, shape, seed: int = 0) -> np.ndarray:
-    """100 samples from the prior, the same draws at every call."""
+    """100 samples from the prior as one image; the draws depend on `seed` alone."""
     return grid(mapped(technique, "sample")(state, jax.random.key(seed), jnp.zeros(100)), shape, 10)
 
 
 def to_plane(codes: np.ndarray) -> tuple[np.ndarray, str]:
-    """Codes [N, Z] on the two directions of largest variance [N, 2], and what was done to them.
+    """Codes [N, Z] as points in the plane [N, 2], and a caption that says how.
 
-    Where there are fewer than two directions, the coordinates left over are zero.
+    Of more than two dimensions the two principal components are shown; missing coordinates are 0.
     """
     size = codes.shape[1]
     if size > 2:
         centred = codes - codes.mean(0)
         codes = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T  # [N, 1] of a single code
-    done = {1: ", one-dimensional: upwards is nothing", 2: ""}.get(size, ", two principal components")
-    return np.pad(codes, ((0, 0), (0, 2 - codes.shape[1]))), f"Test codes (posterior means){done}"
+    how = {1: ", one-dimensional: upwards is nothing", 2: ""}.get(size, ", two principal components")
+    return np.pad(codes, ((0, 0), (0, 2 - codes.shape[1]))), f"Test codes (posterior means){how}"
 
 
-def below_each(originals: np.ndarray, again: np.ndarray, columns: int) -> np.ndarray:
-    """Images [N, D] and [N, D] in alternating rows of min(N, columns), the last two filled up with grey."""
+def below_each(originals: np.ndarray, reconstructed: np.ndarray, columns: int) -> np.ndarray:
+    """Images [N, D] and [N, D] in alternating rows of min(N, columns), the last two filled up with grey images."""
     columns = min(columns, len(originals))
-    rows = -(-len(originals) // columns)
-    blank = ((0, rows * columns - len(originals)), (0, 0))
-    filled = [np.pad(x, blank, constant_values=0.5).reshape(rows, columns, -1) for x in (originals, again)]
-    return np.stack(filled, axis=1).reshape(2 * rows * columns, -1)
+    count = -(-len(originals) // columns)  # rows of each
+    blank = ((0, count * columns - len(originals)), (0, 0))
+    filled = [np.pad(x, blank, constant_values=0.5).reshape(count, columns, -1) for x in (originals, reconstructed)]
+    return np.stack(filled, axis=1).reshape(2 * count * columns, -1)
 
 
-def ways(codes: np.ndarray, most: int = 6, count: int = 15) -> jax.Array:
-    """From each code to the next, straight and then spherical: [pairs, 2, count, Z], no pair where N is 1."""
+def interpolations(codes: np.ndarray, most: int = 6, count: int = 15) -> jax.Array:
+    """Paths of `count` codes from the first code to the second, from the third to the fourth, and so on.
+
+    Returns [pairs, 2, count, Z], straight and spherical paths of at most `most` pairs; no pair where N is 1.
+    """
     pairs = min(most, len(codes) // 2)
     ends = jnp.asarray(codes[: 2 * pairs]).reshape(pairs, 2, codes.shape[1])
     both = lambda ab: jnp.stack([straight(ab[0], ab[1], count), spherical(ab[0], ab[1], count)])
@@ -80,11 +83,15 @@ def ways(codes: np.ndarray, most: int = 6, count: int = 15) -> jax.Array:
 
 
 def concept_codes(codes: np.ndarray, label: np.ndarray, strengths: np.ndarray):
-    """For up to five classes B and each one's nearest class A: an example of B plus strength * (mean A - mean B).
+    """Codes moved from a class B towards its nearest class A: code of an example of B + strength * (mean A - mean B).
 
-    Only classes with examples count, and the first hundred of them: all are compared with all.
+    Args:
+        codes: [N, Z].
+        label: class numbers [N]; of the classes that occur, the first hundred are compared.
+        strengths: [S].
 
-    Returns codes [pairs * strengths, Z] and the pairs (B, A); no pair where there are fewer than two classes.
+    Returns:
+        Codes [pairs * S, Z] and the pairs (B, A), at most five; none where there are fewer than two classes.
     """
     present = np.unique(label)[:100]
     if len(present) < 2:
@@ -95,12 +102,12 @@ def concept_codes(codes: np.ndarray, label: np.ndarray, strengths: np.ndarray):
     nearest = distance.argmin(1)
     chosen = np.argsort(distance.min(1), kind="stable")[: 5 * 2 : 2]  # neighbours come in pairs: every second one
     move = strengths[:, None]
-    rows = [codes[label == present[b]][:1] + move * (means[nearest[b]] - means[b]) for b in chosen]
-    return np.concatenate(rows), [(int(present[b]), int(present[nearest[b]])) for b in chosen]
+    moved = [codes[label == present[b]][:1] + move * (means[nearest[b]] - means[b]) for b in chosen]
+    return np.concatenate(moved), [(int(present[b]), int(present[nearest[b]])) for b in chosen]
 
 
 def drawn(technique: Technique, state: State, dataset: Dataset, codes) -> Iterator[tuple[str, np.ndarray, str]]:
-    """Name, image and caption of each picture, the most telling one first; `codes` [N, Z] are the test images'."""
+    """Yields name, image and caption of each picture, the most informative first; `codes` [N, Z] of the test images."""
     key, shape, test = jax.random.key(0), dataset.shape, dataset.test
     decoded = lambda z: mapped(technique, "decode")(state, key, jnp.asarray(z, jnp.float32))
     if codes.shape[1] == 2:
@@ -108,22 +115,22 @@ def drawn(technique: Technique, state: State, dataset: Dataset, codes) -> Iterat
         yield "manifold", grid(decoded(quantile_grid(15)), shape, 15), caption
     yield "samples", prior_samples(technique, state, shape), "Samples from the prior (pixel means)"
     shown = test.image[:40]
-    again = np.asarray(mapped(technique, "reconstruct")(state, key, jnp.asarray(shown)))
-    pairs = below_each(np.asarray(to_unit(jnp.asarray(shown))), again, 20)
+    reconstructed = np.asarray(mapped(technique, "reconstruct")(state, key, jnp.asarray(shown)))
+    both = below_each(np.asarray(to_unit(jnp.asarray(shown))), reconstructed, 20)
     caption = "Test images and, below each, their reconstruction"
-    yield "reconstructions", grid(pairs, shape, min(20, len(shown))), caption
-    if len(between := ways(codes)):
+    yield "reconstructions", grid(both, shape, min(20, len(shown))), caption
+    if len(paths := interpolations(codes)):
         caption = "From one test image to another: straight, and below it spherical, through the codes"
-        yield "interpolations", grid(decoded(between.reshape(-1, codes.shape[1])), shape, 15), caption
-    moved, which = concept_codes(codes, test.label, np.linspace(0.0, 1.5, 11))
-    if which:
-        names = ", ".join(f"{dataset.classes[b]} to {dataset.classes[a]}" for b, a in which)
+        yield "interpolations", grid(decoded(paths.reshape(-1, codes.shape[1])), shape, 15), caption
+    moved, pairs = concept_codes(codes, test.label, np.linspace(0.0, 1.5, 11))
+    if pairs:
+        names = ", ".join(f"{dataset.classes[b]} to {dataset.classes[a]}" for b, a in pairs)
         caption = f"Concept vectors, strength 0 to 1.5: test image + s (mean code of A - mean code of B), {names}"
         yield "concepts", grid(decoded(moved), shape, 11), caption
 
 
 def prior(setting: Setting, stages: Sequence[Stage]) -> Callable[[int, int, State], Iterator[Still]]:
-    """To watch in training: samples from the prior, the same draws each time."""
+    """What a run keeps while it trains: samples from the prior, the same draws each time."""
 
     def look(stage, step, state):
         yield Still("step", prior_samples(stages[stage].technique, state, setting.data.examples.shape), SCALE)
@@ -132,7 +139,7 @@ def prior(setting: Setting, stages: Sequence[Stage]) -> Callable[[int, int, Stat
 
 
 def show(setting: Setting, result: Result) -> Iterator[Figure]:
-    """All pictures of the codes of the first MOST test images, the most telling one first, then training as a film."""
+    """All pictures of the codes of the first MOST test images, then an animation of the training."""
     technique, state, images = result.stage.technique, result.state, setting.data.examples
     test = Examples(rows.read(images.test.image, slice(0, MOST)), images.test.label[:MOST])
     images = images._replace(test=test)
@@ -142,13 +149,13 @@ def show(setting: Setting, result: Result) -> Iterator[Figure]:
         yield still(name, caption, image)
     points, caption = to_plane(codes)
     yield drawing("codes", caption, scatter, points, test.label, images.classes or ("",), caption)
-    yield from film(result.history("step"), prior_samples(technique, state, images.shape))
+    yield from animation(result.history("step"), prior_samples(technique, state, images.shape))
 
 
-def film(history: Mapping[int, np.ndarray], like: np.ndarray) -> Iterator[Figure]:
-    """The pictures kept in training, in order; those of another shape than `like` are passed over."""
-    wanted = to_bytes(like, SCALE)
-    alike = lambda frame: (frame.shape, frame.dtype) == (wanted.shape, wanted.dtype)
+def animation(history: Mapping[int, np.ndarray], like: np.ndarray) -> Iterator[Figure]:
+    """The pictures kept in training, in order; skips files whose image has another shape than `like`, times SCALE."""
+    expected = to_bytes(like, SCALE)
+    alike = lambda frame: (frame.shape, frame.dtype) == (expected.shape, expected.dtype)
     frames = [frame for _, frame in sorted(history.items()) if alike(frame)]
     if len(frames) > 1:
         yield moving("training", "The same draws from the prior, as training went on", frames, 300)

@@ -1,15 +1,12 @@
-"""What a report tells of samples of text: how varied they are, how much of them is real, and how they grew.
+"""What a report shows of samples of text: how varied they are, how many of their words are real, and how they grew.
 
-Samples are rows {"step", "temperature", "prompt", "text"}, one JSON object a line in a run's samples.jsonl.
+Samples are rows {"step", "temperature", "prompt", "text"}.
 """
 
 import itertools
-import json
 import math
-import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -33,8 +30,8 @@ NOTES = {
 }
 
 
-class Judged(NamedTuple):
-    """The samples of one temperature. Shares are of 1; NaN where there is nothing to count."""
+class Statistics(NamedTuple):
+    """Of the samples of one temperature. Shares are of 1; NaN where there is nothing to count."""
 
     temperature: float
     entropy: float  # bits
@@ -48,7 +45,7 @@ def grams(texts: Texts, n: int, level: Literal["char", "word"] = "word") -> list
     """Of each text its sequences of n tokens."""
     texts = [texts] if isinstance(texts, str) else texts
     tokens = [TOKEN.findall(text) if level == "word" else text for text in texts]
-    return [list(zip(*(itertools.islice(found, first, None) for first in range(n)))) for found in tokens]
+    return [list(zip(*(itertools.islice(each, first, None) for first in range(n)))) for each in tokens]
 
 
 def distinct_n(texts: Texts, n: int, level: Literal["char", "word"] = "word") -> float:
@@ -57,8 +54,8 @@ def distinct_n(texts: Texts, n: int, level: Literal["char", "word"] = "word") ->
     distinct-n of Li et al. 2016, A Diversity-Promoting Objective Function for Neural Conversation Models,
     https://arxiv.org/abs/1510.03055.
     """
-    found = list(itertools.chain.from_iterable(grams(texts, n, level)))
-    return len(set(found)) / len(found) if found else math.nan
+    sequences = list(itertools.chain.from_iterable(grams(texts, n, level)))
+    return len(set(sequences)) / len(sequences) if sequences else math.nan
 
 
 def repeated(texts: Texts, n: int = REPEATED, level: Literal["char", "word"] = "word") -> float:
@@ -67,7 +64,7 @@ def repeated(texts: Texts, n: int = REPEATED, level: Literal["char", "word"] = "
     seq-rep-n of Welleck et al. 2020, Neural Text Generation with Unlikelihood Training,
     https://arxiv.org/abs/1908.04319.
     """
-    shares = [1.0 - len(set(found)) / len(found) for found in grams(texts, n, level) if found]
+    shares = [1.0 - len(set(sequences)) / len(sequences) for sequences in grams(texts, n, level) if sequences]
     return float(np.mean(shares)) if shares else math.nan
 
 
@@ -76,31 +73,31 @@ def words(text: str) -> set[str]:
     return set(WORD.findall(text.casefold()))
 
 
-def real_words(texts: Texts, known: set[str]) -> float:
-    """The share of runs of letters that are `known`; those that touch a text's ends do not count. NaN where none does.
+def real_words(texts: Texts, real: set[str]) -> float:
+    """The share of runs of letters that are `real`; those that touch a text's ends do not count. NaN where none does.
 
     Args:
         texts: the samples.
-        known: of `words`.
+        real: the words of the training text, see `words`.
     """
     texts = [text.casefold() for text in ([texts] if isinstance(texts, str) else texts)]
-    found = [
+    runs = [
         match[0] for text in texts for match in WORD.finditer(text) if match.start() > 0 and match.end() < len(text)
     ]
-    return sum(word in known for word in found) / len(found) if found else math.nan
+    return sum(word in real for word in runs) / len(runs) if runs else math.nan
 
 
-def judged(temperature: float, entropy: float, texts: Sequence[str], known: set[str]) -> Judged:
-    """What `temperature_table` shows of the samples of one temperature; `known` is of `words`."""
+def statistics(temperature: float, entropy: float, texts: Sequence[str], real: set[str]) -> Statistics:
+    """Of the samples of one temperature, at which the next token has `entropy` bits; `real` is of `words`."""
     singles, pairs = (distinct_n(texts, n) for n in (1, 2))
-    return Judged(temperature, entropy, singles, pairs, repeated(texts), real_words(texts, known))
+    return Statistics(temperature, entropy, singles, pairs, repeated(texts), real_words(texts, real))
 
 
-def temperature_table(rows: Iterable[Judged], samples: str = "") -> Table:
+def temperature_table(rows: Iterable[Statistics], samples: str = "") -> Table:
     """One row for each temperature; `samples` says of which texts, as in "16 samples of 400 characters"."""
     share = lambda value: "–" if math.isnan(value) else f"{value:.0%}"
     ratio = lambda value: "–" if math.isnan(value) else f"{value:.2f}"
-    columns: dict[str, Callable[[Judged], str]] = {
+    columns: dict[str, Callable[[Statistics], str]] = {
         "temperature": lambda row: f"{row.temperature:g}",
         "entropy, bits": lambda row: ratio(row.entropy),
         "distinct-1": lambda row: ratio(row.distinct_1),
@@ -109,54 +106,38 @@ def temperature_table(rows: Iterable[Judged], samples: str = "") -> Table:
         "real words": lambda row: share(row.real),
     }
     caption = "What the temperature does" + (f", in {samples}" if samples else "")
-    return Table(caption, list(columns), [[Cell(text(row)) for text in columns.values()] for row in rows])
+    cells = [[Cell(text(row)) for text in columns.values()] for row in rows]
+    return Table(caption, list(columns), cells, notes=NOTES)
 
 
 def side_by_side(rows: Iterable[Sample], most: int = 5, length: int = 240) -> Table:
     """Samples over training, one row a step and one column a temperature.
 
     Args:
-        rows: samples; of two of the same step and temperature the later counts.
+        rows: samples; of two of the same step and temperature the later counts; other rows are passed over.
         most: steps that are shown, evenly spaced, the first and the last among them.
         length: characters that are shown of each.
     """
-    found = {(row["step"], row["temperature"]): row for row in rows}
-    steps, temperatures = (sorted(set(parts)) for parts in zip(*found)) if found else ([], [])
+    latest = {(row["step"], row["temperature"]): row for row in rows if is_sample(row)}
+    steps, temperatures = (sorted(set(parts)) for parts in zip(*latest)) if latest else ([], [])
     if len(steps) > most:
         steps = [steps[n] for n in np.linspace(0, len(steps) - 1, most).round().astype(int)]
     shown = [
-        [Cell(f"{step:,}"), *(Cell(cut(found.get((step, t), {}).get("text", "–"), length)) for t in temperatures)]
+        [Cell(f"{step:,}"), *(Cell(cut(latest.get((step, t), {}).get("text", "–"), length)) for t in temperatures)]
         for step in steps
     ]
     columns = ["step", *(f"T = {t:g}" for t in temperatures)]
-    prompts = {" ".join(row["prompt"].split()) for row in found.values()}
+    prompts = {" ".join(row["prompt"].split()) for row in latest.values()}
     begun = f", as they go on after “{prompts.pop()}”" if len(prompts) == 1 else ""
     return Table(f"Samples at temperatures T over training{begun}", columns, shown, prose=True)
+
+
+def is_sample(row: Sample) -> bool:
+    """Whether a row has what a sample has: a killed run may leave other lines, and still has its report."""
+    kinds = {"step": int, "temperature": int | float, "prompt": str, "text": str}
+    return all(isinstance(row.get(name), kind) for name, kind in kinds.items())
 
 
 def cut(text: str, length: int) -> str:
     """The text's first `length` characters, and that there were more."""
     return text if len(text) <= length else f"{text[:length]}…"
-
-
-def read_samples(path: str | os.PathLike) -> list[dict[str, Any]]:
-    """The rows of a samples.jsonl, in order; no file, no rows.
-
-    Lines that are no sample, as a killed run may leave, are passed over: they are no reason to have no report.
-    """
-    try:
-        lines = Path(path).read_bytes().splitlines()
-    except FileNotFoundError:
-        return []
-    return [row for row in map(to_sample, lines) if row is not None]
-
-
-def to_sample(line: bytes) -> dict[str, Any] | None:
-    """The sample of a line, or None where it is none."""
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return None
-    kinds = {"step": int, "temperature": int | float, "prompt": str, "text": str}
-    whole = isinstance(row, dict) and all(isinstance(row.get(name), kind) for name, kind in kinds.items())
-    return row if whole else None

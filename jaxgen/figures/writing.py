@@ -1,158 +1,151 @@
-"""What a language model writes: during training, for the report, and on its own."""
+"""What a language model writes: while it trains, for the report, and on its own.
 
-import functools
-import json
-import os
-import sys
-from collections.abc import Callable
-from pathlib import Path
+S    samples
+L    tokens of a sample
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgen.core.config import built
-from jaxgen.core.types import Refused, State, Technique
+from jaxgen.core.types import Refused, Stage, State, Technique
 from jaxgen.data.text import vocabulary
-from jaxgen.data.text.texts import Text
+from jaxgen.data.text.texts import Split, Text
 from jaxgen.figures import samples
 from jaxgen.ops.generation import padded
-from jaxgen.run import text_reader
-from jaxgen.run.train import load_named
-from jaxgen.run.workdir import read_config
+from jaxgen.report.items import Lines, Table
+from jaxgen.run.experiment import Result, Setting
+from jaxgen.run.text_reader import Sampling, TextFlags
 from jaxgen.techniques.text import language
+from jaxgen.techniques.text.model import LanguageModel
 
-TEMPERATURES = (0.2, 0.5, 1.0, 1.2)  # the book's
-JUDGED = 16  # samples of each temperature that the report's statistics are of
+TEMPERATURES = (0.2, 0.5, 1.0, 1.2)  # of Chollet & Allaire
+MANY = 16  # samples of each temperature that the report's statistics are of
 BLOCK = 2**20  # tokens decoded at once
-SAMPLES = "samples/samples.jsonl"  # in a run's directory
+SAMPLES = "samples"  # what is kept while a run trains: rows {"step", "temperature", "prompt", "text"}
+
+Writer = Callable[[Any, jax.Array, Any], np.ndarray]  # params, keys [S], temperatures [S] -> tokens [S, L]
+
+
+def key_of_samples(seed: int, number: int) -> jax.Array:
+    """A key to draw samples with, which nothing in training or evaluation has."""
+    return jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), 2**31 - 2), number)
 
 
 def writer(
-    config: language.Config, prompt: str, length: int, top_k: int = 0, top_p: float = 1.0, stop: bool = False
-) -> Callable[[Any, jax.Array, Any], np.ndarray]:
-    """(params, keys [S], temperatures [S]) -> S continuations of the prompt, tokens [S, length]; one compiled program.
+    model: LanguageModel, prompt: str, length: int, top_k: int = 0, top_p: float = 1.0, stop: bool = False
+) -> Writer:
+    """Continues the prompt by L = `length` tokens, S times in one compiled program.
 
-    Raises Refused where the prompt is empty, or has characters that the network does not know.
+    Raises Refused where the prompt is empty, or has characters that are not in the vocabulary.
     """
-    tokens = vocabulary.encode(prompt, config.vocabulary, config.level)
+    tokens = vocabulary.encode(prompt, model.config.vocabulary, model.config.reading.level)
     if not len(tokens):
         raise Refused("there is nothing to continue: give a --prompt")
-    window, count = padded(tokens, language.width_of(config, len(tokens)))
-    sample = language.sampler(config, length, top_k, top_p, stop)
+    window, count = padded(tokens, model.width(len(tokens)))
+    sample = language.sampler(model, length, top_k, top_p, stop)
     many = jax.jit(jax.vmap(sample, (None, 0, None, None, 0)))
     return lambda params, keys, temperatures: np.asarray(many(params, keys, window, count, jnp.float32(temperatures)))
 
 
-def beginning(text: Text, flags: text_reader.TextFlags) -> str:
+def decoded(model: LanguageModel, tokens: np.ndarray) -> str:
+    """The text of tokens [L]."""
+    return vocabulary.decode(tokens, model.config.vocabulary, model.config.reading.level)
+
+
+def held_out(text: Text) -> Split:
+    """The validation split, or the training split where there is none."""
+    return text.valid if len(text.valid.tokens) else text.train
+
+
+def beginning(text: Text, flags: TextFlags) -> str:
     """What samples continue: --prompt, or a piece of the validation split that the seed draws."""
     if flags.sampling.prompt:
         return flags.sampling.prompt.lower() if flags.lowercase else flags.sampling.prompt
-    tokens = text.valid.tokens if len(text.valid.tokens) else text.train.tokens
+    tokens = held_out(text).tokens
     count = min(60 if text.level == "char" else 20, len(tokens))
     first = np.random.default_rng(flags.seed).integers(len(tokens) - count + 1)
     return vocabulary.decode(tokens[first : first + count], text.vocabulary, text.level)
 
 
-def watcher(
-    flags: text_reader.TextFlags, config: language.Config, prompt: str
-) -> Callable[[Path], Callable[[int, int, State], None]]:
-    """file -> what `run.train` calls at each evaluation: samples at the book's temperatures, printed and kept there.
+def look(setting: Setting, stages: Sequence[Stage]) -> Callable[[int, int, State], Iterator[Lines]]:
+    """To watch in training: a sample at each of TEMPERATURES. Raises Refused where the prompt cannot be read."""
+    del stages
+    model, flags, prompt = of_setting(setting)
+    write = writer(model, prompt, flags.sampling.length, flags.sampling.top_k, flags.sampling.top_p)
 
-    Its lines are {"step", "temperature", "prompt", "text"}; where a run was resumed, a step may come twice.
+    def written(stage, step, state):
+        keys = jax.random.split(key_of_samples(flags.seed, step), len(TEMPERATURES))
+        texts = [decoded(model, tokens) for tokens in write(state.params, keys, TEMPERATURES)]
+        pairs = list(zip(TEMPERATURES, texts))
+        shown = [f"\n--- step {step}, temperature {temperature}\n{prompt}|{text}" for temperature, text in pairs]
+        rows = [{"temperature": temperature, "prompt": prompt, "text": text} for temperature, text in pairs]
+        yield Lines(SAMPLES, rows, "\n".join(shown))
 
-    Raises Refused where the prompt cannot be read.
-    """
-    asked = flags.sampling
-    write = writer(config, prompt, asked.length, asked.top_k, asked.top_p)
-
-    def watch(file, stage, step, state):
-        keys = jax.random.split(text_reader.key_of_samples(flags, step), len(TEMPERATURES))
-        rows = []
-        for temperature, tokens in zip(TEMPERATURES, write(state.params, keys, TEMPERATURES)):
-            said = vocabulary.decode(tokens, config.vocabulary, config.level)
-            print(f"\n--- step {step}, temperature {temperature}\n{prompt}|{said}", flush=True)
-            rows.append({"step": step, "temperature": temperature, "prompt": prompt, "text": said})
-        file.parent.mkdir(exist_ok=True)
-        with file.open("a", encoding="utf-8") as out:
-            out.write("\n" * torn(file))
-            out.writelines(f"{json.dumps(row)}\n" for row in rows)
-
-    return lambda file: functools.partial(watch, file)
+    return written
 
 
-def torn(file: Path) -> bool:
-    """Whether the file's last line has no end, because its writer was killed."""
-    with file.open("rb") as found:
-        found.seek(max(0, file.stat().st_size - 1))
-        return found.read() not in (b"", b"\n")
+def of_setting(setting: Setting) -> tuple[LanguageModel, TextFlags, str]:
+    """A run's language model and flags, and what its samples continue."""
+    return setting.module.network(setting.config), setting.flags, beginning(setting.data.examples, setting.flags)
 
 
-def judged(
-    technique: Technique, state: State, text: Text, flags: text_reader.TextFlags, config: language.Config, prompt: str
-) -> list[samples.Judged]:
-    """A row for each of TEMPERATURES: of JUDGED samples, and the entropy over as many pieces of held-out text."""
-    asked, known = flags.sampling, words_of(text)
-    write = writer(config, prompt, asked.length, asked.top_k, asked.top_p)
-    uncertain = jax.jit(jax.vmap(technique.infer["uncertainty"], (None, None, 0)))
-    tokens = text.valid.tokens if len(text.valid.tokens) else text.train.tokens
-    firsts = np.linspace(0, len(tokens) - config.context, JUDGED).astype(int)
-    held_out = np.stack([tokens[first : first + config.context] for first in firsts]).astype(np.int32)
+def show(setting: Setting, result: Result) -> Iterator[Table]:
+    """Statistics of samples at each temperature, and samples over training."""
+    unit = "characters" if setting.config.reading.level == "char" else "words"
+    rows = statistics(setting, result.stage.technique, result.state)
+    yield samples.temperature_table(rows, f"{MANY} samples of {setting.flags.sampling.length} {unit}")
+    yield samples.side_by_side([row for rows in result.history(SAMPLES).values() for row in rows])
+
+
+def statistics(setting: Setting, technique: Technique, state: State) -> list[samples.Statistics]:
+    """For each of TEMPERATURES: of MANY samples, with the entropy over as many pieces of held-out text."""
+    model, flags, prompt = of_setting(setting)
+    text, context = setting.data.examples, setting.config.reading.context
+    real = training_words(text)
+    write = writer(model, prompt, flags.sampling.length, flags.sampling.top_k, flags.sampling.top_p)
+    uncertainty = jax.jit(jax.vmap(technique.infer["uncertainty"], (None, None, 0)))
+    tokens = held_out(text).tokens
+    firsts = np.linspace(0, len(tokens) - context, MANY).astype(int)
+    pieces = np.stack([tokens[first : first + context] for first in firsts]).astype(np.int32)
     rows = []
     for number, temperature in enumerate(TEMPERATURES):
-        same = np.full(JUDGED, temperature, np.float32)
-        keys = jax.random.split(text_reader.key_of_samples(flags, 2**31 - 1 - number), JUDGED)
-        bits = np.asarray(uncertain(state, keys[0], {"tokens": held_out, "temperature": same}))
-        written = write(state.params, keys, same)
-        found = [vocabulary.decode(each, config.vocabulary, config.level) for each in written]
+        same = np.full(MANY, temperature, np.float32)
+        keys = jax.random.split(key_of_samples(flags.seed, 2**31 - 1 - number), MANY)
+        bits = np.asarray(uncertainty(state, keys[0], {"tokens": pieces, "temperature": same}))
+        texts = [decoded(model, each) for each in write(state.params, keys, same)]
         # The first half of a window has little before it.
-        rows.append(samples.judged(temperature, float(bits[:, config.context // 2 :].mean()), found, known))
+        rows.append(samples.statistics(temperature, float(bits[:, context // 2 :].mean()), texts, real))
     return rows
 
 
-def words_of(text: Text) -> set[str]:
+def training_words(text: Text) -> set[str]:
     """The words of the training split."""
-    found: set[str] = set()
+    words: set[str] = set()
     for first in range(0, len(text.train.tokens), BLOCK):
         part = text.train.tokens[first : first + BLOCK]
-        found |= samples.words(vocabulary.decode(part, text.vocabulary, text.level))
-    return found
+        words |= samples.words(vocabulary.decode(part, text.vocabulary, text.level))
+    return words
 
 
-def sample(flags: text_reader.TextFlags) -> None:
-    """Prints --count continuations of --prompt, or of what it continued in training, by the run in --workdir.
+def continuations(model: LanguageModel, params: Any, prompt: str, sampling: Sampling, seed: int) -> Iterator[str]:
+    """The prompt with what a trained network goes on with, `sampling.count` times.
 
-    Raises Refused where there is no such run, or the prompt cannot be read.
+    Raises Refused where the prompt cannot be read.
     """
-    found = read_config(flags.workdir)
-    last, asked = found["stages"][-1], flags.sampling
-    if last["technique"] != language.__name__:
-        raise Refused(f"{flags.workdir} holds a run of {last['technique']}, which writes no text")
-    config = built(language.Config, {**last["config"], "vocabulary": tuple(last["config"]["vocabulary"])})
-    prompt = asked.prompt.lower() if found["flags"]["lowercase"] else asked.prompt
-    if not prompt:
-        before = samples.read_samples(Path(os.path.expanduser(flags.workdir)) / SAMPLES)
-        prompt = before[-1]["prompt"] if before else ""
-    write = writer(config, prompt, asked.length, asked.top_k, asked.top_p, asked.stop)
-    _, _, state = load_named(flags.workdir)
-    if asked.temperature == 0:
-        print("temperature 0: greedy, always the most probable token", file=sys.stderr)
-    keys = jax.random.split(text_reader.key_of_samples(flags, 0), asked.count)
-    for number, tokens in enumerate(write(state.params, keys, np.full(asked.count, asked.temperature)), 1):
-        if asked.count > 1:
-            print(f"--- {number} of {asked.count}")
-        print(prompt + joint(config) + vocabulary.decode(ended(tokens, config), config.vocabulary, config.level))
+    write = writer(model, prompt, sampling.length, sampling.top_k, sampling.top_p, sampling.stop)
+    keys = jax.random.split(key_of_samples(seed, 0), sampling.count)
+    joint = "" if model.config.reading.level == "char" else " "
+    for tokens in write(params, keys, np.full(sampling.count, sampling.temperature)):
+        yield prompt + joint + decoded(model, until_end(model, tokens))
 
 
-def ended(tokens: np.ndarray, config: language.Config) -> np.ndarray:
-    """The tokens up to the first of the ends of sentences that all after it are."""
-    if config.level == "char":
+def until_end(model: LanguageModel, tokens: np.ndarray) -> np.ndarray:
+    """The tokens [L] up to the first of the ends of sentences that all after it are."""
+    if model.config.reading.level == "char":
         return tokens
-    others = np.flatnonzero(tokens != config.vocabulary.index(vocabulary.END))
+    others = np.flatnonzero(tokens != model.config.vocabulary.index(vocabulary.END))
     return tokens[: others[-1] + 1 if len(others) else 0]
-
-
-def joint(config: language.Config) -> str:
-    """What stands between a prompt and its continuation."""
-    return "" if config.level == "char" else " "

@@ -71,15 +71,19 @@ class CausalConv(nn.Module):
         return {"rings": rings, "position": jnp.zeros((), jnp.int32)}
 
     def __call__(self, tokens: jax.Array, memory: Any = (), fresh: Any = None, train: bool = False) -> Any:
-        """tokens [B, T] to features [B, T, D] and `memory`, which is empty; `fresh` is not needed."""
+        """tokens [B, T] to features [B, T, D], `memory`, which is empty, and what there is after each layer.
+
+        `fresh` is not needed. The activations are sums of all layers so far, {"layer0": [B, T, D], ...}.
+        """
         del fresh
-        x = self.tokens[tokens].astype(self.dtype).reshape(-1, self.width)
+        x, sums = self.tokens[tokens].astype(self.dtype).reshape(-1, self.width), {}
         for n, dilation in enumerate(self.dilations):
             h = layer_norm(x, self.norms[n]).reshape(*tokens.shape, self.width)
             taps = [_shifted(h, back * dilation) for back in reversed(range(self.kernel))]
             added = self._layer(n, jnp.concatenate(taps, axis=-1).reshape(len(x), -1))
             x = x + self.drop(added, deterministic=not train)
-        return layer_norm(x, self.norm).reshape(*tokens.shape, self.width), memory
+            sums[f"layer{n}"] = x.reshape(*tokens.shape, self.width)
+        return layer_norm(x, self.norm).reshape(*tokens.shape, self.width), memory, sums
 
     def head(self, features: jax.Array) -> jax.Array:
         """features [..., D] to logits [..., V], float32."""

@@ -1,24 +1,40 @@
-"""Layers of encoders and decoders, as lists for `nn.Sequential`: flat images [..., D] to codes [..., Z] and back."""
+"""Encoders and decoders as lists of layers: flat images [..., D] to codes [..., Z] and back."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import flax.linen as nn
+import jax
 
 from jaxgen.nets.layers import Conv, ConvTranspose
 
 Layers = list[Callable[..., Any]]
 
 
+class Coder(nn.Module):
+    """Layers one after the other, modules or functions, each of one array. Module n has its parameters in layers_n."""
+
+    layers: Sequence[Callable[[jax.Array], jax.Array]]
+
+    def __call__(self, x: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """Returns the last layer's output, and the outputs of all as layers_0, layers_1, ..."""
+        activations = {}
+        for number, layer in enumerate(self.layers):
+            x = activations[f"layers_{number}"] = layer(x)
+        return x, activations
+
+
 def dense(
     shape: tuple[int, int, int], code: int, hidden: int, depth: int, activation: Any, dtype: Any
 ) -> tuple[Layers, Layers]:
-    """`depth` hidden layers of `hidden` units each way.
+    """Encoder and decoder of `depth` hidden layers of `hidden` units each.
 
     Args:
         shape: H, W, C of an image; D = H * W * C.
-        code: what the encoder gives: Z of a plain autoencoder, 2 Z of a variational one.
+        code: size of the encoder's output: Z of a plain autoencoder, 2 Z of a variational one.
+        hidden: units of a hidden layer.
+        depth: hidden layers of the encoder, and of the decoder.
         activation: of the hidden layers.
         dtype: of the products.
     """
@@ -27,15 +43,15 @@ def dense(
 
 
 def convolutional(shape: tuple[int, int, int], code: int, dtype: Any) -> tuple[Layers, Layers]:
-    """Those of Chollet & Allaire, Deep Learning with R, section 8.4: halves the image once on the way down.
+    """Encoder and decoder of Chollet & Allaire, Deep Learning with R, section 8.4; one convolution halves the image.
 
-    `shape`, `code` and `dtype` as in `dense`.
+    Arguments as in `dense`.
     """
     height, width, channels = shape
     half = (-(-height // 2), -(-width // 2), 64)
     shaped = lambda *shape: lambda x: x.reshape(*x.shape[:-1], *shape)
     flat = lambda x: x.reshape(*x.shape[:-3], -1)
-    crop = lambda x: x[..., :height, :width, :]  # an odd size was rounded up on the way down
+    crop = lambda x: x[..., :height, :width, :]  # the encoder rounds an odd size up
     down: Layers = [shaped(*shape), Conv(32, dtype=dtype), nn.relu, Conv(64, strides=(2, 2), dtype=dtype), nn.relu]
     down += [Conv(64, dtype=dtype), nn.relu, Conv(64, dtype=dtype), nn.relu]
     down += [flat, nn.Dense(32, dtype=dtype), nn.relu, nn.Dense(code, dtype=dtype)]

@@ -1,4 +1,4 @@
-"""Initial kernels by name: dense [in, out] or of a convolution [kh, kw, in, out], with mean 0.
+"""Initialisers of kernels by name: dense [in, out] or of a convolution [kh, kw, in, out], with mean 0.
 
 in, out    fans: the channels on either side, times kh * kw
 """
@@ -18,8 +18,8 @@ CUT = 0.87962566103423978  # standard deviation of a standard normal cut at +-2;
 
 _scaling = nn.initializers.variance_scaling
 
-# Of the activation's name, which only the lecture's depend on. "uniform" is U(-r, r) with r^2 = 3 times the variance,
-# "normal" is not truncated.
+# name -> (name of the activation -> initialiser); only the lecture's depend on the activation. "uniform" is U(-r, r)
+# with r^2 = 3 times the variance, "normal" is not truncated.
 INITIALIZERS: dict[str, Callable[[str], nn.initializers.Initializer]] = {
     # Glorot & Bengio 2010, equations 12 and 16 (https://proceedings.mlr.press/v9/glorot10a.html): 2 / (in + out)
     "xavier_uniform": lambda _: _scaling(1.0, "fan_avg", "uniform"),
@@ -27,10 +27,10 @@ INITIALIZERS: dict[str, Callable[[str], nn.initializers.Initializer]] = {
     # He et al. 2015, equation 10 (https://arxiv.org/abs/1502.01852): 2 / in
     "he_uniform": lambda _: _scaling(2.0, "fan_in", "uniform"),
     "he_normal": lambda _: _scaling(2.0, "fan_in", "normal"),
-    # LeCun et al. 1998, Efficient BackProp, section 4.6: 1 / in; what SELU wants (https://arxiv.org/abs/1706.02515)
+    # LeCun et al. 1998, Efficient BackProp, section 4.6: 1 / in; for SELU too (https://arxiv.org/abs/1706.02515)
     "lecun_normal": lambda _: _scaling(1.0, "fan_in", "normal"),
-    # r = factor sqrt(6 / (in + out)), sigma = factor sqrt(2 / (in + out)): the same variance. In print the normal
-    # column repeats the 6, which belongs to r alone.
+    # r = factor sqrt(6 / (in + out)), sigma = factor sqrt(2 / (in + out)): the same variance. The lecture prints a 6
+    # in sigma, too, which is a mistake.
     "lecture_uniform": lambda activation: _scaling(FACTORS[activation] ** 2, "fan_avg", "uniform"),
     "lecture_normal": lambda activation: _scaling(FACTORS[activation] ** 2, "fan_avg", "normal"),
     # The lecture's code: TensorFlow's truncated_normal of stddev 2 / sqrt(in), cut at two of these and not rescaled
@@ -45,7 +45,7 @@ def initializer(name: str, activation: str) -> nn.initializers.Initializer:
     Raises:
         Refused: an unknown name of either.
     """
-    for what, given, known in (("initializer", name, INITIALIZERS), ("activation", activation, FACTORS)):
-        if given not in known:
-            raise Refused(f"unknown {what} {given!r}; known: {', '.join(sorted(known))}")
+    for kind, value, choices in (("initializer", name, INITIALIZERS), ("activation", activation, FACTORS)):
+        if value not in choices:
+            raise Refused(f"unknown {kind} {value!r}; known: {', '.join(sorted(choices))}")
     return INITIALIZERS[name](activation)

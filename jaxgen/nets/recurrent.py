@@ -68,20 +68,24 @@ class Recurrent(nn.Module):
         return jax.tree.map(lambda a: a[0], self.start(1))
 
     def __call__(self, tokens: jax.Array, memory: Any = (), fresh: Any = None, train: bool = False) -> Any:
-        """tokens [B, T] to features [B, T, H] and the memory after them; `fresh` [B] forgets what was before."""
+        """tokens [B, T] to features [B, T, H], the memory after them, and each layer's outputs.
+
+        `fresh` [B] forgets what was before. Outputs are those before dropout, {"layer0": [B, T, H], ...}.
+        """
         memory = memory or self.start(len(tokens))
         if fresh is not None:
             memory = jax.tree.map(lambda a: jnp.where(fresh[:, None], jnp.zeros_like(a), a), memory)
-        x, ends = tokens.T, []
+        x, ends, outputs = tokens.T, [], {}
         for n, start in enumerate(memory):
             keep = None
             if train and self.recurrent_dropout:
                 share, shape = 1.0 - self.recurrent_dropout, (*tokens.shape[::-1], self.width)
                 keep = jax.random.bernoulli(self.make_rng("dropout"), share, shape).astype(self.dtype) / share
             x, end = self._run(n, self._into(n, x), start, keep)
+            outputs[f"layer{n}"] = x.swapaxes(0, 1)
             x = self.drop(x, deterministic=not train)
             ends.append(end)
-        return x.swapaxes(0, 1), tuple(ends)
+        return x.swapaxes(0, 1), tuple(ends), outputs
 
     def head(self, features: jax.Array) -> jax.Array:
         """features [..., H] to logits [..., V], float32."""

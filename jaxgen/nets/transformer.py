@@ -120,9 +120,13 @@ class Transformer(nn.Module):
         return {"keys": layers, "values": layers, "position": jnp.zeros((), jnp.int32)}
 
     def __call__(self, tokens: jax.Array, memory: Any = (), fresh: Any = None, train: bool = False) -> Any:
-        """tokens [B, T] to features [B, T, D] and `memory`, which is empty; `fresh` is not needed."""
+        """tokens [B, T] to features [B, T, D], `memory`, which is empty, and what there is after each block.
+
+        `fresh` is not needed. The activations are sums of all branches so far, {"block0": [B, T, D], ...}.
+        """
         del fresh
-        return self._read(tokens, train)[0], memory
+        features, _, sums = self._read(tokens, train)
+        return features, memory, sums
 
     def head(self, features: jax.Array) -> jax.Array:
         """features [..., D] to logits [..., V], float32."""
@@ -149,24 +153,25 @@ class Transformer(nn.Module):
         All W are read at once. What the memory has of those behind `count`, `feed` overwrites before it looks there.
         Of no token, logits are zeros.
         """
-        features, kept = self._read(window[None, :], False)
+        features, kept, _ = self._read(window[None, :], False)
         last = jnp.where(count > 0, self.head(features[0, count - 1]), 0.0)
         rest = [(0, 0), (0, self.context - len(window)), (0, 0)]
         keys, values = (tuple(jnp.pad(layer[0], rest) for layer in layers) for layers in zip(*kept))
         return last, {"keys": keys, "values": values, "position": jnp.asarray(count, jnp.int32)}
 
     def _read(self, tokens, train):
-        """tokens [B, T] to features [B, T, D] and each layer's (keys, values), [B, H, T, D/H]."""
+        """tokens [B, T] to features [B, T, D], each block's (keys, values), [B, H, T, D/H], and the sums after it."""
         sequences, window = tokens.shape
         if window > self.context:
             raise Refused(f"a transformer with a context of {self.context} tokens cannot read {window} at once")
         x = (self.tokens[tokens] + self.positions[None, :window]).astype(self.dtype)
         # All tokens in one axis: products over three axes are 1.7 times slower on CPU.
-        x, kept = self.drop(x, deterministic=not train).reshape(-1, self.width), []
-        for block in self.blocks:
+        x, kept, sums = self.drop(x, deterministic=not train).reshape(-1, self.width), [], {}
+        for n, block in enumerate(self.blocks):
             x, keys, values = block(x, window, train)
             kept.append((keys, values))
-        return layer_norm(x, self.norm).reshape(sequences, window, self.width), kept
+            sums[f"block{n}"] = x.reshape(sequences, window, self.width)
+        return layer_norm(x, self.norm).reshape(sequences, window, self.width), kept, sums
 
 
 def causal_weights(queries: jax.Array, keys: jax.Array) -> jax.Array:

@@ -1,4 +1,4 @@
-"""Activations by name. Those of jax.nn where it has them; two have slopes that are drawn or learnt.
+"""Activation functions by name, and two with slopes: random ones (`rrelu`), learnt ones (`prelu`).
 
 All are elementwise and keep shape and dtype.
 """
@@ -31,9 +31,9 @@ def rrelu(key: Any, x: jax.Array, lower: float = 1 / 8, upper: float = 1 / 3, *,
     whose mean is 11/48 and not 1/5.5.
 
     Args:
-        key: of one draw of x's shape and dtype; not used, and may be None, at evaluation.
-        x: any shape; an axis of examples makes each have slopes of its own.
-        lower: least slope.
+        key: for one draw of x's shape and dtype; unused, and may be None, at evaluation.
+        x: any shape; with an axis of examples, each example has its own slopes.
+        lower: smallest slope.
         upper: largest slope.
         train: whether slopes are drawn; static.
     """
@@ -46,10 +46,11 @@ def prelu(x: jax.Array, slope: jax.Array) -> jax.Array:
 
     Args:
         x: [..., C].
-        slope: learnt, PRELU_SLOPE at first; [] shared, [C] one per channel, or [H, W, C] and the like per unit. It is
-            cast to x's dtype only after it was broadcast: in bfloat16 too its gradient is summed in its own precision.
+        slope: a parameter, PRELU_SLOPE at first; [] shared, [C] one per channel, or [H, W, C] and the like one per
+            unit. It is cast to x's dtype after broadcasting, so that its gradient is summed in its own precision even
+            where x is bfloat16.
 
     Raises:
-        ValueError: a slope that does not broadcast to x.
+        ValueError: slope does not broadcast to x.
     """
     return jnp.where(x >= 0, x, jnp.broadcast_to(slope, x.shape).astype(x.dtype) * x)

@@ -1,7 +1,7 @@
-"""Recurrent layers over time, with backward passes by hand.
+"""LSTM and GRU layers over time, with hand-written backward passes.
 
-Differentiating a scan accumulates the gradient of the recurrent weights step by step; by hand it is one product after
-the loop, which is also the only place where devices that share a batch have to meet.
+Differentiating a scan accumulates the gradient of the recurrent weights step by step. The hand-written passes compute
+it by one matrix product after the loop, which is also the only place where devices that share a batch communicate.
 
 T    steps
 B    sequences
@@ -29,33 +29,33 @@ def lstm_cell(
     """A step of an LSTM (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000).
 
     Args:
-        z: [..., 4H] what reaches the gates: input, forget, output, candidate.
+        z: [..., 4H] pre-activations of the input, forget and output gate and of the candidate.
         c: [..., H] cell state.
         keep: [..., H] factor of the candidate, see `lstm`.
-        scale: [H] of the normalised cell state that the output sees; None: as it is.
+        scale: [H] of the layer normalisation of the cell state before the output; None: no normalisation.
 
     Returns:
-        h [..., H], c [..., H], and the gates after their activations [..., 4H].
+        h [..., H], c [..., H], and the gates and the candidate after their activations [..., 4H].
     """
     width = c.shape[-1]
     gates, g = jax.nn.sigmoid(z[..., : 3 * width]), jnp.tanh(z[..., 3 * width :])
     i, f, o = jnp.split(gates, 3, axis=-1)
     c = f * c + (i * g if keep is None else i * g * keep)
-    seen = c if scale is None else normed(c, scale)
-    return o * jnp.tanh(seen), c, jnp.concatenate([gates, g], axis=-1)
+    output = c if scale is None else normed(c, scale)
+    return o * jnp.tanh(output), c, jnp.concatenate([gates, g], axis=-1)
 
 
 def gru_cell(
     x: jax.Array, s: jax.Array, h: jax.Array, keep: jax.Array | None = None
 ) -> tuple[jax.Array, tuple[jax.Array, jax.Array, jax.Array]]:
-    """A step of a GRU (Cho et al. 2014, https://arxiv.org/abs/1406.1078), the reset gate after the product.
+    """A step of a GRU (Cho et al. 2014, https://arxiv.org/abs/1406.1078), the reset gate applied after the product.
 
-    So all gates are one product, as in cuDNN.
+    So the recurrent parts of all gates are one matrix product, as in cuDNN.
 
     Args:
-        x: [..., 3H] what the inputs and biases give to reset gate, update gate and candidate.
-        s: [..., 3H] what the last hidden state gives, h u.
-        h: [..., H] the last hidden state.
+        x: [..., 3H] contribution of inputs and biases to reset gate, update gate and candidate.
+        s: [..., 3H] contribution of the previous hidden state, h times the recurrent weights.
+        h: [..., H] the previous hidden state.
         keep: [..., H] factor of the candidate, see `lstm`.
 
     Returns:
@@ -72,11 +72,11 @@ def lstm(x: jax.Array, w: jax.Array, start: Pair, keep: jax.Array | None = None)
     """An LSTM over time: z_t = x_t + h_{t-1} w, then `lstm_cell`.
 
     Args:
-        x: [T, B, 4H] what the inputs and the biases give to the gates.
+        x: [T, B, 4H] contribution of inputs and biases to the gates.
         w: [H, 4H] recurrent weights.
         start: h and c before the first step.
-        keep: [T, B, H] factors of what is added to the cells: recurrent dropout without loss of memory (Semeniuta et
-            al. 2016, https://arxiv.org/abs/1603.05118). Not differentiated.
+        keep: [T, B, H] factors of the candidates added to the cell states: recurrent dropout without memory loss
+            (Semeniuta et al. 2016, https://arxiv.org/abs/1603.05118). Not differentiated.
 
     Returns:
         h of every step [T, B, H], and the last (h, c).
@@ -86,8 +86,8 @@ def lstm(x: jax.Array, w: jax.Array, start: Pair, keep: jax.Array | None = None)
 
 
 def _lstm_scan(x, w, start, keep):
-    def body(memory, now):
-        h, c, gates = lstm_cell(now[0] + memory[0] @ w, memory[1], now[1])
+    def body(state, inputs):
+        h, c, gates = lstm_cell(inputs[0] + state[0] @ w, state[1], inputs[1])
         return (h, c), (h, c, gates)
 
     end, (h, c, gates) = jax.lax.scan(body, start, (x, keep))
@@ -99,25 +99,25 @@ def _lstm_forward(x, w, start, keep):
     return (h, end), (w, start, keep, h, c, gates)
 
 
-def _lstm_backward(saved, given):
-    w, start, keep, h, c, gates = saved
-    dh_given, end = given
+def _lstm_backward(residuals, cotangents):
+    w, start, keep, h, c, gates = residuals
+    dh_outputs, end = cotangents
     width = w.shape[0]
 
-    def body(carry, now):
-        dh_now, c, c_before, gates, keep = now
-        dh = carry[0] + dh_now
+    def body(carry, inputs):
+        dh_output, c, c_before, gates, keep = inputs
+        dh = carry[0] + dh_output
         i, f, o, g = (gates[:, n * width : (n + 1) * width] for n in range(4))
         t = jnp.tanh(c)
         dc = carry[1] + dh * o * (1.0 - t * t)
-        added = dc if keep is None else dc * keep
-        into = (added * g * i * (1.0 - i), dc * c_before * f * (1.0 - f), dh * t * o * (1.0 - o))
-        dz = jnp.concatenate([*into, added * i * (1.0 - g * g)], axis=-1)
+        d_added = dc if keep is None else dc * keep  # of i g
+        dz_gates = (d_added * g * i * (1.0 - i), dc * c_before * f * (1.0 - f), dh * t * o * (1.0 - o))
+        dz = jnp.concatenate([*dz_gates, d_added * i * (1.0 - g * g)], axis=-1)
         return (_product(dz, w, ((1,), (1,))), dc * f), dz
 
-    before = (_shifted(start[0], h), _shifted(start[1], c))
-    begin, dz = jax.lax.scan(body, end, (dh_given, c, before[1], gates, keep), reverse=True)
-    return dz, _product(before[0], dz, ((0, 1), (0, 1))), begin, _none(keep)
+    h_before, c_before = _shifted(start[0], h), _shifted(start[1], c)
+    d_start, dz = jax.lax.scan(body, end, (dh_outputs, c, c_before, gates, keep), reverse=True)
+    return dz, _product(h_before, dz, ((0, 1), (0, 1))), d_start, _no_gradient(keep)
 
 
 lstm.defvjp(_lstm_forward, _lstm_backward)
@@ -135,9 +135,9 @@ def gru(x: jax.Array, w: jax.Array, start: jax.Array, keep: jax.Array | None = N
 
 
 def _gru_scan(x, w, start, keep):
-    def body(h, now):
+    def body(h, inputs):
         s = h @ w
-        h, (r, u, n) = gru_cell(now[0], s, h, now[1])
+        h, (r, u, n) = gru_cell(inputs[0], s, h, inputs[1])
         return h, (h, r, u, n, s[:, 2 * h.shape[-1] :])
 
     end, (h, *rest) = jax.lax.scan(body, start, (x, keep))
@@ -149,24 +149,24 @@ def _gru_forward(x, w, start, keep):
     return (h, end), (w, start, keep, h, rest)
 
 
-def _gru_backward(saved, given):
-    w, start, keep, h, (r, u, n, s_n) = saved
-    dh_given, end = given
+def _gru_backward(residuals, cotangents):
+    w, start, keep, h, (r, u, n, s_n) = residuals
+    dh_outputs, end = cotangents
     width = w.shape[0]
 
-    def body(carry, now):
-        dh_now, h_before, r, u, n, s_n, keep = now
-        dh = carry + dh_now
-        kept, dn = (n, dh) if keep is None else (n * keep, dh * keep)
+    def body(carry, inputs):
+        dh_output, h_before, r, u, n, s_n, keep = inputs
+        dh = carry + dh_output
+        candidate, dn = (n, dh) if keep is None else (n * keep, dh * keep)
         dn = dn * (1.0 - u) * (1.0 - n * n)
-        into = (dn * s_n * r * (1.0 - r), dh * (h_before - kept) * u * (1.0 - u))
-        ds = jnp.concatenate([*into, dn * r], axis=-1)
+        ds_gates = (dn * s_n * r * (1.0 - r), dh * (h_before - candidate) * u * (1.0 - u))
+        ds = jnp.concatenate([*ds_gates, dn * r], axis=-1)
         return dh * u + _product(ds, w, ((1,), (1,))), (ds, dn)
 
     before = _shifted(start, h)
-    begin, (ds, dn) = jax.lax.scan(body, end, (dh_given, before, r, u, n, s_n, keep), reverse=True)
+    d_start, (ds, dn) = jax.lax.scan(body, end, (dh_outputs, before, r, u, n, s_n, keep), reverse=True)
     dx = jnp.concatenate([ds[..., : 2 * width], dn], axis=-1)
-    return dx, _product(before, ds, ((0, 1), (0, 1))), begin, _none(keep)
+    return dx, _product(before, ds, ((0, 1), (0, 1))), d_start, _no_gradient(keep)
 
 
 gru.defvjp(_gru_forward, _gru_backward)
@@ -175,13 +175,13 @@ gru.defvjp(_gru_forward, _gru_backward)
 def lstm_normed(
     x: jax.Array, w: jax.Array, start: Pair, scales: Pair, keep: jax.Array | None = None
 ) -> tuple[jax.Array, Pair]:
-    """`lstm` with layer normalisation of what h gives to the gates, scales [4H], and of the cell state, [H].
+    """`lstm` with layer normalisation of the recurrent pre-activations h w, scale [4H], and of the cell state, [H].
 
-    What the inputs give is normalised by the caller, outside the loop (Ba et al. 2016, equations 20 to 22).
+    The caller normalises the contribution of the inputs, outside the loop (Ba et al. 2016, equations 20 to 22).
     """
 
-    def body(memory, now):
-        h, c, _ = lstm_cell(now[0] + normed(memory[0] @ w, scales[0]), memory[1], now[1], scales[1])
+    def body(state, inputs):
+        h, c, _ = lstm_cell(inputs[0] + normed(state[0] @ w, scales[0]), state[1], inputs[1], scales[1])
         return (h, c), h
 
     end, h = jax.lax.scan(body, start, (x, keep))
@@ -191,10 +191,10 @@ def lstm_normed(
 def gru_normed(
     x: jax.Array, w: jax.Array, start: jax.Array, scale: jax.Array, keep: jax.Array | None = None
 ) -> tuple[jax.Array, jax.Array]:
-    """`gru` with layer normalisation, scale [3H], of what h gives to the gates."""
+    """`gru` with layer normalisation, scale [3H], of the recurrent pre-activations h w."""
 
-    def body(h, now):
-        h, _ = gru_cell(now[0], normed(h @ w, scale), h, now[1])
+    def body(h, inputs):
+        h, _ = gru_cell(inputs[0], normed(h @ w, scale), h, inputs[1])
         return h, h
 
     end, h = jax.lax.scan(body, start, (x, keep))
@@ -202,7 +202,7 @@ def gru_normed(
 
 
 def _shifted(first: jax.Array, x: jax.Array) -> jax.Array:
-    """What stands before each step [T, B, H]."""
+    """The values before each step [T, B, H]: x delayed by one step, with `first` in front."""
     return jnp.concatenate([first[None], x[:-1]])
 
 
@@ -210,5 +210,5 @@ def _product(a: Any, b: Any, axes: Any) -> Any:
     return jax.lax.dot_general(a, b, (axes, ((), ())))
 
 
-def _none(keep: jax.Array | None) -> jax.Array | None:
+def _no_gradient(keep: jax.Array | None) -> jax.Array | None:
     return None if keep is None else jnp.zeros_like(keep)

@@ -1,4 +1,4 @@
-"""What stands between attention or convolutions in deep language models, with backward passes that are fast on CPU.
+"""Matrix products, layer normalisation and GELU of deep networks, with backward passes that are fast on CPU.
 
 N    rows: the tokens of all sequences
 I    features of an input
@@ -16,10 +16,11 @@ EPSILON = 1e-5
 
 @jax.custom_vjp
 def linear(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """x [N, I] times kernel [I, O], of one type.
+    """x [N, I] times kernel [I, O], both of one dtype.
 
-    The kernel's gradient is x^T dy, a sum over the N rows. XLA's CPU backend reads x down its columns for that, at half
-    the speed of the other products; here it first makes x^T, which it otherwise folds into the product again.
+    The kernel's gradient is x^T dy, a sum over the N rows. XLA's CPU backend computes it by reading x down its columns,
+    at half the speed of the other products; here x^T is copied first, behind a barrier that keeps XLA from folding the
+    transpose back into the product.
     """
     return x @ kernel
 
@@ -38,9 +39,9 @@ linear.defvjp(_linear, _linear_backward)
 
 @jax.custom_vjp
 def linear_turned(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """x [N, I] times the transpose of kernel [O, I]: `linear` where I > O, so that dy is turned and not the larger x.
+    """x [N, I] times the transpose of kernel [O, I]: `linear` for I > O, so that dy is transposed and not the larger x.
 
-    Also what compares x with each row of a table.
+    Also computes the products of x with each row of a table, such as embeddings.
     """
     return x @ kernel.T
 
@@ -58,15 +59,15 @@ linear_turned.defvjp(_linear_turned, _linear_turned_backward)
 
 
 def _summed(a, b):
-    """a^T b of a [N, P] and b [N, Q]."""
-    turned = lambda a, b: lax.optimization_barrier(a.T) @ b
-    straight = lambda a, b: lax.dot_general(a, b, (((0,), (0,)), ((), ())))
-    return lax.platform_dependent(a, b, cpu=turned, default=straight)
+    """a^T b [P, Q] of a [N, P] and b [N, Q]."""
+    transposed = lambda a, b: lax.optimization_barrier(a.T) @ b
+    contracted = lambda a, b: lax.dot_general(a, b, (((0,), (0,)), ((), ())))
+    return lax.platform_dependent(a, b, cpu=transposed, default=contracted)
 
 
 @jax.custom_vjp
 def layer_norm(x: jax.Array, scale: jax.Array) -> jax.Array:
-    """Each row of x [N, I] less its mean, over its standard deviation, times scale [I]; computed in float32.
+    """Each row of x [N, I] minus its mean, divided by its standard deviation, times scale [I]; computed in float32.
 
     Ba et al. 2016, equation 3 (https://arxiv.org/abs/1607.06450), without bias; EPSILON is added to the variance.
     """
@@ -87,7 +88,7 @@ def _moments(x):
 
 
 def _layer_norm_backward(residuals, dy):
-    # With h = (x - mean) / deviation and dh = scale dy, dx is what is left of dh without its parts along 1 and h.
+    # With h = (x - mean) / deviation and dh = scale dy: dx is dh minus its projections on 1 and h, over the deviation.
     x, scale, mean, inverse = residuals
     dy, h = dy.astype(jnp.float32), (x - mean) * inverse
     dh = dy * scale.astype(jnp.float32)[None, :]
@@ -102,7 +103,7 @@ layer_norm.defvjp(_layer_norm, _layer_norm_backward)
 def gelu(x: jax.Array) -> jax.Array:
     """x Phi(x), elementwise, Phi of a standard normal: Hendrycks & Gimpel 2016 (https://arxiv.org/abs/1606.08415).
 
-    That of `jax.nn.gelu(x, approximate=False)`, which has erfc, two formulas and a choice, where erf is enough.
+    The function `jax.nn.gelu(x, approximate=False)`, which computes erfc by two formulas and selects one; erf suffices.
     """
     return 0.5 * x * (1.0 + lax.erf(x * math.sqrt(0.5)))
 

@@ -13,20 +13,20 @@ def kl_standard_normal(mean: jax.Array, log_var: jax.Array) -> jax.Array:
 
 
 def reparameterise(noise: jax.Array, mean: jax.Array, log_var: jax.Array) -> jax.Array:
-    """N(0, I) noise as a draw from N(mean, diag exp(log_var)), differentiable in both: mean + sigma * noise."""
+    """A draw from N(mean, diag exp(log_var)) made of N(0, I) noise, differentiable in both: mean + sigma * noise."""
     return mean + jnp.exp(0.5 * log_var) * noise
 
 
 def bernoulli_log_likelihood(logits: jax.Array, x: jax.Array) -> jax.Array:
-    """log p(x) of [..., D], summed over D. For x between 0 and 1: minus the cross-entropy."""
+    """log p(x) of [..., D], summed over D: [...]. For x between 0 and 1, minus the cross-entropy."""
     # x log sigmoid(l) + (1 - x) log sigmoid(-l) = x l - softplus(l). Written out, because jax.nn.softplus guards
-    # against infinities, which makes the MLP VAE slower to compile and to run. min(l, -l) and not -|l|: at 0, as when
-    # a last layer starts with zeros, the gradient of `abs` is 1, of `minimum` the mean of both sides.
+    # against infinities, which makes the MLP VAE slower to compile and to run. min(l, -l) and not -|l|: at l = 0, where
+    # a last layer of zeros starts, the gradient of `abs` is 1, that of `minimum` the mean of both sides.
     softplus = jnp.maximum(logits, 0.0) + jnp.log1p(jnp.exp(jnp.minimum(logits, -logits)))
     return jnp.sum(x * logits - softplus, axis=-1)
 
 
 def normal_log_likelihood(mean: jax.Array, log_sigma: jax.Array, x: jax.Array) -> jax.Array:
-    """log N(x; mean, exp(log_sigma)^2 I) of [..., D], summed over D; log_sigma is a scalar or [..., D]."""
+    """log N(x; mean, exp(log_sigma)^2 I) of [..., D], summed over D: [...]; log_sigma is a scalar or [..., D]."""
     scaled = (x - mean) * jnp.exp(-log_sigma)
     return jnp.sum(-0.5 * scaled**2 - log_sigma - 0.5 * jnp.log(2.0 * jnp.pi), axis=-1)

@@ -1,4 +1,4 @@
-"""One sequence, token by token, compiled whole: callers vmap over prompts, temperatures and noise.
+"""Generation of one sequence, token by token, in one compiled program; callers vmap over prompts and noise.
 
 W    length of a padded prompt, the window
 L    tokens to generate
@@ -19,24 +19,24 @@ Choose = Callable[[jax.Array, jax.Array], jax.Array]  # logits [V], noise -> tok
 
 
 def padded(prompt: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """A prompt [N] as (window [width] int32, count [] int32): its last `width` tokens, zeros behind them.
+    """A prompt [N] as (window [width] int32, count [] int32): its last `width` tokens, followed by zeros.
 
-    Here, and nowhere below, a long prompt is cut.
+    The functions below do not truncate: a prompt longer than the window is cut here.
     """
     kept = np.asarray(prompt, np.int32)[-width:]
     return np.pad(kept, (0, width - len(kept))), np.asarray(len(kept), np.int32)
 
 
 def one_by_one(feed: Feed, memory: Memory, window: jax.Array, count: jax.Array) -> tuple[jax.Array, Memory]:
-    """(logits [V], memory) after the first `count` tokens of `window` [W]; of no token, zeros and `memory`.
+    """(logits [V], memory) after `feed` has read the first `count` tokens of `window` [W]; zeros and `memory` for 0.
 
-    The loop's bound is traced: prompts of all lengths run the same program, each only as long as it needs.
+    The loop's bound is traced: prompts of all lengths share one compiled program, and each runs only its own steps.
     """
     window = jnp.asarray(window)
     logits = jax.eval_shape(feed, window[0], memory)[0]
 
-    def step(n, found):
-        return feed(window[n], found[1])
+    def step(n, carry):
+        return feed(window[n], carry[1])
 
     return jax.lax.fori_loop(0, count, step, (jnp.zeros(logits.shape, logits.dtype), memory))
 
@@ -51,48 +51,48 @@ def generate(
     block: int = 0,
     stop: int = -1,
 ) -> jax.Array:
-    """Continues a prompt by L tokens, [L] int32.
+    """The L tokens that continue a prompt, [L] int32.
 
     Args:
         prime: reads a prompt: (window, count) -> (logits [V], memory).
-        feed: reads a token: (token [], memory) -> (logits [V], memory), the memory of the same shapes and types.
+        feed: reads a token: (token [], memory) -> (logits [V], memory), the memory with the same shapes and dtypes.
         choose: (logits [V], noise[n]) -> token [] int32.
-        window: [W] int32, the prompt and behind it anything; of `padded`.
+        window: [W] int32, the prompt followed by arbitrary tokens; see `padded`.
         count: [] int32, tokens of the prompt.
-        noise: [L, ...], what `choose` needs for each token.
-        block: of a net that can be fed only so many tokens after a prime, as one whose positions end: after so many,
-            the last W tokens of prompt and text are primed anew. 0: never.
-        stop: after this token was chosen, all further ones are it too; -1: there is none.
+        noise: [L, ...], the random numbers that `choose` needs for each token.
+        block: most tokens that can be fed after a prime, for a net with a limited number of positions: after each
+            block, the last W tokens of prompt and continuation are primed again. 0: no limit.
+        stop: after this token is chosen, all further tokens are equal to it; -1: no such token.
     """
     length = len(noise)
 
     def continued(window, count, noise):
-        def step(found, noise):
-            logits, memory = found
+        def step(carry, noise):
+            logits, memory = carry
             token = choose(logits, noise)
             return feed(token, memory), token
 
         return jax.lax.scan(step, prime(window, count), noise)[1]
 
-    def stretch(prompt, noise):
+    def one_block(prompt, noise):
         window, count = prompt
         tokens = continued(window, count, noise)
         return _moved(window, count, tokens), tokens
 
     if 0 < block < length:
         blocks = -(-length // block)
-        noise = jnp.concatenate([noise, noise[: blocks * block - length]])  # what is drawn with it is cut off
+        noise = jnp.concatenate([noise, noise[: blocks * block - length]])  # its tokens are cut off
         noise = noise.reshape(blocks, block, *noise.shape[1:])
-        tokens = jax.lax.scan(stretch, (window, count), noise)[1].reshape(-1)[:length]
+        tokens = jax.lax.scan(one_block, (window, count), noise)[1].reshape(-1)[:length]
     else:
         tokens = continued(window, count, noise)
-    place = jnp.arange(length)
-    first = jnp.min(jnp.where(tokens == stop, place, length))
-    return jnp.where(place > first, stop, tokens)
+    position = jnp.arange(length)
+    first_stop = jnp.min(jnp.where(tokens == stop, position, length))
+    return jnp.where(position > first_stop, stop, tokens)
 
 
 def _moved(window, count, tokens):
-    """The window [W] of the last W of its `count` tokens and those after them, and how many these are."""
+    """The last W of the window's `count` tokens followed by `tokens`, as a window [W], and their number."""
     width, block = len(window), len(tokens)
     text = jnp.concatenate([window, jnp.zeros(block, window.dtype)])
     text = jax.lax.dynamic_update_slice(text, tokens.astype(window.dtype), (count,))

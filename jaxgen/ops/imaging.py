@@ -1,4 +1,4 @@
-"""Pictures as arrays: what can be computed of them without a file."""
+"""Images as arrays: conversion of pixels, and grids."""
 
 import jax
 import jax.numpy as jnp
@@ -6,16 +6,18 @@ import numpy as np
 
 
 def to_unit(image: jax.Array) -> jax.Array:
-    """Pixels of any shape as float32 between 0 and 1, from uint8 or as they are."""
+    """Pixels of any shape in [0, 1]: uint8 divided by 255 as float32, other dtypes unchanged."""
     return image.astype(jnp.float32) / 255.0 if image.dtype == jnp.uint8 else image
 
 
 def tile(images, columns: int, padding: int = 1, background: float = 0.5):
     """Images [N, H, W, C] in rows of `columns`, left to right: [rows H + gaps, columns W + gaps, C].
 
-    uint8, or float in [0, 1]; the dtype stays, and so does the kind of array (numpy or JAX). `padding` pixels
-    of `background` (0 black, 1 white, for uint8 too) stand between images, not around them; cells left over
-    have that colour as well. Raises ValueError where there is nothing to tile.
+    uint8, or float in [0, 1]; the dtype and the kind of array (numpy or JAX) are kept. `padding` pixels of
+    `background` (0 black, 1 white, for uint8 too) lie between images, not around them; unused cells have that colour.
+
+    Raises:
+        ValueError: there are no images, or columns or padding are too small.
     """
     if images.ndim != 4 or images.shape[0] == 0 or columns < 1 or padding < 0:
         raise ValueError(

@@ -16,31 +16,31 @@ import jax.numpy as jnp
 def log_ratio(z: jax.Array, noise: jax.Array, log_var: jax.Array) -> jax.Array:
     """log N(z; 0, I) - log N(z; mean, exp(log_var)) at z = mean + sigma * noise, of [..., Z], summed over Z: [...].
 
-    The exponent of the second is noise^2 whatever mean and variance are, so nothing is lost where sigma is small; the
-    derivatives are those of reparameterisation, through z and through the normalising log_var.
+    The exponent of the second density is computed as noise^2, which loses no precision where sigma is small. The
+    gradients are those of reparameterisation, through z and through the normalising log_var.
     """
     return 0.5 * jnp.sum(noise**2 + log_var - z**2, axis=-1)
 
 
 def bound(log_weights: jax.Array) -> jax.Array:
-    """log 1/K sum_k w_k of [K, ...]: the K-sample bound L_K, equation 8; for K = 1 one draw of the ELBO."""
+    """log 1/K sum_k w_k of log w [K, ...]: the K-sample bound L_K [...], equation 8; for K = 1 a draw of the ELBO."""
     return jax.nn.logsumexp(log_weights, axis=0) - jnp.log(log_weights.shape[0])
 
 
 class Total(NamedTuple):
-    """A sum of exponentials so far, as exp(peak) * scaled: neither part leaves float32's range."""
+    """A running sum of exponentials, exp(peak) * scaled, neither of which leaves float32's range."""
 
-    peak: jax.Array  # [...] the largest exponent seen
+    peak: jax.Array  # [...] the largest exponent so far
     scaled: jax.Array  # [...] sum of exp(exponent - peak)
 
 
-def begin(shape: tuple[int, ...]) -> Total:
-    """The empty sum."""
+def empty_total(shape: tuple[int, ...]) -> Total:
+    """The sum of no terms, 0."""
     return Total(jnp.full(shape, jnp.finfo(jnp.float32).min), jnp.zeros(shape))
 
 
 def add(total: Total, exponents: jax.Array) -> Total:
-    """The sum with exp(exponents) [K, ...] added; -inf adds nothing."""
+    """The sum plus those of exp(exponents) [K, ...]; -inf adds 0."""
     peak = jnp.maximum(total.peak, exponents.max(axis=0))
     scaled = total.scaled * jnp.exp(total.peak - peak) + jnp.exp(exponents - peak[None]).sum(axis=0)
     return Total(peak, scaled)
@@ -49,24 +49,24 @@ def add(total: Total, exponents: jax.Array) -> Total:
 def log_likelihood(
     log_weights: Callable[[jax.Array], jax.Array], key: jax.Array, samples: int, at_once: int
 ) -> jax.Array:
-    """log 1/K sum_k w_k with K = `samples`, drawn `at_once` at a time: memory does not grow with K.
+    """log 1/K sum_k w_k with K = `samples`, drawn `at_once` at a time, so that memory does not grow with K.
 
     Args:
-        log_weights: key -> log w [at_once, ...] of so many draws.
-        key: each portion has a key of its own.
-        samples: K; of the last portion only what is missing counts.
-        at_once: samples in a portion.
+        log_weights: key -> log w [at_once, ...] of independent draws.
+        key: `fold_in` makes a key for each portion.
+        samples: K; surplus draws of the last portion are masked.
+        at_once: draws in a portion.
 
     Returns:
         [...], nats.
     """
 
     def portion(total, number):
-        drawn = log_weights(jax.random.fold_in(key, number))
-        counts = number * at_once + jnp.arange(at_once) < samples
-        mask = counts.reshape(at_once, *[1] * (drawn.ndim - 1))
-        return add(total, jnp.where(mask, drawn, -jnp.inf)), None
+        logs = log_weights(jax.random.fold_in(key, number))
+        needed = number * at_once + jnp.arange(at_once) < samples
+        mask = needed.reshape(at_once, *[1] * (logs.ndim - 1))
+        return add(total, jnp.where(mask, logs, -jnp.inf)), None
 
     shape = jax.eval_shape(log_weights, key).shape[1:]
-    total, _ = jax.lax.scan(portion, begin(shape), jnp.arange(-(-samples // at_once)))
+    total, _ = jax.lax.scan(portion, empty_total(shape), jnp.arange(-(-samples // at_once)))
     return total.peak + jnp.log(total.scaled) - jnp.log(samples)

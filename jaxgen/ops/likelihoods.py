@@ -1,8 +1,7 @@
-"""What a decoder can say of pixels: the choices of p(x | z), each a record of pure functions.
+"""Likelihoods p(x | z) of pixels under a decoder's output, each a tuple of pure functions.
 
-A Bernoulli decoder can be given grey values in three ways, and the numbers that come out have nothing to do with each
-other: as they are, drawn black or white anew each time, or drawn once and for all. So metrics carry the way in their
-name.
+Grey values can be the target of a Bernoulli decoder in three ways, whose log-likelihoods cannot be compared: unchanged,
+binarised anew in each step, or binarised once and for all. So metrics carry the way in their definition.
 """
 
 from collections.abc import Callable
@@ -17,24 +16,24 @@ STATIC_SEED = 28
 
 
 class Likelihood(NamedTuple):
-    """p(x | z), where `out` [..., D] is what the decoder says."""
+    """p(x | z), where `out` [..., D] is the decoder's output."""
 
     target: Callable  # key, grey values [..., D] in [0, 1] -> x
     log_prob: Callable  # out, log_sigma, x -> [...]
     mean: Callable  # out -> pixel means [..., D] in [0, 1]
-    definition: str
+    definition: str  # for metrics
 
 
 def binarise(key: jax.Array, grey: jax.Array) -> jax.Array:
-    """Black (0) or white (1) with the grey value as probability, of [..., D], as float32."""
+    """Black (0) or white (1) with the grey value [..., D] as the probability of white, as float32."""
     return jax.random.bernoulli(key, grey).astype(jnp.float32)
 
 
 def binarise_once(grey: jax.Array) -> jax.Array:
-    """`binarise` with a key that is a function of the image alone [..., D]: the same draw whenever it is seen.
+    """`binarise` with a key that is a function of the image [..., D] alone, so that each draw is the same.
 
-    Two hashes of the 256 grey values, each a product with random odd numbers modulo 2^32, make the key, so that
-    images that differ get draws that do.
+    Two hashes of the image's grey levels, each a product with random odd numbers modulo 2^32, make the key, so that
+    different images have different draws.
     """
     key, levels = jax.random.key(STATIC_SEED), jnp.rint(grey * 255).astype(jnp.uint32)
     factors = jax.random.bits(key, (2, grey.shape[-1]), jnp.uint32) | 1

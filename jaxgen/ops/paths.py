@@ -1,11 +1,11 @@
-"""Ways through a latent space."""
+"""Paths and grids in a latent space."""
 
 import jax
 import jax.numpy as jnp
 
 
 def straight(start: jax.Array, end: jax.Array, count: int) -> jax.Array:
-    """[count, D] points on the line from `start` to `end` [D], both included."""
+    """[count, D] equidistant points on the line from `start` to `end` [D], both included."""
     t = jnp.linspace(0.0, 1.0, count)[:, None]
     return (1.0 - t) * start[None] + t * end[None]
 
@@ -13,8 +13,8 @@ def straight(start: jax.Array, end: jax.Array, count: int) -> jax.Array:
 def spherical(start: jax.Array, end: jax.Array, count: int) -> jax.Array:
     """[count, D] points on the great arc from `start` to `end` [D] (Shoemake 1985).
 
-    Keeps to the shell where a normal distribution in many dimensions has its mass; falls back to the straight line
-    where the two directions coincide or are opposite, and no single arc joins them.
+    Stays in the shell where a normal distribution in many dimensions has its mass. Where the two directions coincide
+    or are opposite, so that no single arc joins them, the points are those of `straight`.
     """
     t = jnp.linspace(0.0, 1.0, count)[:, None]
     norms = jnp.linalg.norm(start) * jnp.linalg.norm(end)

@@ -1,7 +1,7 @@
-"""How the next token is chosen of a model's logits: temperature, top-k, nucleus, and the draw itself.
+"""Sampling of the next token from logits: temperature, top-k, nucleus, and the draw itself.
 
-All functions are of ONE distribution; callers vmap. Forbidden tokens have the logit -inf; at least one is finite.
-Nothing is sorted: on a CPU a sort costs more than all the rest of a small network's step.
+All functions take ONE distribution; callers vmap. Forbidden tokens have the logit -inf; at least one logit is finite.
+Nothing is sorted: on a CPU a sort costs more than the rest of a small network's step.
 
 V    tokens in the vocabulary
 """
@@ -9,11 +9,11 @@ V    tokens in the vocabulary
 import jax
 import jax.numpy as jnp
 
-BLOCK = 128  # numbers that are summed by one product with a triangle
+BLOCK = 128  # numbers that are summed by one product with a triangular matrix
 
 
 def reweighted(logits: jax.Array, temperature: jax.Array) -> jax.Array:
-    """log p^(1/T) / Z, nats [V]: the distribution at temperature T. Where T is 0 only the largest logits have mass.
+    """log p^(1/T) / Z, nats [V]: the distribution at temperature T. At T = 0 only the largest logits have mass.
 
     Chollet, Deep Learning with Python, section 8.1 (`reweight_distribution`).
     """
@@ -21,7 +21,7 @@ def reweighted(logits: jax.Array, temperature: jax.Array) -> jax.Array:
 
 
 def top_k(logits: jax.Array, k: int) -> jax.Array:
-    """The k largest of logits [V], the others -inf. Of equal ones the first are kept: always exactly min(k, V).
+    """Logits [V] with all but the k largest set to -inf. Of equal ones the first are kept, exactly min(k, V) in all.
 
     Fan et al. 2018, Hierarchical Neural Story Generation, https://arxiv.org/abs/1805.04833 (section 5.4).
     """
@@ -29,24 +29,25 @@ def top_k(logits: jax.Array, k: int) -> jax.Array:
 
 
 def nucleus(logits: jax.Array, p: float, temperature: jax.Array | float = 1.0) -> jax.Array:
-    """The smallest set of tokens whose mass is at least p, the token that crosses p included; the others -inf.
+    """Logits [V] of the smallest set of tokens with a mass of at least p; the others are set to -inf.
 
-    Tokens are taken by falling probability, of equal ones the first, and at least one is; mass is a float32's.
+    Tokens are added by falling probability, of equal ones the first, until the mass, a float32, reaches p; at least
+    one is kept.
     Holtzman et al. 2020, The Curious Case of Neural Text Degeneration, https://arxiv.org/abs/1904.09751 (section 3.1).
 
     Args:
-        logits: [V]; those that are kept come back as they are.
+        logits: [V]; those that are kept are unchanged.
         p: in (0, 1].
-        temperature: [], at which probabilities are taken.
+        temperature: [], of the probabilities.
     """
     weights = jnp.exp(_cooled(logits, temperature))
     return _foremost(logits, weights, p * weights.sum())
 
 
 def restricted(logits: jax.Array, temperature: jax.Array, k: int = 0, p: float = 1.0) -> jax.Array:
-    """Logits [V] of the tokens that `choose` chooses among, as they are; the others -inf.
+    """Logits [V] of the tokens that `choose` may return, unchanged; the others are set to -inf.
 
-    First the k largest (0: all), then the nucleus of mass p of those, at the temperature (1: all).
+    First the k largest are kept (0: all), then of these the nucleus of mass p at the temperature (1: all).
     """
     if 0 < k < logits.size:
         logits = top_k(logits, k)
@@ -56,33 +57,33 @@ def restricted(logits: jax.Array, temperature: jax.Array, k: int = 0, p: float =
 def choose(
     logits: jax.Array, noise: jax.Array, temperature: jax.Array, top_k: int = 0, top_p: float = 1.0
 ) -> jax.Array:
-    """A token [] int32, drawn of p^(1/T) / Z; where T is 0 the first of the most probable, whatever the noise.
+    """A token [] int32, drawn from p^(1/T) / Z; at T = 0 the first of the most probable, whatever the noise.
 
-    The distribution function is inverted: that takes one random number a token, where Gumbel noise takes V, which cost
-    more than the rest of the choice and, where V is large, more memory than there is. Probabilities are exact to 1e-6.
+    The cumulative distribution is inverted, which takes one random number per token. Gumbel noise takes V, which cost
+    more than the rest of the choice and, for a large V, more memory than there is. Probabilities are exact to 1e-6.
 
     Args:
         logits: [V].
         noise: [], uniform on [0, 1): `jax.random.uniform(key, (L,))` before a sampler's loop of L tokens.
         temperature: [], at least 0; may be traced.
-        top_k: choose among so many of the most probable; 0: all.
-        top_p: choose in the nucleus of this mass, in (0, 1]; 1: everywhere.
+        top_k: number of most probable tokens to choose among; 0: all.
+        top_p: mass of the nucleus to choose in, in (0, 1]; 1: all.
     """
     weights = jnp.exp(_cooled(restricted(logits, temperature, top_k, top_p), temperature))
     target = jnp.where(temperature > 0, noise, 0.0) * weights.sum()
-    # The last token that begins at the target or before it. The first with any weight begins at exactly 0, so there is
-    # one, and it has a weight, however the sums are rounded.
-    begun = (weights > 0) & (_before(weights) <= target)
-    return jnp.max(jnp.where(begun, jnp.arange(logits.size, dtype=jnp.int32), 0))
+    # The last token whose interval starts at or before the target. The first token with a positive weight starts at
+    # exactly 0, so however the sums are rounded there is such a token, and its weight is positive.
+    started = (weights > 0) & (_before(weights) <= target)
+    return jnp.max(jnp.where(started, jnp.arange(logits.size, dtype=jnp.int32), 0))
 
 
 def _cooled(logits, temperature):
-    """Logits / T, shifted so that the largest is 0: finite or -inf for every T from 0 on."""
+    """Logits / T, shifted so that the largest is 0: finite or -inf for every T >= 0."""
     return (logits - logits.max()) / jnp.maximum(temperature, jnp.finfo(jnp.float32).tiny)
 
 
 def _before(weights):
-    """[V], the sum of the weights before each, by products with a triangle: on a CPU faster than `cumsum`."""
+    """[V], the sum of the weights before each, by triangular matrix products: on a CPU faster than `cumsum`."""
     size, exact = weights.size, jax.lax.Precision.HIGHEST
     if size <= BLOCK:
         return jnp.matmul(jnp.tri(size, k=-1), weights, precision=exact)
@@ -93,13 +94,13 @@ def _before(weights):
 
 
 def _foremost(logits, weights, enough):
-    """Logits [V] by falling size, of equal ones the first, until their weights reach `enough`; the others -inf."""
+    """Keeps the largest logits [V], of equal ones the first, until their weights sum to `enough`; others are -inf."""
     bits = jax.lax.bitcast_convert_type(logits.astype(jnp.float32), jnp.uint32)
     sign = jnp.uint32(1 << 31)
-    order = jnp.where(bits < sign, bits | sign, ~bits)  # integers in the order of the logits
+    order = jnp.where(bits < sign, bits | sign, ~bits)  # integers ordered as the logits are
 
     def bit(n, lowest):
-        # The largest integer that enough weight is at or above, from its highest bit down.
+        # Finds, from its highest bit down, the largest integer with enough weight at or above it.
         higher = lowest | (sign >> n.astype(jnp.uint32))
         return jnp.where(jnp.sum(jnp.where(order >= higher, weights, 0.0)) >= enough, higher, lowest)
 

@@ -1,7 +1,7 @@
-"""What came after and beside Adam, by the formula, each a factory of the learning rate.
+"""Optimisers related to Adam, by their formulas, each a factory that takes the learning rate.
 
 As in `textbook`: eta is the learning rate times its schedule's factor, g the gradient, theta the parameters, all
-elementwise; what the formulas remember starts at 0; each docstring ends with three steps by hand.
+elementwise; the slots of the formulas (m, s, u, r) start at 0; each docstring ends with three steps by hand.
 """
 
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ def adadelta(rate=1.0, *, beta2=0.95, eps=1e-6, eps_inside_root=True, schedule=c
     theta from 1, eta 0.1, beta2 3/4, eps 1, g = 2, 1, -1: s is 1 throughout. x is -2 / sqrt(2) = -1.414214, u = 2/4;
     x is -sqrt(1.5 / 2) = -0.866025, u = (3 * 0.5 + 0.75) / 4 = 0.5625; x is sqrt(1.5625 / 2) = 0.883883.
 
-    >>> trajectory(adadelta(0.1, beta2=0.75, eps=1.0), 1.0, [2, 1, -1])
+    >>> iterates(adadelta(0.1, beta2=0.75, eps=1.0), 1.0, [2, 1, -1])
     [0.858579, 0.771976, 0.860364]
     """
 
@@ -35,14 +35,15 @@ def adamw(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=False,
     """Loshchilov & Hutter 2019 (https://arxiv.org/abs/1711.05101, algorithm 2).
 
     m and s as in `adam`; theta <- theta - eta ((m / (1 - beta1^t)) / (sqrt(s / (1 - beta2^t)) + eps) + lambda theta),
-    lambda being `weight_decay`, of all parameters. Here, as in optax, PyTorch and Keras, whose default 0.004 is,
-    eta is the whole rate; the paper multiplies the decay by the schedule alone, its lambda is our rate times lambda.
+    lambda being `weight_decay`, applied to all parameters. Here, as in optax, PyTorch and Keras (whose default is
+    0.004), eta is the whole rate; the paper multiplies the decay by the schedule's factor alone, so that its lambda is
+    our rate times lambda.
     optax.adamw(rate, weight_decay=0.004) is equal; its own lambda is 1e-4.
 
     theta from 1, eta 0.1, beta1 1/2, beta2 3/4, lambda 1/2, g = 2, 2, -2: Adam's quotients are 1, 1, -1/7, to which
     0.5, 0.425 and 0.35375 are added.
 
-    >>> trajectory(adamw(0.1, beta1=0.5, beta2=0.75, weight_decay=0.5), 1.0, [2, 2, -2])
+    >>> iterates(adamw(0.1, beta1=0.5, beta2=0.75, weight_decay=0.5), 1.0, [2, 2, -2])
     [0.85, 0.7075, 0.686411]
     """
 
@@ -60,12 +61,12 @@ def amsgrad(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=Fals
 
     m <- beta1 m + (1 - beta1) g; s <- beta2 s + (1 - beta2) g^2; r <- max(r, s);
     theta <- theta - eta m / (sqrt(r) + eps), or sqrt(r + eps).
-    No bias is corrected, as in the paper, which has no epsilon either; optax.amsgrad corrects m and, before the
+    No bias is corrected, as in the paper (which has no epsilon either); optax.amsgrad corrects m and, before the
     maximum, s. optax.amsgrad(rate, bias_correction_mu=False, bias_correction_nu=False) is equal.
 
     theta from 1, eta 0.1, beta1 1/2, beta2 3/4, g = 2, 0, 0: m is 1, 1/2, 1/4; s is 1, 3/4, 9/16 and r stays 1.
 
-    >>> trajectory(amsgrad(0.1, beta1=0.5, beta2=0.75), 1.0, [2, 0, 0])
+    >>> iterates(amsgrad(0.1, beta1=0.5, beta2=0.75), 1.0, [2, 0, 0])
     [0.9, 0.85, 0.825]
     """
 
@@ -83,13 +84,13 @@ def nadam(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=False,
 
     m and s as in `adam`; h = beta1 m / (1 - beta1^(t+1)) + (1 - beta1) g / (1 - beta1^t);
     theta <- theta - eta h / (sqrt(s / (1 - beta2^t)) + eps), or sqrt(s / (1 - beta2^t) + eps).
-    The paper lets beta1 rise with t, as Keras and PyTorch do, and multiplies s by beta2 once more; neither is done
+    In the paper, Keras and PyTorch beta1 rises with t, and the paper multiplies s by beta2 once more; neither is done
     here, nor in optax.nadam(rate), which is equal.
 
     theta from 1, eta 0.1, beta1 1/2, beta2 3/4, g = 2, 2, -2: the root is 2; m is 1, 3/2, -1/4, and h is
     0.5 / (3/4) + 1 / (1/2) = 8/3, 0.75 / (7/8) + 1 / (3/4) = 46/21, -0.125 / (15/16) - 1 / (7/8) = -134/105.
 
-    >>> trajectory(nadam(0.1, beta1=0.5, beta2=0.75), 1.0, [2, 2, -2])
+    >>> iterates(nadam(0.1, beta1=0.5, beta2=0.75), 1.0, [2, 2, -2])
     [0.866667, 0.757143, 0.820952]
     """
 
@@ -113,7 +114,7 @@ def lion(rate=1e-4, *, beta1=0.9, beta2=0.99, weight_decay=0.0, schedule=constan
     theta from 1, eta 0.1, beta1 1/2, beta2 3/4, lambda 1/2, g = 2, 1, -1: m is 0.5, 0.625; the signs are those of
     1, 0.25 + 0.5, 0.3125 - 0.5; lambda theta is 0.5, 0.425, 0.35375.
 
-    >>> trajectory(lion(0.1, beta1=0.5, beta2=0.75, weight_decay=0.5), 1.0, [2, 1, -1])
+    >>> iterates(lion(0.1, beta1=0.5, beta2=0.75, weight_decay=0.5), 1.0, [2, 1, -1])
     [0.85, 0.7075, 0.772125]
     """
 

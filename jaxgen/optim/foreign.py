@@ -1,14 +1,14 @@
-"""Optimisers of optax and optax.contrib by name, their learning rate a leaf of the state as it is of ours.
+"""Optimisers of optax and optax.contrib by name, adapted so that the learning rate is a leaf of their state.
 
-An optimiser qualifies by its signature: it takes `learning_rate` (optax.polyak_sgd: `max_learning_rate`) and needs
-nothing else. It is built anew in each update, with the traced rate of then, so that the rate is vmapped, scheduled, cut
-and resumed; optax.inject_hyperparams would make arrays of beta1 and beta2 too, and round them.
+An optimiser qualifies by its signature: it takes `learning_rate` (optax.polyak_sgd: `max_learning_rate`) and requires
+nothing else. Each update builds it again with the traced rate, so that the rate can be vmapped, scheduled, cut and
+resumed; optax.inject_hyperparams would also turn beta1 and beta2 into arrays, and round them.
 
-What each makes of the rate is its own: optax.lbfgs is given none, as its line search finds the length of each step;
-the rate of optax.rprop is its first step, and nothing changes it later; optax.prodigy and optax.dadapt_adamw multiply
-their own estimate by it (1.0 is the published rate) and give NaN at 0. optax.schedule_free_sgd and _adamw train at
-another point than the one they recommend to evaluate, optax.contrib.schedule_free_eval_params(state.slots, params):
-what a run evaluates and saves here is the point they train at. optax.noisy_sgd draws the same noise in every run.
+Optimisers use the rate in different ways. optax.lbfgs takes none, since its line search determines the length of each
+step. The rate of optax.rprop is its first step, and later changes have no effect. optax.prodigy and optax.dadapt_adamw
+multiply their own estimate by it (the published rate is 1.0) and return NaN at 0. optax.schedule_free_sgd and _adamw
+train at another point than the one to evaluate, optax.contrib.schedule_free_eval_params(state.slots, params); a run
+evaluates and saves the point they train at. optax.noisy_sgd draws the same noise in every run.
 """
 
 import functools
@@ -24,12 +24,12 @@ import optax
 import optax.contrib
 
 from jaxgen.core.types import Refused
-from jaxgen.optim.rate import advance, begin, constant
+from jaxgen.optim.rate import advance, constant, initial_state
 
 Build = Callable[..., optax.GradientTransformation]
 RATES = ("learning_rate", "max_learning_rate")
 WRAPPED = ("optimizer", "base_optimizer", "fast_optimizer", "inner", "inner_factory", "transforms", "args")
-OWN_NAMES = {  # the names that flags have -> those that arguments of optax's have
+OPTAX_NAMES = {  # name of a flag -> names of the argument in optax's functions
     "momentum": ("momentum", "beta"),
     "beta1": ("b1", "betas"),
     "beta2": ("b2", "betas", "decay", "rho"),
@@ -40,17 +40,17 @@ OWN_NAMES = {  # the names that flags have -> those that arguments of optax's ha
 
 
 def rated(build: Build) -> Build:
-    """The factory (rate, *, schedule=constant, **options) of what `build(learning_rate, **options)` makes.
+    """The factory (rate, *, schedule=constant, **options) of the optimisers `build(learning_rate, **options)`.
 
-    The state is a RateState, its slots are the optimiser's own state, as it is copied (the loop donates the parameters,
-    of which some keep a part) and of the dtypes that it begins with. `update` passes on value, grad and value_fn.
+    The state is a RateState whose slots are the state of that optimiser: a copy, since some optimisers keep a part of
+    the parameters, which the loop donates; and always in the dtypes of `init`. `update` passes value, grad, value_fn.
     """
 
     def factory(rate, *, schedule=constant, **options):
         def init(params):
-            state = begin(rate, ())
+            state = initial_state(rate, ())
             slots = build(state.rate, **options).init(params)
-            return state._replace(slots=jax.tree.map(_owned, slots))
+            return state._replace(slots=jax.tree.map(_copied, slots))
 
         def update(grads, state, params=None, **extra):
             eta, after = advance(state, schedule)
@@ -63,65 +63,65 @@ def rated(build: Build) -> Build:
     return factory
 
 
-def _owned(leaf: Any) -> jax.Array:
-    """A copy, and never of a weak type, which the next update would make a strong one."""
+def _copied(leaf: Any) -> jax.Array:
+    """A copy without a weak type, which the next update would change to a strong one."""
     is_key = jnp.issubdtype(jnp.result_type(leaf), jax.dtypes.prng_key)
     return jnp.copy(leaf) if is_key else jnp.array(leaf, jnp.result_type(leaf))
 
 
 def _like(tree: Any, model: Any) -> Any:
-    """In the model's dtypes: a rate in float64 promotes what it multiplies."""
+    """The tree in the model's dtypes, since a rate in float64 promotes what it multiplies."""
     return jax.tree.map(lambda new, old: new if new.dtype == old.dtype else new.astype(old.dtype), tree, model)
 
 
 def factory(function: Build) -> Build:
-    """The factory (rate, *, schedule=constant, **hyper-parameters by the names that flags have) of optax's function."""
-    has, own = inspect.signature(function).parameters, arguments(function)
-    given = {"key": 0} if "key" in has else {}
-    rate_name = next(name for name in RATES if name in has)
+    """The factory (rate, *, schedule=constant, **hyper-parameters by the names of flags) of optax's function."""
+    parameters, own_names = inspect.signature(function).parameters, arguments(function)
+    fixed = {"key": 0} if "key" in parameters else {}
+    rate_name = next(name for name in RATES if name in parameters)
 
     def build(eta, **options):
-        renamed = given | {own[name]: value for name, value in options.items() if own[name] != "betas"}
-        if "betas" in own.values():
+        renamed = fixed | {own_names[name]: value for name, value in options.items() if own_names[name] != "betas"}
+        if "betas" in own_names.values():
             renamed["betas"] = tuple({**takes(function), **options}[name] for name in ("beta1", "beta2"))
-        # What a line search is handed it multiplies its steps by, and would only have to undo.
-        handed = {} if "linesearch" in has else {rate_name: eta}
-        made = optax.with_extra_args_support(function(**handed, **renamed))
-        if "hessian_diagonal_fn" not in has:
-            return made
-        # sophia calls `obj_fn` what the others call `value_fn`; lbfgs refuses arguments it does not know.
-        update = lambda *args, **extra: made.update(*args, **{"obj_fn": extra.get("value_fn"), **extra})
-        return optax.GradientTransformationExtraArgs(made.init, update)
+        # A line search multiplies its steps by a rate, and would only have to undo that.
+        rate = {} if "linesearch" in parameters else {rate_name: eta}
+        optimizer = optax.with_extra_args_support(function(**rate, **renamed))
+        if "hessian_diagonal_fn" not in parameters:
+            return optimizer
+        # sophia's name for `value_fn` is `obj_fn`; it is added for sophia only, as lbfgs refuses unknown arguments.
+        update = lambda *args, **extra: optimizer.update(*args, **{"obj_fn": extra.get("value_fn"), **extra})
+        return optax.GradientTransformationExtraArgs(optimizer.init, update)
 
     return rated(build)
 
 
 def arguments(function: Build) -> Mapping[str, str]:
-    """The hyper-parameters that optax's function has: the names that flags have -> the names of its arguments."""
-    has = inspect.signature(function).parameters
-    found = {flag: next((name for name in names if name in has), "") for flag, names in OWN_NAMES.items()}
-    if "alpha" in has and found["momentum"] == "beta":
-        found["momentum"] = ""  # alpha and beta are the strengths of optimism
-    return {flag: name for flag, name in found.items() if name}
+    """The hyper-parameters of optax's function: name of the flag -> name of the function's argument."""
+    parameters = inspect.signature(function).parameters
+    names = {flag: next((name for name in own if name in parameters), "") for flag, own in OPTAX_NAMES.items()}
+    if "alpha" in parameters and names["momentum"] == "beta":
+        names["momentum"] = ""  # of the optimistic optimisers, whose alpha and beta are no momentum
+    return {flag: name for flag, name in names.items() if name}
 
 
 def takes(function: Build) -> dict[str, Any]:
-    """The hyper-parameters that optax's function has, by the names that flags have, and their defaults."""
-    has = inspect.signature(function).parameters
-    found = {flag: has[name].default for flag, name in arguments(function).items()}
-    pair = {"beta1": 0, "beta2": 1}
-    return {flag: value[pair[flag]] if isinstance(value, tuple) else value for flag, value in found.items()}
+    """The hyper-parameters of optax's function: name of the flag -> default value."""
+    parameters = inspect.signature(function).parameters
+    defaults = {flag: parameters[name].default for flag, name in arguments(function).items()}
+    index = {"beta1": 0, "beta2": 1}  # in `betas`
+    return {flag: value[index[flag]] if isinstance(value, tuple) else value for flag, value in defaults.items()}
 
 
 def default_rate(function: Build) -> float:
-    """The learning rate of the signature; 1.0 of a line search; 1e-3 where there is none."""
-    has = inspect.signature(function).parameters
-    default = next(has[name].default for name in RATES if name in has)
-    return default if isinstance(default, float) else 1.0 if "linesearch" in has else 1e-3
+    """The default learning rate of the signature; without one, 1.0 for a line search and 1e-3 otherwise."""
+    parameters = inspect.signature(function).parameters
+    default = next(parameters[name].default for name in RATES if name in parameters)
+    return default if isinstance(default, float) else 1.0 if "linesearch" in parameters else 1e-3
 
 
 def public(*modules: Any) -> Iterator[tuple[str, Build]]:
-    """(name, function) of what is public in these modules, by default in optax and then optax.contrib."""
+    """(name, function) of the public functions of these modules, by default of optax and then optax.contrib."""
     for module in modules or (optax, optax.contrib):
         for name, each in sorted(vars(module).items()):
             if not (name.startswith("_") or inspect.isclass(each) or isinstance(each, types.ModuleType)):
@@ -129,17 +129,17 @@ def public(*modules: Any) -> Iterator[tuple[str, Build]]:
 
 
 def refusal(name: str, function: Build) -> str:
-    """Why no run can be trained by this public function of optax, as half a sentence; "" where one can."""
+    """Why no run can be trained by this public function of optax, as half a sentence; "" where a run can."""
     try:
-        has = inspect.signature(function).parameters
+        parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):
         return "is no optimiser"
-    needed = [key for key, each in has.items() if each.default is each.empty and key not in RATES]
-    if next(iter(has), "") in WRAPPED:
+    needed = [key for key, each in parameters.items() if each.default is each.empty and key not in RATES]
+    if next(iter(parameters), "") in WRAPPED:
         return "wraps another optimiser, which no flag names"
     if name == "dpsgd":
         return "needs the gradient of each example, and a step has their mean"
-    if name.startswith("scale_by_") or not any(rate in has for rate in RATES):
+    if name.startswith("scale_by_") or not any(rate in parameters for rate in RATES):
         return "takes no learning rate, so that it is a part of optimisers or none"
     if needed:
         return f"needs {', '.join(needed)}, which no flag gives"
@@ -147,29 +147,31 @@ def refusal(name: str, function: Build) -> str:
 
 
 def _deprecation(function: Build) -> str:
-    """What optax says of a function that it will drop, when it is called."""
-    with warnings.catch_warnings(record=True) as heard:
+    """optax's deprecation warning when the function is called, as half a sentence; "" where there is none."""
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         jax.eval_shape(factory(function)(1.0).init, jax.ShapeDtypeStruct((), jnp.float32))
-    said = [str(each.message) for each in heard if issubclass(each.category, DeprecationWarning)]
-    return f"will be dropped: {said[0].rstrip('.')}" if said else ""
+    messages = [str(each.message) for each in caught if issubclass(each.category, DeprecationWarning)]
+    return f"will be dropped: {messages[0].rstrip('.')}" if messages else ""
 
 
 @functools.cache
-def usable() -> Mapping[str, Build]:
-    """The optimisers of optax and optax.contrib that a run can be trained by, by their bare names."""
+def usable_optimizers() -> Mapping[str, Build]:
+    """The optimisers of optax and optax.contrib that a run can be trained by: bare name -> function."""
     return {name: each for name, each in public() if not refusal(name, each)}
 
 
 def builder(name: str) -> Build:
-    """The function that optax.NAME is, in optax or else in optax.contrib; optax.contrib.NAME in the latter only.
+    """The function of optax called optax.NAME (of optax or else optax.contrib) or optax.contrib.NAME.
 
-    Raises Refused, with the reason, where no run can be trained by it, and KeyError where there is none.
+    Raises:
+        Refused: no run can be trained by it; the message has the reason.
+        KeyError: there is no such function.
     """
     stem, _, bare = name.rpartition(".")
-    places = {"optax": (optax.contrib, optax), "optax.contrib": (optax.contrib,)}
-    found = dict(public(*places[stem]))
-    reason = refusal(bare, found[bare])
+    modules = {"optax": (optax.contrib, optax), "optax.contrib": (optax.contrib,)}
+    functions = dict(public(*modules[stem]))
+    reason = refusal(bare, functions[bare])
     if reason:
         raise Refused(f"{name} cannot be used: it {reason}")
-    return found[bare]
+    return functions[bare]

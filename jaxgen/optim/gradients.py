@@ -1,7 +1,7 @@
-"""What is done to gradients before an optimiser sees them, and to parameters beside it: penalties, clips, decay.
+"""Penalties and clips of gradients before an optimiser's update, and decay of parameters beside it.
 
-None of it has a state of its own: that of a wrapped optimiser is the optimiser's, with its one leaf `rate`. w is an
-array of parameters, g its gradient.
+They have no state: the state of a wrapped optimiser is that of the optimiser, with its one leaf `rate`. w is an array
+of parameters, g its gradient.
 """
 
 from collections.abc import Sequence
@@ -16,24 +16,24 @@ from jaxgen.core.types import Params
 
 
 def penalised(leaf: jax.Array) -> bool:
-    """Whether a penalty is on this array: it has two axes or more. Biases, and what normalises, go free."""
+    """Whether penalties include this array: if it has two axes or more, so no biases and normalisation scales."""
     return jnp.ndim(leaf) >= 2
 
 
 def penalty(params: Params, l1: float, l2: float) -> jax.Array:
     """l1 sum |w| + l2 sum w^2 [] over the arrays that are `penalised`."""
-    held = [w for w in jax.tree.leaves(params) if penalised(w)]
-    # |w| as w sign(w), whose derivative at 0 is 0 as in `pulled`; that of jnp.abs is 1.
-    return sum((l1 * (w * jnp.sign(w)).sum() + l2 * jnp.square(w).sum() for w in held), jnp.zeros(()))
+    weights = [w for w in jax.tree.leaves(params) if penalised(w)]
+    # |w| as w sign(w), whose derivative at 0 is 0 as in `add_penalty_gradient`; that of jnp.abs is 1.
+    return sum((l1 * (w * jnp.sign(w)).sum() + l2 * jnp.square(w).sum() for w in weights), jnp.zeros(()))
 
 
-def pulled(grads: Params, params: Params, l1: float, l2: float) -> Params:
-    """g + l1 sign(w) + 2 l2 w, the gradient with that of `penalty` added; that of |w| at 0 is 0."""
+def add_penalty_gradient(grads: Params, params: Params, l1: float, l2: float) -> Params:
+    """g + l1 sign(w) + 2 l2 w, the gradient plus that of `penalty`; the derivative of |w| at 0 is 0."""
     return jax.tree.map(lambda g, w: g + (l1 * jnp.sign(w) + 2 * l2 * w) if penalised(w) else g, grads, params)
 
 
 def clips(value: float = 0.0, norm: float = 0.0, adaptive: float = 0.0) -> list[optax.GradientTransformation]:
-    """The clips asked for, in the order they are applied; 0 asks for none.
+    """The clips whose bound is not 0, in the order in which they are applied.
 
     Args:
         value: largest absolute value of a gradient's components.
@@ -53,17 +53,17 @@ def wrapped(
     clips: Sequence[optax.GradientTransformation] = (),
     decay: float = 0.0,
 ) -> optax.GradientTransformation:
-    """The optimiser on gradients that are pulled by the penalties, then clipped; then its parameters decay.
+    """The optimiser applied to gradients with penalties added and then clipped, with weight decay beside it.
 
-    Decay takes eta_t decay w off all parameters, beside what the optimiser does to them, with eta_t the rate that the
-    update had (Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101). The objective that a line search is given
-    has the penalties in it. `clips` have no state.
+    Decay subtracts eta_t decay w from all parameters, in addition to the optimiser's update, with eta_t the rate of
+    that update (Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101). The objective that a line search evaluates
+    includes the penalties. `clips` are stateless.
     """
     inner = optax.with_extra_args_support(optimizer)
 
     def update(grads, state, params=None, **extra):
         if l1 or l2:
-            grads = pulled(grads, params, l1, l2)
+            grads = add_penalty_gradient(grads, params, l1, l2)
             extra = with_penalty(extra, params)
         for clip in clips:
             grads, _ = clip.update(grads, optax.EmptyState(), params)
@@ -74,12 +74,12 @@ def wrapped(
         return updates, state
 
     def with_penalty(extra: dict[str, Any], params: Params) -> dict[str, Any]:
-        """What `core.steps.descend` hands on, of the loss alone, with the penalties."""
+        """The arguments that `core.steps.descend` passes, which are of the loss alone, with the penalties added."""
         added = dict(extra)
         if "value" in extra:
             added["value"] = extra["value"] + penalty(params, l1, l2)
         if "grad" in extra:
-            added["grad"] = pulled(extra["grad"], params, l1, l2)
+            added["grad"] = add_penalty_gradient(extra["grad"], params, l1, l2)
         for name in {"value_fn", "obj_fn"} & extra.keys():
             added[name] = lambda w, of=extra[name]: of(w) + penalty(w, l1, l2)
         return added

@@ -1,9 +1,9 @@
-"""Each of our optimisers beside optax's equal, by name: what a test and a study hold against each other.
+"""The optimisers of this package paired with equal ones of optax, by name, for tests and studies that compare them.
 
-Where optax's function has other defaults, the pair says which arguments make it equal. Momentum and Nesterov's method
-are built of optax's parts, since optax.sgd has the rate outside the buffer, which is another method as soon as the rate
-changes; Nesterov's is optax's `trace` read at the look-ahead point, which is what our parameters are. AdaGrad is
-compared with the epsilon inside the root, as optax has no other.
+Where optax's function has other defaults, the pair has the arguments that make it equal. Momentum and Nesterov's method
+are composed of optax's parts, since optax.sgd has the rate outside the buffer, which differs as soon as the rate
+changes; Nesterov's is optax's `trace` at the look-ahead point, which the parameters are here. AdaGrad is compared with
+the epsilon inside the root, as optax has no other.
 """
 
 import functools
@@ -19,25 +19,25 @@ from jaxgen.optim.textbook import adagrad, adam, momentum, nesterov, rmsprop, sg
 
 
 class Pair(NamedTuple):
-    """Two optimisers that move parameters alike. `foreign.rated(pair.theirs)` is a factory like ours."""
+    """Two optimisers with equal updates. `foreign.rated(pair.theirs)` has the same arguments as `ours`."""
 
     ours: Callable[..., optax.GradientTransformation]  # (rate, *, schedule=constant)
     theirs: Callable[..., optax.GradientTransformation]  # of a rate, or of an optax schedule, see `absolute`
 
 
 def absolute(rate: float, schedule: Schedule) -> Schedule:
-    """The optax schedule of what is `rate` and `schedule` here: updates made -> learning rate."""
+    """The optax schedule (updates made -> learning rate) of a rate and a schedule of this package."""
     return lambda count: rate * jnp.asarray(schedule(count), float)
 
 
-def _rolling(rate, nesterov=False):
+def _heavy_ball(rate, nesterov=False):
     return optax.chain(optax.scale_by_learning_rate(rate), optax.trace(0.9, nesterov=nesterov))
 
 
 PAIRS: Mapping[str, Pair] = {
     "sgd": Pair(sgd, optax.sgd),
-    "momentum": Pair(momentum, _rolling),
-    "nesterov": Pair(nesterov, functools.partial(_rolling, nesterov=True)),
+    "momentum": Pair(momentum, _heavy_ball),
+    "nesterov": Pair(nesterov, functools.partial(_heavy_ball, nesterov=True)),
     "adagrad": Pair(
         functools.partial(adagrad, eps=1e-7, eps_inside_root=True),
         functools.partial(optax.adagrad, initial_accumulator_value=0.0),

@@ -1,4 +1,4 @@
-"""Optimisers by name: ours, and optax's."""
+"""Optimisers by name: those of this package, and optax's."""
 
 import difflib
 import inspect
@@ -18,17 +18,18 @@ OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {each.__nam
 
 
 class Entry(NamedTuple):
-    """An optimiser, and what can be said to it."""
+    """An optimiser and its options."""
 
     factory: Callable[..., optax.GradientTransformation]  # (rate, *, schedule=constant, **hyper-parameters)
-    takes: Mapping[str, Any]  # its hyper-parameters by the names that flags have, and their defaults
+    takes: Mapping[str, Any]  # its hyper-parameters: name of the flag -> default
     rate: float  # the published learning rate
 
 
 def find(name: str) -> Entry:
     """The optimiser of that name: one of OPTIMIZERS, or optax.NAME and optax.contrib.NAME (see `foreign`).
 
-    Raises Refused where there is none, with the nearest names; and where it cannot be used, with the reason.
+    Raises:
+        Refused: there is none, with the nearest names; or it cannot be used, with the reason.
     """
     if name in OPTIMIZERS:
         return _ours(name)
@@ -48,11 +49,11 @@ def _ours(name: str) -> Entry:
 
 
 def _unknown(name: str) -> str:
-    """The sentence that names those whose names are nearest, whichever package they are of."""
-    bare = {key: [key] for key in OPTIMIZERS}
-    for key in foreign.usable():
-        bare.setdefault(key, []).append(f"optax.{key}")
-    near = difflib.get_close_matches(name.rsplit(".", 1)[-1].lower(), bare)
+    """The message for an unknown name, with the nearest names of both packages."""
+    full_names = {key: [key] for key in OPTIMIZERS}
+    for key in foreign.usable_optimizers():
+        full_names.setdefault(key, []).append(f"optax.{key}")
+    near = difflib.get_close_matches(name.rsplit(".", 1)[-1].lower(), full_names)
     if not near:
         return f"there is no optimizer {name!r}; there are {', '.join(OPTIMIZERS)}, and optax.NAME for those of optax"
-    return f"there is no optimizer {name!r}; the nearest: {', '.join(full for key in near for full in bare[key])}"
+    return f"there is no optimizer {name!r}; the nearest: {', '.join(full for key in near for full in full_names[key])}"

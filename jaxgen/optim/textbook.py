@@ -1,7 +1,7 @@
-"""The optimisers of every lecture, by the formula, each a factory of the learning rate.
+"""The optimisers of every textbook, by their formulas, each a factory that takes the learning rate.
 
-eta is the learning rate times its schedule's factor, g the gradient, theta the parameters, all elementwise; what the
-formulas remember (m, s) starts at 0. Each docstring ends with three steps by hand, which a test runs.
+eta is the learning rate times its schedule's factor, g the gradient, theta the parameters, all elementwise; the slots
+of the formulas (m, s) start at 0. Each docstring ends with three steps by hand, which a test runs.
 """
 
 import jax
@@ -17,7 +17,7 @@ def sgd(rate=0.01, *, schedule=constant):
 
     theta from 1, eta 0.1, g = 1, 2, -1: steps -0.1, -0.2, 0.1.
 
-    >>> trajectory(sgd(0.1), 1.0, [1, 2, -1])
+    >>> iterates(sgd(0.1), 1.0, [1, 2, -1])
     [0.9, 0.7, 0.8]
     """
 
@@ -30,14 +30,14 @@ def sgd(rate=0.01, *, schedule=constant):
 def momentum(rate=0.01, *, momentum=0.9, schedule=constant):
     """The heavy ball (Polyak 1964, https://doi.org/10.1016/0041-5553(64)90137-5).
 
-    m <- beta m - eta g; theta <- theta + m, beta being `momentum`. eta is inside the buffer, as Sutskever et al. 2013,
-    Keras and the lectures have it: what rolls goes on rolling when the rate falls. optax.sgd(rate, beta), like PyTorch,
-    multiplies the buffer by eta instead, which is the same at a constant rate only;
+    m <- beta m - eta g; theta <- theta + m, beta being `momentum`. eta is inside the buffer, as in Sutskever et al.
+    2013 and Keras: the velocity is not scaled down when the rate falls. optax.sgd(rate, beta), like PyTorch, multiplies
+    the buffer by eta instead, which is equal at a constant rate only;
     optax.chain(optax.scale_by_learning_rate(rate), optax.trace(beta)) is equal at every schedule.
 
     theta from 1, eta 0.1, beta 1/2, g = 1, 1, -1: m is -0.1, then -0.05 - 0.1 = -0.15, then -0.075 + 0.1 = 0.025.
 
-    >>> trajectory(momentum(0.1, momentum=0.5), 1.0, [1, 1, -1])
+    >>> iterates(momentum(0.1, momentum=0.5), 1.0, [1, 1, -1])
     [0.9, 0.75, 0.775]
     """
 
@@ -51,19 +51,19 @@ def momentum(rate=0.01, *, momentum=0.9, schedule=constant):
 def nesterov(rate=0.01, *, momentum=0.9, schedule=constant):
     """Nesterov's accelerated gradient (Sutskever et al. 2013, https://proceedings.mlr.press/v28/sutskever13.html).
 
-    Equations 3 and 4: m' = beta m - eta g(theta + beta m); theta' = theta + m'. The parameters that are stored, and
-    that a loss is given, are the look-ahead point p = theta + beta m, so that the gradient is taken where the formula
-    wants it. It moves by
+    Equations 3 and 4: m' = beta m - eta g(theta + beta m); theta' = theta + m'. The parameters that are stored, and at
+    which losses are evaluated, are the look-ahead point p = theta + beta m, where the formula needs the gradient. It
+    moves by
 
         p' - p = (theta + m' + beta m') - (theta + beta m) = m' + beta m' - beta m = beta m' - eta g(p),
 
-    whatever eta was before. `without_lookahead` gives theta. optax.sgd(rate, beta, nesterov=True) is the same at a
+    whatever eta was before. `without_lookahead` returns theta. optax.sgd(rate, beta, nesterov=True) is the same at a
     constant rate; optax.chain(optax.scale_by_learning_rate(rate), optax.trace(beta, nesterov=True)) at every schedule.
 
     p from 1, eta 0.1, beta 1/2, g(p) = 1, 1, -1: m is -0.1, -0.15, 0.025 as for `momentum`, and p moves by
     -0.05 - 0.1 = -0.15, -0.075 - 0.1 = -0.175, 0.0125 + 0.1 = 0.1125. Then theta = 0.7875 - 0.0125 = 0.775.
 
-    >>> trajectory(nesterov(0.1, momentum=0.5), 1.0, [1, 1, -1])
+    >>> iterates(nesterov(0.1, momentum=0.5), 1.0, [1, 1, -1])
     [0.85, 0.675, 0.7875]
     """
 
@@ -75,7 +75,7 @@ def nesterov(rate=0.01, *, momentum=0.9, schedule=constant):
 
 
 def without_lookahead(params: Params, state: RateState, momentum: float = 0.9) -> Params:
-    """theta of `nesterov`, p - beta m, from the parameters p that it moves and its state."""
+    """theta = p - beta m of `nesterov`, from its parameters p and its state."""
     return jax.tree.map(lambda p, m: p - momentum * m, params, state.slots[0])
 
 
@@ -88,7 +88,7 @@ def adagrad(rate=0.01, *, eps=1e-8, eps_inside_root=False, schedule=constant):
 
     theta from 1, eta 0.1, g = 3, 4, 12: s is 9, 25, 169, and the steps are 0.1 times 3/3, 4/5, 12/13.
 
-    >>> trajectory(adagrad(0.1), 1.0, [3, 4, 12])
+    >>> iterates(adagrad(0.1), 1.0, [3, 4, 12])
     [0.9, 0.82, 0.727692]
     """
 
@@ -107,13 +107,13 @@ def rmsprop(rate=1e-3, *, beta2=0.9, eps=1e-8, eps_inside_root=False, schedule=c
 
     theta from 1, eta 0.1, beta2 3/4, g = 2, 1, -1: s is 4/4 = 1, then (3 + 1)/4 = 1, and again; steps -0.2, -0.1, 0.1.
 
-    >>> trajectory(rmsprop(0.1, beta2=0.75), 1.0, [2, 1, -1])
+    >>> iterates(rmsprop(0.1, beta2=0.75), 1.0, [2, 1, -1])
     [0.8, 0.7, 0.8]
     """
 
     def formula(eta, t, g, theta, s):
         s = (1 - beta2) * (g * g) + beta2 * s
-        # By its reciprocal, as in optax: so both round alike.
+        # Multiplies by the reciprocal, as optax does, so that both round alike.
         return -eta * (1 / root(s, eps, eps_inside_root) * g), s
 
     return by_formula(formula, 1, rate, schedule)
@@ -129,7 +129,7 @@ def adam(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=False, 
     theta from 1, eta 0.1, beta1 1/2, beta2 3/4, g = 2, 2, -2: s / (1 - beta2^t) is 4. m is 1, 3/2, -1/4; divided by
     1/2, 3/4, 7/8 it is 2, 2, -2/7. Divided by the root, 2, and times 0.1 the steps are -0.1, -0.1, 0.1 / 7.
 
-    >>> trajectory(adam(0.1, beta1=0.5, beta2=0.75), 1.0, [2, 2, -2])
+    >>> iterates(adam(0.1, beta1=0.5, beta2=0.75), 1.0, [2, 2, -2])
     [0.9, 0.8, 0.814286]
     """
 

@@ -1,4 +1,4 @@
-"""What all drawings of a report share: the style, the size, and how they become files."""
+"""Drawing with matplotlib for reports: the style, the size, and rendering to PNG."""
 
 import contextlib
 import io
@@ -14,10 +14,10 @@ from jaxgen.report.items import Figure
 P = ParamSpec("P")
 
 DENSITY = 2  # pixels of a file per pixel of the page
-LETTER = 0.6  # the width of a letter over its size, about
+LETTER = 0.6  # approximate width of a letter, as a share of its size
 INK, SOFT, RULE, GRID, PAPER = "#1d1f23", "#656973", "#c9c9c4", "#ecece8", "#f4f4f1"  # from dark to light
 STYLE: dict[str, Any] = {
-    "text.parse_math": False,  # a dollar sign in a class's name is no mathematics
+    "text.parse_math": False,  # a dollar sign in the name of a class starts no formula
     **{"text.color": INK, "axes.labelcolor": SOFT, "axes.edgecolor": RULE, "grid.color": GRID},
     **{"xtick.color": RULE, "ytick.color": RULE, "xtick.labelcolor": SOFT, "ytick.labelcolor": SOFT},
     **{"font.size": 11, "axes.titlesize": 13, "axes.titlelocation": "left", "axes.titlepad": 8},
@@ -29,18 +29,18 @@ STYLE: dict[str, Any] = {
 
 @contextlib.contextmanager
 def _style() -> Iterator[None]:
-    """The look of a drawing, whatever the user's own matplotlibrc says."""
+    """Applies STYLE instead of the user's matplotlibrc. Raises Refused where matplotlib is not installed."""
     try:
         from matplotlib import style
     except ImportError:
         raise Refused('drawings need matplotlib: pip install "jaxgen[report]"') from None
     with style.context(STYLE, after_reset=True), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # the box in its place says so, too
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the box drawn for a missing glyph says as much
         yield
 
 
 def canvas(width: float, height: float, layout: Literal["constrained"] | None = "constrained"):
-    """An empty Figure of that many pixels of the page; sizes of letters and widths of lines are such pixels, too."""
+    """An empty matplotlib Figure of that many pixels of the page, the unit of font sizes and line widths as well."""
     from matplotlib.figure import Figure  # pyplot would keep every figure in a global list
 
     return Figure(figsize=(width / 72, height / 72), dpi=72 * DENSITY, layout=layout)
@@ -60,16 +60,16 @@ def rendered(draw: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> bytes
 
 
 def drawing(name: str, caption: str, draw: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> Figure:
-    """The Figure that `draw(*args, **kwargs)` makes, drawn when it is rendered."""
+    """The report's Figure of the drawing `draw(*args, **kwargs)`, which is made only when it is rendered."""
     return Figure(name, caption, lambda: rendered(draw, *args, **kwargs))
 
 
 def saved(draw: Callable[P, Any]) -> Callable[Concatenate[str | os.PathLike, P], None]:
-    """The function that draws a Figure and writes it as PNG to the path that is its first argument."""
+    """`draw` as a function that writes its drawing as a PNG file to the path, its first argument."""
 
     def save(path: str | os.PathLike, *args: P.args, **kwargs: P.kwargs) -> None:
         write_whole(path, rendered(draw, *args, **kwargs))
 
     save.__name__ = f"save_{draw.__name__}"
-    save.__doc__ = f"Writes, to `path`, what `{draw.__name__}` draws.\n\n{draw.__doc__}"
+    save.__doc__ = f"Writes the drawing of `{draw.__name__}` to `path` as a PNG file.\n\n{draw.__doc__}"
     return save

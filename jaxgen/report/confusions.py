@@ -1,4 +1,4 @@
-"""Confusion matrices: what was taken for what, of two classes or of a thousand.
+"""Drawings of confusion matrices, from two classes to a thousand.
 
 C    classes
 """
@@ -15,12 +15,14 @@ RIGHT, WRONG = ("#edf0f6", "#9db4dc"), ("#fbe7d3", "#eda25f", "#c8631a", "#7d2f0
 
 @styled
 def matrix(counts, names: Sequence[str], title: str, axes: tuple[str, str] = ("predicted", "true")):
-    """Confusions `counts` [C, C] of classes `names`: a row for what is, a column for what was taken for it.
+    """A confusion matrix `counts` [C, C] of the classes `names`: a row for each true, a column for each predicted one.
 
-    Colours are shares of a row, so that rare classes count as much as frequent ones: the diagonal in blue, errors
-    in orange on a scale of their own, so that the many that are correct do not hide them. Up to 20 classes, cells
-    have numbers and rows the share that is correct; up to 50, classes have names. Raises ValueError for other
-    shapes and for counts that are negative or not finite.
+    Colours are shares of a row, so that rare classes are as visible as frequent ones: the diagonal in blue, errors in
+    orange on a scale of their own, since they are few beside the correct ones. Up to 20 classes, cells have numbers and
+    rows their share of correct ones; up to 50, classes have names.
+
+    Raises:
+        ValueError: counts have another shape, or are negative or not finite.
     """
     from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 
@@ -59,7 +61,7 @@ def matrix(counts, names: Sequence[str], title: str, axes: tuple[str, str] = ("p
 
 
 def _name(axis, names, pitch):
-    """Names of classes, `pitch` apart: turned where they are long, and every second farther out where crowded."""
+    """Ticks with class names, `pitch` apart: rotated where they are long, in two rows where they are short but many."""
     names = [name if len(name) <= 16 else name[:15] + "…" for name in names]
     longest = LETTER * max(map(len, names))  # in sizes of a letter
     apart = 2 if pitch < 12 and longest <= 2 * LETTER else 1
@@ -79,7 +81,7 @@ def _name(axis, names, pitch):
 
 
 def _number(plot, counts, share, worst):
-    """Counts into the cells, and beside each row the share that is right."""
+    """Writes the counts into the cells, and beside each row its share of correct ones."""
     pitch = 340 / len(counts)
     size = min(13, pitch / (LETTER * max(len(f"{count:g}") for count in counts.flat) + 0.4))
     for row, column in np.argwhere(counts > 0):
@@ -88,7 +90,7 @@ def _number(plot, counts, share, worst):
         text.set(ha="center", va="center_baseline")
     beside = plot.secondary_yaxis("right")
     beside.set_ylabel("correct")
-    known = [f"{100 * own:.1f} %" if total else "–" for own, total in zip(share.diagonal(), counts.sum(1))]
-    beside.set_yticks(range(len(counts)), known)
+    accuracies = [f"{100 * own:.1f} %" if total else "–" for own, total in zip(share.diagonal(), counts.sum(1))]
+    beside.set_yticks(range(len(counts)), accuracies)
     beside.tick_params(length=0, pad=3, labelsize=min(11, pitch))
     beside.spines[:].set_visible(False)

@@ -1,4 +1,4 @@
-"""Learning curves as inline SVG, drawn in the page's own colours: pure functions of numbers."""
+"""Learning curves as inline SVG in the colours of the page: pure functions of numbers."""
 
 import html
 import math
@@ -7,22 +7,22 @@ from typing import Any, NamedTuple
 
 WIDTH, HEIGHT, RIGHT, TOP, BOTTOM = 460, 250, 20, 12, 42  # the canvas and the margins around the plot
 LETTER = 7  # the width of a digit; the left margin is as wide as the longest number beside it
-BINS = 300  # at most this many pairs of points per unbroken line: more cannot be seen
+BINS = 300  # at most this many pairs of points per unbroken line; more would not be visible
 
 Points = list[tuple[float, float]]  # (step, value); a value that is not finite breaks the line
 
 
 class Curves(NamedTuple):
-    """What metrics.jsonl says, by metric."""
+    """The contents of metrics.jsonl, by metric."""
 
     lines: dict[str, dict[str, Points]]  # metric -> "train" or "valid" -> points
     stages: list[float]  # steps at which a new stage began
 
 
 def collect(rows: Iterable[Mapping[str, Any]]) -> Curves:
-    """Rows of metrics.jsonl as curves, those that were validated first, then by name; None counts as NaN.
+    """Rows of metrics.jsonl as curves, metrics with a validation first, then by name; None becomes NaN.
 
-    Stages that count their steps from 0 again are laid end to end.
+    Stages that count their steps from 0 again are concatenated.
     """
     lines: dict[str, dict[str, Points]] = {}
     stages: list[float] = []
@@ -47,8 +47,8 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
     return [n * step for n in range(math.ceil(low / step - 1e-6), math.floor(high / step + 1e-6) + 1)]
 
 
-def label(value: float, spacing: float) -> str:
-    """A tick's number with the decimals that `spacing` needs: 0.25, 1,500, 20k, 1e-07."""
+def tick_label(value: float, spacing: float) -> str:
+    """The number of a tick with the decimals that `spacing` needs: 0.25, 1,500, 20k, 1e-07."""
     if value and not 1e-4 <= abs(value) < 1e6:
         return f"{value:.3g}"
     if abs(value) >= 1e4 and value % 100 == 0:
@@ -58,7 +58,7 @@ def label(value: float, spacing: float) -> str:
 
 
 def thin(points: Points, low: float, high: float) -> Points:
-    """The lowest and the highest point of each bin of x: spikes survive, what nobody can see does not."""
+    """The lowest and the highest point of each of BINS bins of x from `low` to `high`, which keeps spikes visible."""
     if len(points) <= 2 * BINS:
         return points
     bins: dict[int, Points] = {}
@@ -69,7 +69,7 @@ def thin(points: Points, low: float, high: float) -> Points:
 
 
 def unbroken(points: Points) -> list[Points]:
-    """The runs of finite points between those that are not."""
+    """The runs of finite points, separated by points that are not finite."""
     runs: list[Points] = [[]]
     for x, y in points:
         if math.isfinite(y):
@@ -79,17 +79,17 @@ def unbroken(points: Points) -> list[Points]:
     return [run for run in runs if run]
 
 
-def spread(values: Sequence[float], margin: float) -> tuple[float, float]:
-    """The range of the values, widened by `margin` of itself; never empty."""
+def limits(values: Sequence[float], margin: float) -> tuple[float, float]:
+    """The limits of an axis: the range of the values, extended at both ends by `margin` of its length; never empty."""
     low, high = min(values), max(values)
-    room = (high - low) * margin if high > low else abs(high) * 0.1 or 1.0
-    return low - room, high + room
+    extra = (high - low) * margin if high > low else abs(high) * 0.1 or 1.0
+    return low - extra, high + extra
 
 
 def svg(name: str, lines: Mapping[str, Points], stages: Sequence[float] = ()) -> str:
     """An <svg> of the lines, coloured by CSS through their classes; "" where no value is finite.
 
-    The y axis is logarithmic where all values are positive and span two decades, and says so.
+    The y axis is logarithmic, and labelled so, where all values are positive and span two decades.
     """
     runs = {group: unbroken(points) for group, points in lines.items()}
     finite = [point for group in runs.values() for run in group for point in run]
@@ -100,7 +100,7 @@ def svg(name: str, lines: Mapping[str, Points], stages: Sequence[float] = ()) ->
     if log:
         runs = {g: [[(x, math.log10(y)) for x, y in run] for run in group] for g, group in runs.items()}
     across = 0.0, max(x for x, _ in finite) or 1.0
-    upright = spread([math.log10(y) for y in values] if log else values, 0.05)
+    upright = limits([math.log10(y) for y in values] if log else values, 0.05)
     marks = _marks(*upright, log)
     margin = LETTER * max(len(text) for _, text in marks) + 10
 
@@ -114,7 +114,7 @@ def svg(name: str, lines: Mapping[str, Points], stages: Sequence[float] = ()) ->
         thinned = [thin(run, *across) for run in members]
         path = "".join("M" + "L".join(at(*point) for point in run) for run in thinned)
         parts.append(f'<path class="line {group}" d="{path}"/>')
-        if sum(map(len, thinned)) <= 40:  # a few evaluations are points, and a single one has no line
+        if sum(map(len, thinned)) <= 40:  # few evaluations are drawn as points too, since a single one has no line
             dots = "".join(f"M{at(*point)}h0" for run in thinned for point in run)
             parts.append(f'<path class="dots {group}" d="{dots}"/>')
     head = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{html.escape(name)} over steps">'
@@ -122,17 +122,17 @@ def svg(name: str, lines: Mapping[str, Points], stages: Sequence[float] = ()) ->
 
 
 def _marks(low: float, high: float, log: bool) -> list[tuple[float, str]]:
-    """Where the y axis has numbers, and these; `low` and `high` are logarithms where `log`."""
-    places = ticks(low, high)
+    """Positions and texts of the y axis's ticks; positions, `low` and `high` are logarithms where `log`."""
+    positions = ticks(low, high)
     if not log:
-        return [(y, label(y, places[1] - places[0])) for y in places]
+        return [(y, tick_label(y, positions[1] - positions[0])) for y in positions]
     every = math.ceil((high - low) / 6)  # whole powers of ten, not all of them where there are many
     powers = [n for n in range(math.ceil(low), math.floor(high) + 1) if n % every == 0]
-    return [(float(n), label(10.0**n, 10.0**n)) for n in powers]
+    return [(float(n), tick_label(10.0**n, 10.0**n)) for n in powers]
 
 
 def _axes(at, last: float, low: float, marks, stages: Sequence[float], unit: str) -> list[str]:
-    """Grid lines with their numbers, the stages' beginnings and the name of the x axis."""
+    """Grid lines with their numbers, lines where stages begin, and the name of the x axis."""
     parts = []
     for y, text in marks:
         right, down = at(0.0, y).split()
@@ -141,7 +141,7 @@ def _axes(at, last: float, low: float, marks, stages: Sequence[float], unit: str
     steps = ticks(0.0, last)
     for x in steps:
         right, _ = at(x, low).split()
-        text = label(x, steps[1] - steps[0])
+        text = tick_label(x, steps[1] - steps[0])
         parts.append(f'<text x="{right}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{text}</text>')
     parts.extend(f'<path class="stage" d="M{at(x, low)}V{TOP}"/>' for x in stages)
     middle = at(last / 2, low).split()[0]

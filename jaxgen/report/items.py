@@ -1,6 +1,6 @@
-"""The parts of a report, as values: figures that can be rendered, tables, and what is kept while a run trains.
+"""The parts of a report as values: figures, tables, and what a run keeps while it trains.
 
-Functions that yield them (in `figures/` and `study/`) write nothing; `run/` renders and writes.
+Functions in `figures/` and `study/` yield them and write nothing; `run/` renders and writes them.
 """
 
 import os
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 
 class Figure(NamedTuple):
-    """A picture that is not drawn yet."""
+    """A picture that is not rendered yet."""
 
     name: str  # of its file, without suffix; unique in a run
     caption: str
@@ -35,13 +35,13 @@ class Cell(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table in a report, the first of its columns naming the rows."""
+    """A table in a report; its first column has the names of the rows."""
 
     caption: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
-    prose: bool = False  # all cells of a row but its first are texts, whose line breaks are kept
-    notes: Mapping[str, str] = {}  # what words of the table mean
+    prose: bool = False  # all cells of a row but the first are texts, whose line breaks are kept
+    notes: Mapping[str, str] = {}  # word in the table -> its meaning
 
 
 class Still(NamedTuple):
@@ -49,7 +49,7 @@ class Still(NamedTuple):
 
     name: str
     image: Any  # see `report.pictures.to_bytes`
-    scale: int = 1  # pixels are repeated so often
+    scale: int = 1  # how often each pixel is repeated, both ways
 
 
 class Arrays(NamedTuple):

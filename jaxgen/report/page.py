@@ -1,4 +1,4 @@
-"""A run's report, or a tour's of several runs: one HTML file, without network or script."""
+"""The report of one run or several: a single HTML file without scripts or links to other files."""
 
 import base64
 import math
@@ -19,22 +19,30 @@ TINY = 300  # px: small pictures are enlarged by whole factors as far as HALF by
 
 
 class Chapter(NamedTuple):
-    """One run in a report. Missing parts are left out of the page."""
+    """One run in a report. Empty parts are left out of the page."""
 
     title: str
     text: str = ""  # plain; an empty line between paragraphs
-    summary: Mapping[str, Any] = {}  # what summary.json holds
-    rows: Sequence[Mapping[str, Any]] = ()  # what metrics.jsonl holds
+    summary: Mapping[str, Any] = {}  # the contents of summary.json
+    rows: Sequence[Mapping[str, Any]] = ()  # the rows of metrics.jsonl
     pictures: Sequence[Picture] = ()
-    config: Mapping[str, Any] = {}  # nested ones are shown with dots; empty: the summary's
+    config: Mapping[str, Any] = {}  # nested names are joined by dots; empty: the summary's config
     tables: Sequence[Table] = ()
-    notes: Mapping[str, str] = {}  # what words in the chapter mean
+    notes: Mapping[str, str] = {}  # word in the chapter -> its meaning
 
 
 def write(path: str | os.PathLike, title: str, chapters: Sequence[Chapter], overview: bool = True) -> None:
-    """Writes the report. Raises Refused where jinja2 is missing, FileNotFoundError where a picture is.
+    """Writes the report to `path`.
 
-    overview: whether several chapters are preceded by a table of them.
+    Args:
+        path: of the HTML file.
+        title: of the page.
+        chapters: in order.
+        overview: whether several chapters are preceded by a table of them.
+
+    Raises:
+        Refused: jinja2 is not installed.
+        FileNotFoundError, ValueError: a picture is missing, or no picture.
     """
     try:
         import jinja2
@@ -45,14 +53,13 @@ def write(path: str | os.PathLike, title: str, chapters: Sequence[Chapter], over
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     pages.filters.update(quantity=quantity, duration=duration)
-    pictures = [[inline(picture) for picture in chapter.pictures] for chapter in chapters]
-    contents = [contents_of(chapter, shown) for chapter, shown in zip(chapters, pictures)]
+    contents = [contents_of(chapter, [inline(picture) for picture in chapter.pictures]) for chapter in chapters]
     page = pages.get_template("page.html").render(title=title, chapters=contents, overview=overview)
     write_whole(path, page.encode())
 
 
 def inline(picture: Picture) -> dict:
-    """The picture as a data: URI, the width to show it at, and whether its pixels are shown as squares."""
+    """The picture as a data: URI, its width on the page, and whether its pixels are drawn as squares."""
     from PIL import Image
 
     kind = mimetypes.guess_type(picture.path)[0] or ""
@@ -67,15 +74,15 @@ def inline(picture: Picture) -> dict:
 
 
 def shown_width(width: int, height: int) -> int:
-    """px of the page for a picture's pixels: whole factors for small pictures, limits for large ones."""
+    """Width on the page, in px, of a picture of that many pixels: whole multiples if small, limited if large."""
     factor = max(1, min(HALF // width, TINY // height))
     return factor * width if width < HALF else min(width, FULL, round(width * TALL / height))
 
 
 def contents_of(chapter: Chapter, pictures: Sequence[Mapping[str, Any]]) -> dict:
-    """A chapter as the template reads it."""
+    """The variables of the template for a chapter."""
     summary = chapter.summary
-    drawn = curves.collect(chapter.rows)
+    collected = curves.collect(chapter.rows)
     metrics = [{"name": name, **entry} for name, entry in summary.get("metrics", {}).items()]
     return {
         "title": chapter.title,
@@ -85,7 +92,7 @@ def contents_of(chapter: Chapter, pictures: Sequence[Mapping[str, Any]]) -> dict
         "seconds": summary.get("seconds"),
         "rate": steps_per_second(chapter.rows),
         "metrics": metrics,
-        "figures": [figure(name, lines, drawn.stages) for name, lines in drawn.lines.items()],
+        "figures": [figure(name, lines, collected.stages) for name, lines in collected.lines.items()],
         "tables": chapter.tables,
         "notes": chapter.notes,
         "pictures": pictures,
@@ -95,7 +102,7 @@ def contents_of(chapter: Chapter, pictures: Sequence[Mapping[str, Any]]) -> dict
 
 
 def figure(name: str, lines: Mapping[str, curves.Points], stages: Sequence[float]) -> dict:
-    """One metric's curves: the drawing, the last value of each, and how many values are not finite."""
+    """The curves of a metric: the SVG, the last value of each curve, and the number of values that are not finite."""
     values = [value for points in lines.values() for _, value in points]
     last = {group: points[-1][1] for group, points in lines.items()}
     lost = sum(not math.isfinite(value) for value in values)
@@ -103,21 +110,21 @@ def figure(name: str, lines: Mapping[str, curves.Points], stages: Sequence[float
 
 
 def steps_per_second(rows: Sequence[Mapping[str, Any]]) -> float | None:
-    """The median over the log events: the first of them contains the compilation."""
+    """The median over the log events, since the first includes compilation; None without any."""
     rates = [row.get("timing", {}).get("steps_per_second") for row in rows]
     rates = [rate for rate in rates if rate is not None and math.isfinite(rate)]
     return statistics.median(rates) if rates else None
 
 
 def environment_of(summary: Mapping[str, Any]) -> dict[str, str]:
-    """Device, versions, seed, date and hash of a summary, as far as they are there."""
-    found = {}
+    """Device, versions, seed, date and hash of a summary, without the missing ones."""
+    entries = {}
     if device := summary.get("device"):
         kind, platform = device["kind"], device["platform"]
-        found["device"] = f"{device['count']} × {kind}" + (f" ({platform})" if platform != kind.lower() else "")
-    found.update(summary.get("versions", {}))
-    found.update({name: summary[name] for name in ("seed", "date", "params_sha256") if name in summary})
-    return {name.replace("_", " "): str(value) for name, value in found.items()}
+        entries["device"] = f"{device['count']} × {kind}" + (f" ({platform})" if platform != kind.lower() else "")
+    entries.update(summary.get("versions", {}))
+    entries.update({name: summary[name] for name in ("seed", "date", "params_sha256") if name in summary})
+    return {name.replace("_", " "): str(value) for name, value in entries.items()}
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -132,7 +139,7 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def quantity(value: float | None) -> str:
-    """A number for the eye: four digits, thousands apart; a dash for what is not finite."""
+    """A number as text with four digits and separated thousands; a dash for None and values that are not finite."""
     if value is None or not math.isfinite(value):
         return "–"
     if value == int(value) and abs(value) < 1e15:
@@ -146,7 +153,7 @@ def quantity(value: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as people say them: 0.8 s, 42 s, 3 min 5 s, 2 h 10 min."""
+    """Seconds as text in suitable units: 0.8 s, 42 s, 3 min 5 s, 2 h 10 min."""
     if seconds is None or not math.isfinite(seconds):
         return "–"
     if seconds < 10:

@@ -1,4 +1,4 @@
-"""Images as picture files and as figures of a report: still and moving. A file is written whole or not at all."""
+"""Images as PNG files and as figures of a report, and their sequences as GIF animations."""
 
 import io
 import os
@@ -13,9 +13,11 @@ from jaxgen.report.items import Figure
 def to_bytes(image, scale: int = 1) -> np.ndarray:
     """An image [H, W], [H, W, 1] or [H, W, 3] as uint8 [scale H, scale W] or [scale H, scale W, 3].
 
-    uint8 stays; floats and booleans in [0, 1] are rounded to 255ths, what lies outside is clipped and NaN is
-    black, because a run that diverged should still show its pictures. Raises ValueError for other shapes and
-    dtypes.
+    uint8 is kept. Floats and booleans in [0, 1] are rounded to 255ths; values outside are clipped and NaN is black, so
+    that a run that diverged has pictures as well.
+
+    Raises:
+        ValueError: image has another shape or dtype.
     """
     image = np.asarray(image)
     if image.ndim == 3 and image.shape[-1] == 1:
@@ -31,7 +33,7 @@ def to_bytes(image, scale: int = 1) -> np.ndarray:
 
 
 def png(image, scale: int = 1) -> bytes:
-    """The PNG file of `to_bytes(image, scale)`; `scale` repeats pixels, so that small images can be seen."""
+    """The PNG file of an image, as in `to_bytes`; `scale` enlarges small images by repeating pixels."""
     from PIL import Image
 
     buffer = io.BytesIO()
@@ -42,7 +44,8 @@ def png(image, scale: int = 1) -> bytes:
 def gif(frames: Sequence, milliseconds: int = 100, scale: int = 1) -> bytes:
     """The GIF file of frames ([T, H, W], [T, H, W, 1], [T, H, W, 3] or a list of images), an endless animation.
 
-    `milliseconds` per frame are kept to the nearest 10, the format's unit. Raises ValueError without frames.
+    The duration of a frame, `milliseconds`, is rounded to the nearest 10, the format's unit. Raises ValueError where
+    there are no frames.
     """
     from PIL import Image
 
@@ -55,20 +58,20 @@ def gif(frames: Sequence, milliseconds: int = 100, scale: int = 1) -> bytes:
 
 
 def save_png(path: str | os.PathLike, image, scale: int = 1) -> None:
-    """Writes `png(image, scale)`."""
+    """Writes `png(image, scale)` to `path`, whole or not at all."""
     write_whole(path, png(image, scale))
 
 
 def save_gif(path: str | os.PathLike, frames: Sequence, milliseconds: int = 100, scale: int = 1) -> None:
-    """Writes `gif(frames, milliseconds, scale)`."""
+    """Writes `gif(frames, milliseconds, scale)` to `path`, whole or not at all."""
     write_whole(path, gif(frames, milliseconds, scale))
 
 
 def still(name: str, caption: str, image, scale: int = 0) -> Figure:
-    """The Figure of an image; by default small ones are enlarged to about 900 pixels."""
+    """The Figure of an image; by default small ones are enlarged to a width of about 900 pixels."""
     return Figure(name, caption, lambda: png(image, scale or max(1, 900 // np.shape(image)[1])))
 
 
 def moving(name: str, caption: str, frames: Sequence, milliseconds: int = 100, scale: int = 1) -> Figure:
-    """The Figure of an animation."""
+    """The Figure of an animation, see `gif`."""
     return Figure(name, caption, lambda: gif(frames, milliseconds, scale), ".gif")

@@ -1,7 +1,7 @@
-"""Drawings for a report: clouds of points, confusion matrices, galleries and lines.
+"""Drawings for a report: scatter plots, confusion matrices, galleries and lines.
 
-`save_matrix(path, ...)` writes as PNG what `matrix(...)` draws, and so on. All sizes are pixels of the page, letters
-included. All functions raise Refused where matplotlib is missing.
+`save_matrix(path, ...)` writes the drawing of `matrix(...)` as a PNG file, and so on. All sizes, those of letters
+included, are pixels of the page. All functions raise Refused where matplotlib is not installed.
 
 N    points, or images of H x W pixels
 C    classes
@@ -34,10 +34,12 @@ class Panel(NamedTuple):
 
 @styled
 def scatter(points, labels, classes: Sequence[str], title: str = "", axes: tuple[str, str] = ("", "")):
-    """Points [N, 2] coloured by `labels` [N] (indices into `classes`), each class named at its mean.
+    """Points [N, 2] coloured by `labels` [N] (indices into `classes`), with each class's name at its mean.
 
-    Names stand in the picture: nobody can tell 47 colours apart in a legend. Points that are not finite are
-    left out. Raises ValueError for other shapes or labels.
+    There is no legend, since 47 colours cannot be told apart in one. Points that are not finite are left out.
+
+    Raises:
+        ValueError: points or labels have another shape, or labels are no indices into classes.
     """
     from matplotlib import colormaps, patheffects
 
@@ -51,13 +53,13 @@ def scatter(points, labels, classes: Sequence[str], title: str = "", axes: tuple
     palette = colormaps["tab10"] if len(classes) <= 10 else colormaps["turbo"].resampled(len(classes))
     figure = canvas(HALF, TALL)
     plot = figure.add_subplot(title=title, xlabel=axes[0], ylabel=axes[1])
-    # One call in the order given: class by class, the last class would cover all others.
+    # One call for all points in their order: class by class, the last class would cover all others.
     area = max(1.0, min(14.0, 1.2e4 / max(len(labels), 1)))
     plot.scatter(points[:, 0], points[:, 1], c=palette(labels), s=area, alpha=0.6, lw=0)
     halo = [patheffects.withStroke(linewidth=3, foreground="white")]
     for index in np.unique(labels):
         x, y = points[labels == index].mean(0)
-        colour = [0.6 * channel for channel in palette(int(index))[:3]]  # darker than the cloud it names
+        colour = [0.6 * channel for channel in palette(int(index))[:3]]  # darker than the points
         text = plot.text(x, y, classes[index], color=colour, size=14, weight="bold")
         text.set(ha="center", va="center", path_effects=halo)
     return figure
@@ -67,8 +69,11 @@ def scatter(points, labels, classes: Sequence[str], title: str = "", axes: tuple
 def gallery(images, captions: Sequence[str], columns: int, title: str = ""):
     """Images [N, H, W], [N, H, W, 1] or [N, H, W, 3] (uint8, or floats in [0, 1]) in rows of `columns`.
 
-    Below each stands its caption, one or two short lines. Images are as large as width and height of a page allow,
-    but pixels no larger than 8. Raises ValueError for other shapes and dtypes, no images, or not N captions.
+    Each has its caption, one or two short lines, below it. Images are as large as the width and height of a page allow,
+    but enlarged at most 8 times.
+
+    Raises:
+        ValueError: images have another shape or dtype, there are none, or there are not N captions.
     """
     images = np.asarray(images)
     if images.ndim < 3 or not len(images) == len(captions) > 0 or columns < 1:
@@ -101,19 +106,25 @@ def gallery(images, captions: Sequence[str], columns: int, title: str = ""):
 
 
 def _length(text):
-    """About how long the longest line of a text is, in sizes of its letters."""
+    """Approximate width of the longest line of a text, in multiples of the font size."""
     return LETTER * max(map(len, text.split("\n")))
 
 
 @styled
 def lines(panels: Sequence[Panel], title: str = "", colours: Literal["sequence", "category"] = "sequence"):
-    """One to three panels side by side; a line has the same colour in all of them.
+    """One to three panels side by side; lines of the same name have the same colour in all of them.
 
-    colours: "sequence" where lines are in an order (layers, moments of a training), "category" where not. More than
-    8 lines of a sequence have a scale with the names of the first, the middle and the last, all others a legend.
+    A value that is not finite, or not positive on a logarithmic axis, interrupts its line.
 
-    What is not finite, or not positive on a logarithmic axis, interrupts a line. Raises ValueError for another
-    number of panels, no lines, and x and y that are not [n] and [n].
+    Args:
+        panels: 1 to 3.
+        title: of the whole figure.
+        colours: "sequence" for lines that are in an order (layers, steps of a training), "category" for others. More
+            than 8 lines of a sequence have a colour bar with the names of the first, the middle and the last; others
+            have a legend.
+
+    Raises:
+        ValueError: there are other numbers of panels or no lines, or x and y of a line are not [n] and [n].
     """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
@@ -135,8 +146,8 @@ def lines(panels: Sequence[Panel], title: str = "", colours: Literal["sequence",
     if colours == "sequence" and len(names) > 8:
         between = Normalize(-0.5, len(names) - 0.5)
         bar = figure.colorbar(ScalarMappable(between, scale), ax=list(plots), aspect=40, pad=0.02)
-        places = sorted({0, len(names) // 2, len(names) - 1})
-        bar.set_ticks(places, labels=[names[n] for n in places])
+        labelled = sorted({0, len(names) // 2, len(names) - 1})
+        bar.set_ticks(labelled, labels=[names[n] for n in labelled])
     else:
         handles = [Line2D([], [], color=colour[name], label=name) for name in names]
         figure.legend(handles=handles, loc="outside right upper", ncols=-(-len(names) // 18))
@@ -144,7 +155,7 @@ def lines(panels: Sequence[Panel], title: str = "", colours: Literal["sequence",
 
 
 def _scale(count, colours):
-    """As many colours as there are lines."""
+    """A colour map of `count` colours."""
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
 
@@ -163,13 +174,13 @@ def _plot(plot, panel, colour):
         x, y = (np.asarray(values, np.float64) for values in xy)
         if x.ndim != 1 or x.shape != y.shape:
             raise ValueError(f'expected x [n] and y [n] of the line "{name}", found {x.shape} and {y.shape}')
-        there = np.isfinite(x) & np.isfinite(y) & ((x > 0) | (not panel.log_x)) & ((y > 0) | (not panel.log_y))
-        empty &= not there.any()
-        near = np.pad(there, 1)
-        alone = np.flatnonzero(there & ~near[:-2] & ~near[2:])
-        x, y = np.where(there, (x, y), np.nan)
-        plot.plot(x, y, color=colour[name], lw=1.4, marker="o", ms=3, markevery=alone)
-    if empty:  # a logarithmic axis has no limits then
+        shown = np.isfinite(x) & np.isfinite(y) & ((x > 0) | (not panel.log_x)) & ((y > 0) | (not panel.log_y))
+        empty &= not shown.any()
+        padded = np.pad(shown, 1)
+        isolated = np.flatnonzero(shown & ~padded[:-2] & ~padded[2:])  # no line would show them
+        x, y = np.where(shown, (x, y), np.nan)
+        plot.plot(x, y, color=colour[name], lw=1.4, marker="o", ms=3, markevery=isolated)
+    if empty:  # a logarithmic axis would have no limits
         plot.set(xticks=[], yticks=[])
         plot.text(0.5, 0.5, "no values", transform=plot.transAxes, ha="center")
         return
@@ -184,7 +195,7 @@ def _plot(plot, panel, colour):
 
 
 def _decades(axis, low, high):
-    """Ticks of a logarithmic axis: some powers of ten, or more than these where they are few."""
+    """Ticks of a logarithmic axis from `low` to `high`: powers of ten, or further numbers where these are few."""
     from matplotlib import ticker
 
     close = ticker.LogLocator(subs=(1, 2, 5)) if high > 8 * low else ticker.MaxNLocator(4)

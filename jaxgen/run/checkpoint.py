@@ -1,4 +1,4 @@
-"""Checkpoints: Orbax writes the arrays, a sha256 manifest written last says that they are whole.
+"""Checkpoints: Orbax writes the arrays, a sha256 manifest, written last, shows that they are whole.
 
 Orbax is atomic but restores flipped bytes without noticing, so nothing is restored before every file's hash was
 compared. A checkpoint is written beside the others under a temporary name and renamed when it is complete.
@@ -76,8 +76,8 @@ def save(directory: Path, stage: int, step: int, tree: Any, meta: dict[str, Any]
 
 def candidates(directory: Path) -> list[Path]:
     """The checkpoints that stand in a directory, newest first, whether intact or not."""
-    found = [(re.fullmatch(r"(\d+)-(\d+)", path.name), path) for path in Path(directory).glob("*-*")]
-    named = [((int(match[1]), int(match[2])), path) for match, path in found if match and path.is_dir()]
+    names = [(re.fullmatch(r"(\d+)-(\d+)", path.name), path) for path in Path(directory).glob("*-*")]
+    named = [((int(match[1]), int(match[2])), path) for match, path in names if match and path.is_dir()]
     return [path for _, path in sorted(named, reverse=True)]
 
 
@@ -175,8 +175,8 @@ def _digest(file: Path) -> str:
 
 def _sync(path: Path) -> None:
     """Makes everything below `path` survive a power cut, before the rename that declares it whole."""
-    for place in [*path.rglob("*"), path] if path.name.startswith(".part") else [path]:
-        descriptor = os.open(place, os.O_RDONLY)
+    for entry in [*path.rglob("*"), path] if path.name.startswith(".part") else [path]:
+        descriptor = os.open(entry, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:

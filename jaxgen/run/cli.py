@@ -22,8 +22,8 @@ def main(experiment: Experiment, argv: Sequence[str] | None = None) -> int:
     """Runs the experiment as the command line says; returns the process's exit code, see `guarded`."""
     argv = sys.argv[1:] if argv is None else argv
     if "--help" in argv or "-h" in argv:
-        known = every_knob(experiment)
-        print(usage(experiment.name, experiment.doc, known, experiment.presets, experiment.defaults))
+        listed = every_knob(experiment)
+        print(usage(experiment.name, experiment.doc, listed, experiment.presets, experiment.defaults))
         return 0
     return guarded(short(experiment.name), lambda: conduct(experiment, argv))
 

@@ -42,7 +42,7 @@ class Choice(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """A run before it is trained: what the functions of an Experiment are given."""
+    """A run before it is trained: the argument of the functions of an Experiment."""
 
     flags: Any
     module: ModuleType  # the technique's
@@ -60,7 +60,7 @@ class Watch(NamedTuple):
 
 
 class Result(NamedTuple):
-    """A run after training: what `show` is given."""
+    """A run after training: the argument of `show`."""
 
     stage: Stage  # the last one
     state: State  # with the best parameters where early stopping keeps them, the last ones otherwise
@@ -99,7 +99,7 @@ class Experiment(NamedTuple):
     # Refused where parameters would fit and mean something else.
     anew: Callable[[Mapping[str, Any], Any], Iterable[str]] = nothing
     watch: Watch | None = None
-    folds: Callable[[Setting], Iterable[Fold]] = nothing  # further measures of the test split, told before the others
+    folds: Callable[[Setting], Iterable[Fold]] = nothing  # further measures of the test split, listed before the others
     show: Callable[[Setting, Result], Iterable[Figure | Table]] = nothing
     instead: Callable[[Any], Callable[[], None] | None] = lambda flags: None  # what to do where nothing is trained
 
@@ -111,12 +111,12 @@ def short(name: str) -> str:
 
 def modules(experiment: Experiment) -> Sequence[ModuleType]:
     """The modules of the experiment's techniques."""
-    known = experiment.technique
-    return list(known.modules.values()) if isinstance(known, Choice) else [known]
+    technique = experiment.technique
+    return list(technique.modules.values()) if isinstance(technique, Choice) else [technique]
 
 
 def updates(flags: Any, epoch: int) -> int:
-    """Updates in all, from --steps or --epochs, one pass where neither is given.
+    """Updates in all, from --steps or --epochs, one pass without either.
 
     Raises Refused where an int32 cannot count them.
     """

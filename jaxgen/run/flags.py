@@ -44,7 +44,7 @@ class RunFlags:
 
 @dataclasses.dataclass(frozen=True)
 class Player:
-    """The optimiser of a further player; where nothing is given, it is that of the first one."""
+    """The optimiser of a further player; what is left open is as the first one's."""
 
     optimizer: str | None = knob(None, "of this player (--optimizer's)", group=OPTIMIZER)
     settings: Settings = nested(Settings())

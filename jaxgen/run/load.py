@@ -3,7 +3,7 @@
 import importlib
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jaxgen.core import loop
 from jaxgen.core.config import built
@@ -41,7 +41,7 @@ def load_run(workdir: str | os.PathLike) -> Loaded:
     if "optimizer" not in config["flags"]:
         raise Refused(f"{workdir} holds a study of many runs, not one that has parameters")
     flags = built(RunFlags, config["flags"])
-    players = built(players_class(tuple(config["players"])), config["flags"])
+    players: Any = built(players_class(tuple(config["players"])), config["flags"])
 
     def technique(number: int) -> Technique:
         stage = config["stages"][number]

@@ -66,10 +66,10 @@ def memory() -> int:
         if "bytes_limit" in stats:
             return int(stats["bytes_limit"] - stats.get("bytes_in_use", 0)) * jax.device_count()
         return 4 * 2**30
-    found = []
+    limits = []
     with contextlib.suppress(OSError, ValueError):
         lines = Path("/proc/meminfo").read_text().splitlines()
-        found += [1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")]
+        limits += [1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")]
     with contextlib.suppress(OSError, ValueError):  # a container's or a batch system's limit; "max" where there is none
-        found.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return min(found, default=4 * 2**30)
+        limits.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return min(limits, default=4 * 2**30)

@@ -29,16 +29,16 @@ class Parsed(NamedTuple):
 
 def parse(experiment: Experiment, argv: Sequence[str]) -> Parsed:
     """The configurations of a run. Raises Refused, in one sentence that says what is wrong."""
-    given = explicit(short(experiment.name), every_knob(experiment), argv)
-    preset = given.get("preset") or experiment.defaults.get("preset", "")
+    typed = explicit(short(experiment.name), every_knob(experiment), argv)
+    preset = typed.get("preset") or experiment.defaults.get("preset", "")
     if preset and preset not in experiment.presets:
         raise Refused(f"unknown preset {preset!r}; known: {', '.join(sorted(experiment.presets)) or 'none'}")
-    if {"steps", "epochs"} <= given.keys():
+    if {"steps", "epochs"} <= typed.keys():
         raise Refused("give --steps or --epochs, not both")
     start = {"workdir": os.path.join("runs", short(experiment.name)), "data_dir": os.environ.get("JAXGEN_DATA", "")}
-    layers = (start, experiment.defaults, experiment.presets.get(preset, {}), given)
+    layers = (start, experiment.defaults, experiment.presets.get(preset, {}), typed)
     merged = merge(layers, experiment.players)
-    module = chosen_module(experiment, merged, given)
+    module = chosen_module(experiment, merged, typed)
     classes = [experiment.data.flags, module.Config, players_class(experiment.players)]
     flags, config, players = build(classes, merged)
     return Parsed(flags, module, config, players)
@@ -59,7 +59,7 @@ def merge(layers: Iterable[Mapping[str, Any]], players: Sequence[str] = ()) -> d
     return merged
 
 
-def chosen_module(experiment: Experiment, merged: Mapping[str, Any], given: Mapping[str, Any]) -> ModuleType:
+def chosen_module(experiment: Experiment, merged: Mapping[str, Any], typed: Mapping[str, Any]) -> ModuleType:
     """The technique's module. Raises Refused for an explicit flag that only other techniques of a Choice have."""
     choice = experiment.technique
     if not isinstance(choice, Choice):
@@ -71,7 +71,7 @@ def chosen_module(experiment: Experiment, merged: Mapping[str, Any], given: Mapp
     for name, module in choice.modules.items():
         for each in knobs(module.Config):
             takers.setdefault(each.name, []).append(name)
-    for flag in given:
+    for flag in typed:
         if value not in takers.get(flag, [value]):
             raise Refused(f"--{flag} is for --{choice.flag}={' or '.join(takers[flag])}, not {value}")
     return choice.modules[value]
@@ -85,16 +85,16 @@ def every_knob(experiment: Experiment) -> list[Knob]:
         listed[choice.flag] = Knob(choice.flag, str, values, values[0], choice.help, False, "technique")
     classes = [*(each.Config for each in modules(experiment)), experiment.data.flags]
     for each in [*classes, players_class(experiment.players)]:
-        for found in knobs(each):
-            group = found.group or ("technique" if len(classes) > 2 else each.__module__.rsplit(".", 1)[-1])
-            listed.setdefault(found.name, found._replace(group=group))
+        for one in knobs(each):
+            group = one.group or ("technique" if len(classes) > 2 else each.__module__.rsplit(".", 1)[-1])
+            listed.setdefault(one.name, one._replace(group=group))
     return list(listed.values())
 
 
-def explicit(name: str, known: Sequence[Knob], argv: Sequence[str]) -> dict[str, Any]:
+def explicit(name: str, listed: Sequence[Knob], argv: Sequence[str]) -> dict[str, Any]:
     """The flags that stand on the command line or in a --flagfile, by the names of the knobs."""
     values = absl_flags.FlagValues()
-    for each in known:
+    for each in listed:
         _define(each, values)
     try:
         rest = values([name, *argv])[1:]
@@ -119,15 +119,15 @@ def build(classes: Sequence[type], chosen: Mapping[str, Any]) -> list[Any]:
 
 def alone(name: str, config: type, argv: Sequence[str], **defaults: Any) -> tuple[Any, dict[str, Any]]:
     """The flags of a script that is no experiment, and those of them that are explicit."""
-    given = explicit(name, knobs(config), argv)
-    (flags,) = build([config], {**defaults, **given})
-    return flags, given
+    typed = explicit(name, knobs(config), argv)
+    (flags,) = build([config], {**defaults, **typed})
+    return flags, typed
 
 
-def _define(found: Knob, values: absl_flags.FlagValues) -> None:
+def _define(one: Knob, values: absl_flags.FlagValues) -> None:
     """Defines one flag; bounds are checked later, with presets and defaults."""
-    if found.choices:
-        absl_flags.DEFINE_enum(found.name, found.default, found.choices, found.help, flag_values=values)
+    if one.choices:
+        absl_flags.DEFINE_enum(one.name, one.default, one.choices, one.help, flag_values=values)
         return
     kinds: dict[type, Any] = {
         bool: absl_flags.DEFINE_bool,
@@ -135,16 +135,16 @@ def _define(found: Knob, values: absl_flags.FlagValues) -> None:
         float: absl_flags.DEFINE_float,
         str: absl_flags.DEFINE_string,
     }
-    kinds[found.kind](found.name, found.default, found.help, flag_values=values)
+    kinds[one.kind](one.name, one.default, one.help, flag_values=values)
 
 
 def usage(
-    name: str, doc: str, known: Sequence[Knob], presets: Mapping[str, Any] = {}, defaults: Mapping[str, Any] = {}
+    name: str, doc: str, listed: Sequence[Knob], presets: Mapping[str, Any] = {}, defaults: Mapping[str, Any] = {}
 ) -> str:
     """The text of --help: the first paragraph of `doc`, then the flags in groups, then the presets."""
     lines = [doc.strip().split("\n\n")[0], "", f"python -m {name} [--flag=value ...] [--flagfile=FILE]"]
     groups: dict[str, list[Knob]] = {}
-    for each in known:
+    for each in listed:
         groups.setdefault(each.group or short(name), []).append(each)
     for group, members in groups.items():
         lines += ["", f"{group}:"]

@@ -13,7 +13,7 @@ PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
 
 
 def cpu_name() -> str:
-    """The processor's own name where the system tells it: "cpu" says nothing of a speed."""
+    """The processor's own name where the system has it: "cpu" tells nothing about a speed."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -29,8 +29,8 @@ def environment() -> dict:
             versions[package] = importlib.metadata.version(package)
     device = jax.devices()[0]
     kind = cpu_name() if device.platform == "cpu" else device.device_kind
-    found = {"platform": device.platform, "kind": kind, "count": jax.device_count()}
-    return {"versions": versions, "device": found}
+    described = {"platform": device.platform, "kind": kind, "count": jax.device_count()}
+    return {"versions": versions, "device": described}
 
 
 def fingerprint(params) -> str:

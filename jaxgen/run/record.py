@@ -40,7 +40,7 @@ def number(value) -> float | None:
 def to_line(row: Row) -> bytes:
     """A row of metrics.jsonl. Raises ValueError for keys other than stage, step, train, valid and timing."""
     if unknown := sorted(row.keys() - {"stage", "step", "train", "valid", "timing"}):
-        raise ValueError(f"metrics.jsonl has no place for {', '.join(unknown)}")
+        raise ValueError(f"metrics.jsonl has no key {', '.join(unknown)}")
     line: dict[str, Any] = {"stage": int(row["stage"]), "step": int(row["step"])}
     for group in ("train", "valid"):
         if row.get(group):
@@ -103,7 +103,7 @@ def rewind(path: str | os.PathLike, stage: int, step: int) -> list[dict]:
 def events(workdir: str | os.PathLike, purge_step: int | None = None) -> Events:
     """Events in workdir/tensorboard; without tensorboardX, functions that do nothing.
 
-    TensorBoard forgets what earlier files say of `purge_step` and later ones: a run resumed at s gives s + 1.
+    TensorBoard drops what earlier files hold of `purge_step` and later: a run resumed at s passes s + 1.
     """
     try:
         from tensorboardX.event_file_writer import EventsWriter

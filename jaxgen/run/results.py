@@ -82,13 +82,13 @@ def of_stages(
 ) -> list[dict[str, Any]]:
     """For each stage its technique, Config and updates, and its last evaluation on the validation split."""
     described = []
-    for number, (stage, known) in enumerate(zip(stages, config["stages"])):
+    for number, (stage, own_config) in enumerate(zip(stages, config["stages"])):
         own = [row for row in rows if row["stage"] == number]
-        valid = next((row["valid"] for row in reversed(own) if row.get("valid")), {})
+        valid: dict[str, float] = next((row["valid"] for row in reversed(own) if row.get("valid")), {})
         definitions = stage.technique.evaluate.definitions
         metrics = {f"valid_{name}": Measured(valid[name], definitions[name]) for name in definitions if name in valid}
         steps = own[-1]["step"] if own else 0
-        described.append({**known, "steps": steps, "metrics": record.as_json(metrics)})
+        described.append({**own_config, "steps": steps, "metrics": record.as_json(metrics)})
     return described
 
 

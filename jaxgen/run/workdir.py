@@ -15,7 +15,7 @@ from jaxgen.optim.settings import fixes_length
 from jaxgen.run import provenance
 
 LAYOUT = 2  # of config.json, checkpoints and samples; directories without it were written before there was a number
-NOTED = ("classes", "per_class")  # the data's hash covers them; named where given, so that a refusal can be read
+NOTED = ("classes", "per_class")  # the data's hash covers them; named where they are set, so that a refusal can be read
 
 
 def identity(
@@ -45,13 +45,13 @@ def identity(
         length = {"steps": stage.steps} if number < len(stages) else {}
         described.append({"technique": stage.module, "config": kept, **length})
     names = list(vars(players)) if players is not None else []
-    found = {"layout": LAYOUT, "flags": fixed, "stages": described, "players": names, "data": data, **inherited}
-    return json.loads(json.dumps({**found, "free": free}))
+    config = {"layout": LAYOUT, "flags": fixed, "stages": described, "players": names, "data": data, **inherited}
+    return json.loads(json.dumps({**config, "free": free}))
 
 
 @contextlib.contextmanager
 def open_workdir(workdir: str | os.PathLike, wanted: dict[str, Any]) -> Iterator[Path]:
-    """The directory of the run with this `identity`, made or found, and locked against a second process.
+    """The directory of the run with this `identity`, made where it is missing, and locked against a second process.
 
     Raises Refused where it cannot be written, is some other directory, is in use, or holds a different configuration;
     then nothing in it was changed.

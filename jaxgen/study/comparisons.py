@@ -1,4 +1,4 @@
-"""How optimisers compare on the same final runs: steps to a target, differences seed by seed, performance profiles."""
+"""Comparisons of optimisers by their final runs: steps to a target, differences by seed, performance profiles."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -6,73 +6,85 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxgen.study.statistics import Interval, Row, Task, bootstrap, lost, numbers, tested, untrained, value
+from jaxgen.study.statistics import (
+    Interval,
+    RunRow,
+    Task,
+    as_floats,
+    bootstrap,
+    final_value,
+    lost,
+    tested_value,
+    untrained,
+)
 
 
 class Paired(NamedTuple):
-    """A comparison seed by seed: the same first parameters, the same batches."""
+    """A comparison of runs with the same seed, hence the same first parameters and batches."""
 
     difference: Interval  # of the test values, ours minus the other's
     better: int  # seeds in which ours is strictly better
-    seeds: int  # that both have
+    seeds: int  # that both optimisers have
 
 
-def target(task: Task, runs: Sequence[Sequence[Row]], share: float) -> float:
+def target_value(task: Task, runs: Sequence[Sequence[RunRow]], share: float) -> float:
     """The objective that counts as solved: `share` of the way from the untrained networks to the best optimiser.
 
-    runs: the final runs of each optimiser. Both ends are means: of valid[0] over all runs, and of the values of the
-    optimiser's runs where that is best. NaN where no optimiser is better than untrained: nothing reaches it.
+    Both ends are means: of valid[0] over all runs, and of the final values of the optimiser for which it is best.
+    `runs` are the final ones of each optimiser. Returns NaN, which nothing reaches, if none is better than untrained.
     """
-    start = mean([untrained(row) for one in runs for row in one])
-    ends = [task.sign * mean([value(row) for row in one]) for one in runs]
+    start = finite_mean([untrained(row) for one in runs for row in one])
+    ends = [task.sign * finite_mean([final_value(row) for row in one]) for one in runs]
     top = task.sign * min(filter(math.isfinite, ends), default=math.nan)
     return start + share * (top - start) if task.sign * (start - top) > 0 else math.nan
 
 
-def mean(values: Sequence[float]) -> float:
-    """Of those that are finite; NaN where none is."""
+def finite_mean(values: Sequence[float]) -> float:
+    """The mean of the finite values; NaN where there is none."""
     finite = [value for value in values if math.isfinite(value)]
     return sum(finite) / len(finite) if finite else math.nan
 
 
-def steps_to(task: Task, row: Row, aim: float) -> float:
+def steps_to(task: Task, row: RunRow, aim: float) -> float:
     """Updates until the first evaluation that is at least as good as `aim`; inf where none is.
 
-    Inf, too, of a run that is lost: what passes the target and diverges after that has not solved the task.
+    Inf also for a lost run: one that passes the target and diverges later has not solved the task.
     """
     if lost(row):
         return math.inf
-    there = np.flatnonzero(task.sign * (numbers(row["valid"]) - aim) <= 0)
-    return float(row["at"][there[0]]) if len(there) else math.inf
+    reached = np.flatnonzero(task.sign * (as_floats(row["valid"]) - aim) <= 0)
+    return float(row["at"][reached[0]]) if len(reached) else math.inf
 
 
-def seconds_to(task: Task, row: Row, aim: float) -> float:
-    """The same in seconds of training, by the run's mean time of an update."""
+def seconds_to(task: Task, row: RunRow, aim: float) -> float:
+    """`steps_to` in seconds of training, by the run's mean time of an update."""
     steps = steps_to(task, row, aim)
     return steps * seconds_per_step(row) if math.isfinite(steps) else math.inf
 
 
-def seconds_per_step(row: Row) -> float:
-    """Of training, the run's share of what its chunk of runs took."""
+def seconds_per_step(row: RunRow) -> float:
+    """Training time of an update: the run's share of what the runs side by side took."""
     return row["seconds"] / max(row["steps"], 1)
 
 
-def paired(task: Task, runs: Sequence[Row], others: Sequence[Row], measure: Callable[[Row], float] = tested) -> Paired:
-    """Ours minus the other's, on the seeds that both have, each at its best learning rate."""
+def compare_paired(
+    task: Task, runs: Sequence[RunRow], others: Sequence[RunRow], measure: Callable[[RunRow], float] = tested_value
+) -> Paired:
+    """The measure of `runs` minus that of `others`, on the seeds that both have."""
     theirs = {row["seed"]: measure(row) for row in others}
     difference = np.array([measure(row) - theirs[row["seed"]] for row in runs if row["seed"] in theirs])
     return Paired(bootstrap(difference), int((task.sign * difference < 0).sum()), len(difference))
 
 
-def costs(task: Task, runs: Sequence[Sequence[Row]], aim: float) -> np.ndarray:
-    """Steps to the target, [seeds that all optimisers have, optimisers]: a task's problems of a profile."""
-    found = [{row["seed"]: steps_to(task, row, aim) for row in one} for one in runs]
-    seeds = sorted(set.intersection(*map(set, found))) if found else []
-    return np.array([[one[seed] for one in found] for seed in seeds]).reshape(len(seeds), len(found))
+def costs(task: Task, runs: Sequence[Sequence[RunRow]], aim: float) -> np.ndarray:
+    """Steps to the target, [seeds that all optimisers have, optimisers]: a task's problems in a profile."""
+    steps = [{row["seed"]: steps_to(task, row, aim) for row in one} for one in runs]
+    seeds = sorted(set.intersection(*map(set, steps))) if steps else []
+    return np.array([[one[seed] for one in steps] for seed in seeds]).reshape(len(seeds), len(steps))
 
 
 def ratios(costs: np.ndarray) -> np.ndarray:
-    """Each solver's cost over the best one's of the same problem; [problems, solvers], inf where it does not solve it.
+    """The costs [problems, solvers] over the lowest one of the same problem; inf where a solver does not solve it.
 
     Dolan & More 2002, https://doi.org/10.1007/s101070100263, section 2.
     """
@@ -81,9 +93,9 @@ def ratios(costs: np.ndarray) -> np.ndarray:
     return np.where((costs == least) & np.isfinite(costs), 1.0, slower)
 
 
-def profile(found: np.ndarray, within: np.ndarray | Sequence[float]) -> np.ndarray:
-    """rho_s(tau), the share of problems solved at a cost of at most tau times the best: [taus, solvers].
+def profile(ratios: np.ndarray, within: np.ndarray | Sequence[float]) -> np.ndarray:
+    """rho_s(tau), the share of problems solved at a cost of at most tau times the lowest: [taus, solvers].
 
-    found: the `ratios`. Dolan & More, section 2.
+    Dolan & More, section 2, of `ratios` [problems, solvers] and taus `within`.
     """
-    return (found <= np.asarray(within)[:, None, None]).mean(axis=1)
+    return (ratios <= np.asarray(within)[:, None, None]).mean(axis=1)

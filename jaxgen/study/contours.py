@@ -1,41 +1,39 @@
-"""Pictures of optimisers on their way over a surface of the plane: still, and moving.
+"""Pictures of optimisers' paths over a surface of the plane: still, and moving.
 
 T    updates
 """
 
 import io
 import itertools
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from jaxgen.core.files import write_whole
-from jaxgen.report.canvas import INK, RULE, canvas, saved, styled
+from jaxgen.report.canvas import INK, RULE, canvas, styled
 from jaxgen.report.plots import COLOURS
 from jaxgen.study.surfaces import SURFACES
 
 WIDTH, HEIGHT = 704, 400  # px of the page
 DEEP, PALE, LEVELS = "#b9c6da", "#ffffff", 15  # of contours, equally far apart in the logarithm
-MARKED = 16  # updates of a path that have dots, at least, if it is that long
+MARKED = 16  # dots of a path, at least, if it has so many updates
 SHARP = 1.5  # pixels of an animation per pixel of the page
-FRAMES, TAIL = 80, 20  # moments of an animation, moments that a tail fades over
-LONGEST = 4000  # updates that tails show one by one; of more, every second and so on
+FRAMES, TAIL = 80, 20  # moments of an contour_gif, moments that a tail fades over
+LONGEST = 4000  # updates of which tails show each; of longer paths they show every second, and so on
 MOMENT, END = 80, 1500  # milliseconds that a moment and the last one are shown for
-SHADES = 14  # of each path's colour among a GIF's 256, at most; the rest is for what stands still
+SHADES = 14  # of each path's colour among a GIF's 256, at most; the others are of what stands still
 
 
 class Style(NamedTuple):
-    """How a path is told from others."""
+    """The look of a path."""
 
     marker: str
     colour: str
 
 
 class Scene(NamedTuple):
-    """Contours, and what is to be drawn on them."""
+    """Contours, and the paths to be drawn over them."""
 
     figure: Any
     plot: Any
@@ -48,7 +46,7 @@ def _scene(surface, paths, rates, order) -> Scene:
     paths = {name: np.asarray(path, np.float64) for name, path in paths.items()}
     shapes = [path.shape for path in paths.values()]
     if surface not in SURFACES or not shapes or any(len(s) != 2 or s[0] < 1 or s[1] != 2 for s in shapes):
-        raise ValueError(f"expected one of {', '.join(SURFACES)} and paths [T + 1, 2], found {surface!r} and {shapes}")
+        raise ValueError(f"expected one of {', '.join(SURFACES)} and paths [T + 1, 2], not {surface!r} and {shapes}")
     kinds = itertools.cycle(itertools.starmap(Style, itertools.product("osD^v", COLOURS)))
     styles = dict(zip(dict.fromkeys([*order, *paths]), kinds))
     figure = canvas(WIDTH, HEIGHT)
@@ -61,9 +59,9 @@ def _scene(surface, paths, rates, order) -> Scene:
 def _contours(plot, surface):
     from matplotlib.colors import LinearSegmentedColormap
 
-    of, start, minima, (left, right, low, high) = SURFACES[surface]
+    value, start, minima, (left, right, low, high) = SURFACES[surface]
     x, y = np.linspace(left, right, 400), np.linspace(low, high, 400)
-    heights = of(np.stack(np.meshgrid(x, y)))
+    heights = value(np.stack(np.meshgrid(x, y)))
     levels = np.geomspace(np.quantile(heights, 0.006), heights.max(), LEVELS)
     tones = LinearSegmentedColormap.from_list("", [DEEP, PALE])(np.linspace(0, 1, LEVELS))
     plot.contourf(x, y, heights, [0.0, *levels], colors=tones)
@@ -87,19 +85,26 @@ def _legend(figure, paths, rates, styles):
     figure.legend(handles=handles, title=title, loc="outside right upper", alignment="left")
 
 
-def over_contours(
+def contour_figure(
     surface: str, paths: Mapping[str, Any], rates: Mapping[str, float] = {}, order: Sequence[str] = ()
 ) -> Any:
-    """Each optimiser's path [T + 1, 2] over the contours of a surface, dots along it, a larger one at its end.
+    """matplotlib's figure of paths over the contours of a surface, with dots along them and a larger one at the end.
 
-    rates: learning rates, said in the legend. order: optimisers in the order of their colours, so that one has the
-    same in all pictures; that of `paths` where not given. A path is drawn up to its last finite point, and the
-    legend says where that is not its end.
-    Raises ValueError for an unknown surface, no paths, and paths of other shapes.
+    A path is drawn up to its last finite point; the legend notes where it diverged.
+
+    Args:
+        surface: its name in `SURFACES`.
+        paths: optimiser -> [T + 1, 2].
+        rates: optimiser -> learning rate, for the legend.
+        order: optimisers in the order of their colours, so that each has the same one in all pictures; that of
+            `paths` by default.
+
+    Raises:
+        ValueError: an unknown surface, no paths, or paths of other shapes.
     """
-    _, plot, found, styles, steps = scene = _scene(surface, paths, rates, order)
+    _, plot, drawn, styles, steps = scene = _scene(surface, paths, rates, order)
     every = next((n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500) if steps < 2.5 * n * MARKED), 1000)
-    for name, path in found.items():
+    for name, path in drawn.items():
         marker, colour = styles[name]
         plot.plot(*path.T, color=colour, lw=1.3, alpha=0.9)
         plot.plot(*path[::every].T, marker, color=colour, ms=4)
@@ -108,26 +113,22 @@ def over_contours(
     return scene.figure
 
 
-draw = saved(over_contours)
+def contour_gif(
+    surface: str, paths: Mapping[str, Any], rates: Mapping[str, float] = {}, order: Sequence[str] = ()
+) -> bytes:
+    """The GIF file of the paths growing, an update or a few at a time, with fading tails; see `contour_figure`.
 
-
-def animate(
-    path: str | os.PathLike,
-    surface: str,
-    paths: Mapping[str, Any],
-    rates: Mapping[str, float] = {},
-    order: Sequence[str] = (),
-) -> None:
-    """Writes as GIF what `draw` draws: all optimisers at once, an update or a few at a time, their tails fading."""
+    Raises Refused where matplotlib is missing.
+    """
     first, *rest = _images(surface, paths, rates, order)
     buffer, times = io.BytesIO(), [MOMENT] * len(rest) + [END]
     first.save(buffer, format="GIF", save_all=True, append_images=rest, duration=times, loop=0)
-    write_whole(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 @styled
 def _images(surface, paths, rates, order) -> list[Image.Image]:
-    """The animation's, of one palette: given colours, Pillow would look for 256 in each anew, 30 times as slowly."""
+    """The animation's images. They share a palette: Pillow would choose one for each, which takes 30 times as long."""
     scene = _scene(surface, paths, rates, order)
     drawn = _drawn(scene, surface.capitalize())
     still = next(drawn)
@@ -142,15 +143,15 @@ def _images(surface, paths, rates, order) -> list[Image.Image]:
 
 
 def _drawn(scene: Scene, title: str) -> Iterator[np.ndarray]:
-    """Images [H, W] of `_channels` in one number: what stands still, then each moment."""
+    """Images [H, W] uint32, the channels of a pixel in one number: the background, then each moment."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.collections import LineCollection
 
-    figure, plot, found, styles, steps = scene
+    figure, plot, paths, styles, steps = scene
     figure.set_dpi(72 * SHARP)
     agg, tails, heads, stride = FigureCanvasAgg(figure), {}, {}, 1 + steps // LONGEST
-    said = plot.set_title(title, animated=True)
-    for name in found:
+    heading = plot.set_title(title, animated=True)
+    for name in paths:
         marker, colour = styles[name]
         tails[name] = plot.add_collection(LineCollection([], lw=2, animated=True))
         heads[name] = plot.plot([], [], marker, color=colour, ms=8, mec="white", zorder=5, animated=True)[0]
@@ -159,14 +160,14 @@ def _drawn(scene: Scene, title: str) -> Iterator[np.ndarray]:
     yield np.array(agg.buffer_rgba()).view(np.uint32)[..., 0]
     for moment in np.unique(np.linspace(0, steps, FRAMES).round().astype(int)):
         agg.restore_region(background)  # drawing the contours anew would take most of the time
-        said.set_text(f"{title}: update {moment:,} of {steps:,}")
-        for name, path in found.items():
+        heading.set_text(f"{title}: update {moment:,} of {steps:,}")
+        for name, path in paths.items():
             past = path[: moment + 1 : stride]
             age = np.arange(len(past) - 1)[::-1] * stride * FRAMES / max(1, TAIL * steps)
             shades = [(styles[name].colour, strength) for strength in np.clip(1 - age, 0.25, 1.0)]
             tails[name].set(segments=np.stack([past[:-1], past[1:]], 1), color=shades or "none")
             heads[name].set_data(*path[: moment + 1][-1:].T)
-        for artist in (said, *tails.values(), *heads.values()):
+        for artist in (heading, *tails.values(), *heads.values()):
             plot.draw_artist(artist)
         yield np.array(agg.buffer_rgba()).view(np.uint32)[..., 0]
 
@@ -177,19 +178,22 @@ def _channels(colours):
 
 
 def _palette(still, colours):
-    """The most frequent colours of `still`, and shades of each path's, of which an even choice would keep too few."""
+    """The palette [256, 3] uint8: the background's most frequent colours, and shades of each path's.
+
+    Paths cover few pixels: of their shades a choice by frequency alone would keep too few.
+    """
     from matplotlib.colors import to_rgb
 
     shades = min(SHADES, 192 // len(colours))
-    made = [255 * np.linspace(to_rgb(colour), 0.92, shades, endpoint=False) for colour in colours]
-    found, counts = np.unique(still, return_counts=True)
-    frequent = _channels(found[np.argsort(-counts)][: 256 - shades * len(colours)])
-    return np.concatenate([frequent, *made]).round().astype(np.uint8)
+    faded = [255 * np.linspace(to_rgb(colour), 0.92, shades, endpoint=False) for colour in colours]
+    distinct, counts = np.unique(still, return_counts=True)
+    frequent = _channels(distinct[np.argsort(-counts)][: 256 - shades * len(colours)])
+    return np.concatenate([frequent, *faded]).round().astype(np.uint8)
 
 
 def _nearest(colours, palette):
-    """The index [...] uint8 of what is nearest in the palette [n, 3] to each of the colours [...]."""
-    found, places = np.unique(colours, return_inverse=True)
-    wanted, given = _channels(found).astype(np.float32), palette.astype(np.float32)
-    distance = (given**2).sum(1) - wanted @ (2 * given.T)  # squared, but for what does not matter
-    return distance.argmin(1).astype(np.uint8)[places].reshape(colours.shape)
+    """The index [...] uint8 of the nearest colour in the palette [n, 3] to each of the colours [...]."""
+    distinct, inverse = np.unique(colours, return_inverse=True)
+    wanted, available = _channels(distinct).astype(np.float32), palette.astype(np.float32)
+    distance = (available**2).sum(1) - wanted @ (2 * available.T)  # squared, but for a constant of each colour
+    return distance.argmin(1).astype(np.uint8)[inverse].reshape(colours.shape)

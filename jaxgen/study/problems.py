@@ -1,4 +1,4 @@
-"""What a study trains: a task made ready, and the runs of it."""
+"""What a study trains: a task with its data on the device, and the runs of it."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -7,14 +7,15 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxgen.core.batches import arrays_of
 from jaxgen.core.progress import Policy, is_rate
-from jaxgen.core.types import Refused, Source, State, Holdout, Technique
+from jaxgen.core.types import Holdout, Refused, Source, State, Technique
 
 
 class Problem(NamedTuple):
-    """A task made ready to train. Splits are resident: runs side by side read different batches of the same arrays."""
+    """A task ready for training. Splits are resident: runs side by side read different batches of the same arrays."""
 
-    name: str  # classifier, vae:mlp, surface
+    name: str  # classifier, vae:mlp, beale
     make: Callable[[Callable[[float], optax.GradientTransformation]], Technique]  # a factory of the rate -> Technique
     factory: Callable[[str], Callable[[float], optax.GradientTransformation]]  # an optimiser's name -> that factory
     train: Source
@@ -29,7 +30,7 @@ class Trial(NamedTuple):
     """One run, but for its optimiser: what a study vmaps over."""
 
     rate: float
-    seed: int  # what `--seed` is to an experiment: the same first parameters, batches and draws
+    seed: int  # what `--seed` is to an experiment: the same first parameters, batches and random numbers
 
 
 def checked(problem: Problem) -> Problem:
@@ -42,6 +43,11 @@ def checked(problem: Problem) -> Problem:
     return problem
 
 
+def split_arrays(problem: Problem) -> tuple[Any, Any, Any]:
+    """What compiled programs read of the training, validation and test split: the `core.batches.arrays_of` each."""
+    return arrays_of(problem.train), arrays_of(problem.valid), arrays_of(problem.test)
+
+
 def set_rates(opt: Any, rate: jax.Array) -> Any:
     """The optimiser's state with every learning rate in it at `rate` []."""
 
@@ -51,13 +57,13 @@ def set_rates(opt: Any, rate: jax.Array) -> Any:
     return jax.tree_util.tree_map_with_path(put, opt)
 
 
-def begun(technique: Technique, key: jax.Array, rate: jax.Array) -> State:
+def state_at_rate(technique: Technique, key: jax.Array, rate: jax.Array) -> State:
     """A run's first State, the one that `loop.train` with this stage's first key begins with, at `rate`."""
     state = technique.init(key)
     return state._replace(opt=set_rates(state.opt, rate))
 
 
-def size(tree: Any) -> int:
+def byte_count(tree: Any) -> int:
     """Bytes of the arrays, or of their shapes; PRNG keys do not count."""
     plain = [leaf for leaf in jax.tree.leaves(tree) if not jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)]
     return sum(leaf.size * leaf.dtype.itemsize for leaf in plain)

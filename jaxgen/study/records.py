@@ -6,47 +6,57 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxgen.study.comparisons import Paired, costs, mean, paired, ratios, seconds_per_step, seconds_to, steps_to, target
+from jaxgen.study.comparisons import (
+    Paired,
+    compare_paired,
+    costs,
+    finite_mean,
+    ratios,
+    seconds_per_step,
+    seconds_to,
+    steps_to,
+    target_value,
+)
 from jaxgen.study.statistics import (
     Interval,
-    Row,
+    RunRow,
     Score,
     Task,
-    at_rate,
-    best,
+    best_score,
     bootstrap,
-    end,
-    finals,
+    end_of_grid,
+    final_rows,
+    final_value,
     lost,
+    score_at,
     scores,
-    tested,
+    tested_value,
     untrained,
-    value,
 )
 
 
 class Study(NamedTuple):
-    """What was asked, and the finished runs."""
+    """The finished runs, and what of them to compare."""
 
-    rows: Sequence[Row]
+    rows: Sequence[RunRow]
     tasks: Sequence[Task]
     optimizers: Sequence[str]  # in the order of tables and colours
-    baseline: str  # whom the others are compared with
+    baseline: str  # the optimiser that the others are compared with
     share: float = 0.95  # of the way from untrained to the best optimiser that counts as solved
     defaults: Mapping[str, float] = {}  # optimiser -> its default learning rate
-    seeds: Collection[int] = ()  # of the final runs that count; of all where none is named
+    seeds: Collection[int] = ()  # of the final runs that count; empty: all
 
 
 class Record(NamedTuple):
-    """What is known of an optimiser on a task. NaN and None where no run says it."""
+    """The results of an optimiser on a task. NaN and None where there are no runs for them."""
 
     task: Task
     optimizer: str
     untrained: float  # mean objective of the task's untrained networks
-    grid: list[Score]  # of tuning, by rising learning rate
+    grid: list[Score]  # the scores of tuning, by rising learning rate
     chosen: Score | None  # the best of them
     default: Score | None  # the one at the default rate, where that is on the grid
-    finals: list[Row]  # the final runs at the best rate
+    finals: list[RunRow]  # the final runs at the best rate
     test: Interval
     valid: Interval
     target: float
@@ -58,29 +68,29 @@ class Record(NamedTuple):
     paired: Paired  # with the baseline, of itself too
 
 
-def counted(study: Study) -> list[Row]:
-    """The rows of the study's tasks and optimisers: of final runs those of its seeds, as more may have been made."""
+def rows_that_count(study: Study) -> list[RunRow]:
+    """The rows of the study's tasks and optimisers; of final runs, those with its seeds."""
     names = {task.name for task in study.tasks}
     mine = [row for row in study.rows if row["task"] in names and row["optimizer"] in study.optimizers]
     return [row for row in mine if row["phase"] != "final" or not study.seeds or row["seed"] in study.seeds]
 
 
-def records(study: Study) -> list[Record]:
-    """One for each task and optimiser, in the study's order."""
-    rows = counted(study)
+def build_records(study: Study) -> list[Record]:
+    """A record for each task and optimiser, in the study's order."""
+    rows = rows_that_count(study)
     return [
         record
         for task in study.tasks
-        for record in on_task(study, task, [row for row in rows if row["task"] == task.name])
+        for record in task_records(study, task, [row for row in rows if row["task"] == task.name])
     ]
 
 
-def on_task(study: Study, task: Task, rows: Sequence[Row]) -> list[Record]:
-    """One for each optimiser, of the task's rows that count."""
-    runs = {optimizer: finals(task, rows, optimizer) for optimizer in study.optimizers}
-    start = mean([untrained(row) for row in rows])
-    aim = target(task, list(runs.values()), study.share)
-    found = []
+def task_records(study: Study, task: Task, rows: Sequence[RunRow]) -> list[Record]:
+    """A record for each optimiser, of the task's rows that count."""
+    runs = {optimizer: final_rows(task, rows, optimizer) for optimizer in study.optimizers}
+    start = finite_mean([untrained(row) for row in rows])
+    aim = target_value(task, list(runs.values()), study.share)
+    records = []
     for optimizer, mine in runs.items():
         grid = scores(task, rows, optimizer)
         steps = [steps_to(task, row, aim) for row in mine]
@@ -90,45 +100,45 @@ def on_task(study: Study, task: Task, rows: Sequence[Row]) -> list[Record]:
             optimizer,
             start,
             grid,
-            chosen=best(task, grid),
-            default=at_rate(grid, study.defaults.get(optimizer, math.nan)),
+            chosen=best_score(task, grid),
+            default=score_at(grid, study.defaults.get(optimizer, math.nan)),
             finals=mine,
-            test=bootstrap([tested(row) for row in mine]),
-            valid=bootstrap([value(row) for row in mine]),
+            test=bootstrap([tested_value(row) for row in mine]),
+            valid=bootstrap([final_value(row) for row in mine]),
             target=aim,
             reached=sum(map(math.isfinite, steps)),
             steps=median(steps),
             seconds=median(seconds),
             step=median([seconds_per_step(row) for row in mine]),
-            bytes=mean([row["bytes"] for row in mine]),
-            paired=paired(task, mine, runs.get(study.baseline, [])),
+            bytes=finite_mean([row["bytes"] for row in mine]),
+            paired=compare_paired(task, mine, runs.get(study.baseline, [])),
         )
-        found.append(record)
-    return found
+        records.append(record)
+    return records
 
 
 def median(values: Sequence[float]) -> float:
-    """NaN of none."""
+    """The median; NaN for no values."""
     return float(np.median(values)) if values else math.nan
 
 
-def edge(record: Record) -> bool:
+def at_edge(record: Record) -> bool:
     """Whether the best rate is at an end of the grid, so that a better one may lie beyond."""
-    return record.chosen is not None and end(record.grid, record.chosen.rate) != ""
+    return record.chosen is not None and end_of_grid(record.grid, record.chosen.rate) != ""
 
 
-def flat(record: Record, baseline: str) -> dict[str, Any]:
-    """A record as one row of numbers, for a CSV; what is not known is None."""
+def as_csv_row(record: Record, baseline: str) -> dict[str, Any]:
+    """The record as a row of results.csv; NaN is None."""
     row = {
         "task": record.task.name,
         "metric": record.task.metric,
         "better": record.task.better,
         "optimizer": record.optimizer,
         "learning_rate": record.chosen and record.chosen.rate,
-        "at_end_of_grid": edge(record),
+        "at_end_of_grid": at_edge(record),
         "tuning_mean": record.chosen and record.chosen.mean,
-        "tuning_runs": tuned(record)[1],
-        "tuning_diverged": tuned(record)[0],
+        "tuning_runs": tuning_runs(record)[1],
+        "tuning_diverged": tuning_runs(record)[0],
         "default_learning_rate": record.default and record.default.rate,
         "default_mean": record.default and record.default.mean,
         "final_runs": len(record.finals),
@@ -149,12 +159,12 @@ def flat(record: Record, baseline: str) -> dict[str, Any]:
     return {name: None if isinstance(cell, float) and math.isnan(cell) else cell for name, cell in row.items()}
 
 
-def tuned(record: Record) -> tuple[int, int]:
-    """Tuning runs that diverged, over the whole grid, and all of them."""
+def tuning_runs(record: Record) -> tuple[int, int]:
+    """The number of tuning runs that diverged, over the whole grid, and of all tuning runs."""
     return sum(round(score.diverged * score.runs) for score in record.grid), sum(score.runs for score in record.grid)
 
 
 def solved(panels: Sequence[Sequence[Record]]) -> np.ndarray:
-    """The ratios [problems, optimisers] of a performance profile over all tasks and the seeds that all have."""
+    """The ratios [problems, optimisers] of a performance profile over all tasks and the seeds common to optimisers."""
     each = [costs(panel[0].task, [record.finals for record in panel], panel[0].target) for panel in panels]
     return ratios(np.concatenate(each))

@@ -1,8 +1,8 @@
-"""Axes on which both the untrained network and small differences between good ones can be seen.
+"""Axes that show both the untrained network and small differences between good ones.
 
 Such an axis is logarithmic in the distance to a *pole* that lies at the objective's good end: 100 % for accuracies, so
-that errors are what it shows; 0 for losses that fall by orders of magnitude; a little beyond the best value for losses
-that have another lowest value, as that of negative log-likelihoods is not known. Otherwise it is linear.
+that errors are what it shows; 0 for losses that fall by orders of magnitude; a little beyond the best value for other
+losses, such as negative log-likelihoods, whose lowest value is unknown. Otherwise it is linear.
 """
 
 import math
@@ -13,13 +13,11 @@ import numpy as np
 from jaxgen.study.statistics import Task
 from jaxgen.study.table import digits, percent
 
-HIGH = 0.9  # accuracies from here on are told apart by their errors
-FALL = 20.0  # times that a loss falls by where its axis is plainly logarithmic
-NEAR, BEYOND = (
-    0.15,
-    0.05,
-)  # shares of the way learnt: how near to the best most others end, and how far beyond a pole is
-ORDERS = 14  # of magnitude, at most: what is nearer to the pole is drawn as if it were there
+HIGH = 0.9  # accuracies from here on are shown by their errors
+FALL = 20.0  # a loss that falls by this factor has a plainly logarithmic axis
+# Shares of the way learnt: how near to the best most others end, and how far beyond it the pole is.
+NEAR, BEYOND = 0.15, 0.05
+ORDERS = 14  # of magnitude, at most: values nearer to the pole are drawn at this distance
 TICKS = 5
 
 
@@ -31,10 +29,10 @@ class Scale(NamedTuple):
     least: float  # distance to the pole that closer values are drawn at
     low: float  # limits, as drawn; NaN: there is nothing to draw
     high: float
-    touched: bool = False  # whether values lie closer than that, so that their place is marked as the pole's
+    touched: bool = False  # whether values lie closer than `least`, so that its tick has the pole's label
 
     def drawn(self, values) -> np.ndarray:
-        """Where values lie on a linear axis; any shape, NaN stays."""
+        """The coordinates of values on a linear axis; of any shape, NaN stays NaN."""
         values = np.asarray(values, np.float64)
         if math.isnan(self.pole):
             return values
@@ -42,36 +40,40 @@ class Scale(NamedTuple):
         return sign * np.log10(np.maximum(sign * (values - self.pole), self.least))
 
     def ticks(self, locator) -> tuple[list[float], list[str]]:
-        """Places, as drawn, of round values, and their labels. locator: matplotlib's, for a linear axis."""
+        """Coordinates of round values, and their labels. `locator` is matplotlib's, for a linear axis."""
         if math.isnan(self.pole):
-            found = [float(place) for place in locator.tick_values(self.low, self.high)]
+            values = [float(tick) for tick in locator.tick_values(self.low, self.high)]
         elif self.pole in (0.0, 1.0):
-            found = [self.pole + self.task.sign * distance for distance in series(self.task.sign, self.low, self.high)]
+            distances = series(self.task.sign, self.low, self.high)
+            values = [self.pole + self.task.sign * distance for distance in distances]
         else:
             width = (self.high - self.low) / TICKS
             middles = self.low + width * (np.arange(TICKS) + 0.5)
             ends = [sorted((self.value(middle - 0.3 * width), self.value(middle + 0.3 * width))) for middle in middles]
-            found = [roundest(low, high) for low, high in ends]
+            values = [roundest(low, high) for low, high in ends]
         if not math.isnan(self.pole):  # closer values are not drawn where they are
-            found = [value for value in found if self.task.sign * (value - self.pole) >= self.least]
-        marks = {float(self.drawn(value)): label(self.task, value) for value in found}
+            values = [value for value in values if self.task.sign * (value - self.pole) >= self.least]
+        marks = {float(self.drawn(value)): objective_label(self.task, value) for value in values}
         if self.touched:
             end, room = float(self.drawn(self.pole)), 0.07 * (self.high - self.low)
-            marks = {place: text for place, text in marks.items() if abs(place - end) > room}
-            marks[end] = label(self.task, self.pole)
-        marks = {place: text for place, text in marks.items() if self.low <= place <= self.high}
+            marks = {at: text for at, text in marks.items() if abs(at - end) > room}
+            marks[end] = objective_label(self.task, self.pole)
+        marks = {at: text for at, text in marks.items() if self.low <= at <= self.high}
         return list(marks), list(marks.values())
 
-    def value(self, place: float) -> float:
-        """What is drawn there."""
-        return self.pole + self.task.sign * 10.0 ** (self.task.sign * place)
+    def value(self, at: float) -> float:
+        """The value that is drawn at a coordinate."""
+        return self.pole + self.task.sign * 10.0 ** (self.task.sign * at)
 
 
 def fit(task: Task, values, start: float, ends) -> Scale:
-    """The scale for what is to be drawn.
+    """The scale of a plot. Values far worse than the start lie beyond its limits.
 
-    values: all of it, any shape. start: the untrained networks' mean. ends: the last value of each line. Values far
-    worse than the start lie beyond the limits.
+    Args:
+        task: whose objective is drawn.
+        values: all that are drawn, of any shape.
+        start: the untrained networks' mean.
+        ends: the last value of each line.
     """
     values, ends = (np.asarray(some, np.float64).ravel() for some in (values, ends))
     values, ends = values[np.isfinite(values)], ends[np.isfinite(ends)]
@@ -98,7 +100,7 @@ def fit(task: Task, values, start: float, ends) -> Scale:
 
 
 def pole_of(task: Task, best: float, start: float, way: float, ends: np.ndarray) -> float:
-    """The pole of such values; NaN where a linear axis serves."""
+    """The pole for such values; NaN for a linear axis. `way` is how much the best improved on the start."""
     if way <= 0:
         return math.nan
     if percent(task):
@@ -110,7 +112,7 @@ def pole_of(task: Task, best: float, start: float, way: float, ends: np.ndarray)
 
 
 def series(sign: int, low: float, high: float) -> list[float]:
-    """1, 2, 5, 10, ... between two logarithms (turned where sign is -1); where they are many, some powers of ten."""
+    """1, 2, 5, 10, ... between two logarithms times `sign`; if those are many, 1 and 5, or some powers of ten."""
     low, high = sorted((sign * low, sign * high))
     powers = range(math.floor(low), math.floor(high) + 1)
     parts, every = (1, 2, 5) if high - low < 2.2 else (1, 5) if high - low < 3.5 else (1,), 1 + len(powers) // 9
@@ -118,7 +120,7 @@ def series(sign: int, low: float, high: float) -> list[float]:
 
 
 def roundest(low: float, high: float) -> float:
-    """The number of fewest digits in [low, high], low < high; 0 or a power of ten before all others."""
+    """The number with the fewest digits in [low, high], low < high; preferably 0 or a power of ten."""
     power = 10.0 ** math.floor(math.log10(high)) if low > 0 else 0.0
     if low <= power <= high:
         return power
@@ -131,7 +133,7 @@ def roundest(low: float, high: float) -> float:
         step /= 10
 
 
-def label(task: Task, value: float) -> str:
-    """A tick's: 98 %, 120, 0.001, 1e-8."""
+def objective_label(task: Task, value: float) -> str:
+    """The text of a tick: 98 %, 120, 0.001, 1e-8."""
     text = digits(100 * value, 9) + " %" if percent(task) else digits(value, 9)
     return text.replace("e-0", "e-").replace("e+0", "e")

@@ -1,7 +1,7 @@
-"""Many runs of one program at once: three ways to lift a function of one run to W of them.
+"""Three ways to apply a function of one run to W runs.
 
-A function `f(shared, run)` of what all runs read and of what is one run's own becomes one of `run`s stacked along a
-leading axis [W]. On several devices each takes its share of the runs, and none waits for another.
+A function `f(shared, run)` of what all runs read and of what is one run's own becomes a function of `shared` and of
+runs stacked along a leading axis [W]. Several devices divide the runs among them; none waits for another.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 MODES = ("vmap", "map", "sequential")
-MEANT = {
+MEANING = {
     "vmap": "all runs in every operation (jax.vmap)",
     "map": "run after run inside one compiled program (jax.lax.map)",
     "sequential": "run after run from Python",
@@ -23,10 +23,12 @@ HASTE = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes
 
 
 def lifted(f: Callable[[Any, Any], Any], mode: str, once: bool = False) -> Callable[[Any, Any], Any]:
-    """`f` over the leading axis of its second argument, compiled; what it is given there is donated, unless `once`.
+    """`f` over the leading axis of its second argument, compiled; that argument is donated, unless `once`.
 
-    mode: one of MODES. In the first two, W must be a multiple of the number of devices.
-    once: it is called once and little is computed: compiled in an eighth of the time, to slower code.
+    Args:
+        f: (shared, run) -> a pytree.
+        mode: one of MODES. In the first two, W must be a multiple of the number of devices.
+        once: whether it is called but once and computes little: it compiles in an eighth of the time, to slower code.
     """
     donated = () if once else 1
     options: Any = HASTE if once and jax.default_backend() == "cpu" else {}
@@ -34,7 +36,7 @@ def lifted(f: Callable[[Any, Any], Any], mode: str, once: bool = False) -> Calla
         single = jax.jit(f, donate_argnums=donated, compiler_options=options)
 
         def one_by_one(shared, runs):
-            # On one device from the first call on: an array that is elsewhere later compiles everything again.
+            # On one device from the first call on: an array on another one later would compile everything again.
             shared, runs = jax.device_put((shared, runs), jax.devices()[0])
             width = len(jax.tree.leaves(runs)[0])
             # All are cut out before the first is called: they are donated one by one.
@@ -59,17 +61,17 @@ def _mesh() -> jax.sharding.Mesh:
     return jax.sharding.Mesh(np.array(jax.devices()), ("runs",))
 
 
-def shared(tree: Any) -> Any:
-    """Arrays that all runs read, on every device."""
+def replicated(tree: Any) -> Any:
+    """The arrays on every device, where all runs read them."""
     if jax.device_count() == 1:
         return tree
     return jax.device_put(tree, jax.sharding.NamedSharding(_mesh(), jax.sharding.PartitionSpec()))
 
 
-def width(count: int, bytes_each: int, budget: int) -> int:
-    """How many runs to take at once so that `count` go through in equal parts, of at most `budget` bytes.
+def runs_at_once(count: int, bytes_each: int, budget: int) -> int:
+    """How many runs to train at once, so that `count` runs make equal parts of at most `budget` bytes.
 
-    A multiple of the number of devices; the last part may be filled up with copies.
+    It is a multiple of the number of devices, so the last part may have to be filled up with copies.
     """
     devices = jax.device_count()
     most = max(devices, budget // max(bytes_each, 1) // devices * devices)

@@ -1,12 +1,12 @@
-"""Descent on a surface over the plane: optimisers where they can be watched.
+"""Descent on a surface over the plane, where the paths of optimisers can be drawn.
 
 Rosenbrock's curved valley and Beale's plateau between steep walls (Moré, Garbow & Hillstrom 1981,
 https://doi.org/10.1145/355934.355936, functions 1 and 5, from the starts given there), a quadratic of condition number
 100 (Boyd & Vandenberghe 2004, section 9.3.2, https://web.stanford.edu/~boyd/cvxbook/), and a saddle between two minima,
 of the kind that Dauphin et al. 2014 (https://arxiv.org/abs/1406.2572) find in the way of networks. Each is a sum of
-squares that reaches 0, so that a surface's value is what is still to be gained.
+squares whose lowest value is 0, so that a surface's value is the excess over its minimum.
 
-Nothing is clipped: where a rate is too large for a wall, the point leaves the plane, and numbers are soon not finite.
+Nothing is clipped: where a learning rate is too large for a wall, the point leaves the plane and soon is not finite.
 
 B    examples in a batch
 """
@@ -22,17 +22,17 @@ import jax.numpy as jnp
 from jaxgen.core.config import knob
 from jaxgen.core.folds import averaged
 from jaxgen.core.steps import begin, gradient_step
-from jaxgen.core.types import Source, Holdout, Technique
+from jaxgen.core.types import Holdout, Source, Technique
 from jaxgen.optim.textbook import adam
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """A surface, where on it to start, and how much of its slope is noise."""
+    """A surface, the spread of starts on it, and the noise in its gradient."""
 
-    surface: Literal["rosenbrock", "beale", "quadratic", "saddle"] = knob("rosenbrock", "what is descended")
-    spread: float = knob(0.01, "sd of the start around the surface's own: seeds differ in it alone", lower=0.0)
-    noise: float = knob(0.0, "sd of what each example adds to the gradient; 0: the surface itself", lower=0.0)
+    surface: Literal["rosenbrock", "beale", "quadratic", "saddle"] = knob("rosenbrock", "the surface that is descended")
+    spread: float = knob(0.01, "sd of starts around the surface's own start: seeds differ in it alone", lower=0.0)
+    noise: float = knob(0.0, "sd of what each example adds to the gradient; 0: none", lower=0.0)
     learning_rate: float = knob(1e-2, "of the optimiser", above=0.0)
 
 
@@ -61,7 +61,7 @@ def saddle(point: Any) -> Any:
 
 
 class Surface(NamedTuple):
-    """A function of the plane, no lower than 0, and what is known of it."""
+    """A function of the plane whose lowest value is 0."""
 
     value: Callable[[Any], Any]  # [2, ...] -> [...], of JAX's arrays and of NumPy's
     start: tuple[float, float]
@@ -78,26 +78,23 @@ SURFACES = {
 }
 
 
-PRESETS = {name: {"surface": name} for name in SURFACES}
-
-
-def minimum(config: Config) -> jax.Array:
-    """The points [M, 2] where the surface is 0, its lowest value."""
+def minima_of(config: Config) -> jax.Array:
+    """The points [M, 2] where the surface has its lowest value, 0."""
     return jnp.asarray(SURFACES[config.surface].minima)
 
 
-def pulled(value: jax.Array, point: jax.Array, noise: jax.Array) -> jax.Array:
-    """A surface's `value` [] at the point [2], tilted by noise [B, 2]: its gradient gains the mean of the noise."""
+def tilted(value: jax.Array, point: jax.Array, noise: jax.Array) -> jax.Array:
+    """A surface's `value` [] at the point [2], tilted so that its gradient gains the mean of the noise [B, 2]."""
     return value + jnp.sum(noise.mean(0) * point)
 
 
-def source(config: Config, batch_size: int = 1) -> Source:
-    """Batch n is {"noise": [batch_size, 2]}, normal of the Config's sd and a function of (key, n)."""
+def noise_source(config: Config, batch_size: int = 1) -> Source:
+    """A Source whose batch n is {"noise": [batch_size, 2]}, normal with the Config's sd, a function of (key, n)."""
     return Source((), _take(config.noise, batch_size))
 
 
 def _normal(key, deviation, shape):
-    # Where there is none, drawing it would take most of a step, and of its compilation.
+    # Without noise, drawing it would take most of a step's time, and of its compilation's.
     return deviation * jax.random.normal(key, shape) if deviation else jnp.zeros(shape)
 
 
@@ -116,13 +113,13 @@ def _take_none(arrays, n):
     return {"noise": jnp.zeros((1, 2))}, jnp.ones(1, bool)
 
 
-def holdout() -> Holdout:
-    """What an evaluation looks at: one batch of one example, without noise."""
+def exact_holdout() -> Holdout:
+    """A Holdout of one batch of one example, without noise."""
     return Holdout((), _take_none, 1)
 
 
 def make(config=Config(), optimizer=adam):
-    """A batch is {"noise": [B, 2]}, of which zeros change nothing; the parameters are {"point": [2]}."""
+    """The Technique. A batch is {"noise": [B, 2]}; the parameters are {"point": [2]}."""
     surface = SURFACES[config.surface]
     optimizer = optimizer(config.learning_rate)
 
@@ -133,7 +130,7 @@ def make(config=Config(), optimizer=adam):
 
     def loss(params, carry, key, batch):
         del key
-        value = pulled(surface.value(params["point"]), params["point"], batch["noise"])
+        value = tilted(surface.value(params["point"]), params["point"], batch["noise"])
         return value, (carry, {"loss": value})
 
     def measure(state, key, batch):
@@ -141,7 +138,7 @@ def make(config=Config(), optimizer=adam):
         return (jnp.broadcast_to(surface.value(state.params["point"]), len(batch["noise"])),)
 
     def value(state, key, point):
-        """One point [2] to the surface's value [], whatever the State."""
+        """The surface's value [] at a point [2]; the State is not read."""
         del state, key
         return surface.value(point)
 
@@ -157,7 +154,7 @@ def make(config=Config(), optimizer=adam):
 
 
 def tiny():
-    """Each surface, one of them noisy: they are as small as any case can be."""
+    """Each surface, one of them with noise."""
     noises = {"quadratic": 0.1}
     change = lambda name: Config(surface=name, noise=noises.get(name, 0.0))
     return {f"surface_{name}": make(change(name)) for name in SURFACES}

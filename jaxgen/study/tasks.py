@@ -1,152 +1,159 @@
-"""What an optimiser study trains on: any technique that has an objective, by name, with an experiment's preset.
+"""What an optimiser study trains: a task is made from an `Experiment`, whatever its technique and data.
 
-classifier, vae, ...         a technique, configured as its experiment is without flags
-classifier:lecture           with one of that experiment's presets
-rosenbrock, beale, ...       an analytic surface
+classifier, vae, ...         an experiment that the script passes by this name, without flags
+classifier:lecture           the same with one of its presets
+rosenbrock, beale, ...       an analytic surface; surface:beale is the same
+my_module:PRESET             an experiment of your own: EXPERIMENT of a module that can be imported from this folder
 """
 
 import dataclasses
 import difflib
 import importlib
-import pkgutil
+import importlib.util
+import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
-import experiments
-from jaxgen import techniques
-from jaxgen.core.config import built, check, flat, knobs, values
-from jaxgen.core.progress import Policy
-from jaxgen.core.types import Refused
-from jaxgen.data.sources import source, holdout
+from jaxgen.core.config import flat, knobs, values
+from jaxgen.core.types import Refused, Stage
 from jaxgen.optim.registry import find
-from jaxgen.optim.settings import HYPERPARAMETERS, Settings, chosen, cutting
-from jaxgen.run import cli, image_reader, text_reader
+from jaxgen.optim.settings import HYPERPARAMETERS, Settings, chosen
+from jaxgen.run.conduct import read
+from jaxgen.run.experiment import Experiment, Setting
+from jaxgen.run.parsing import Parsed, every_knob, parse
 from jaxgen.run.train import policy_of
-from jaxgen.study import surfaces
+from jaxgen.study import analytic
 from jaxgen.study.problems import Problem, checked
 from jaxgen.study.statistics import Task
 
-UPDATES = 500  # of a technique without an experiment that says how many
+PLAIN = "sgd"  # the optimiser that a task is parsed and read with: its own is replaced by those of the study
+# Flags that are not free in a single run, and do not shape the runs of a study.
+UNUSED = ("optimizer", "seed", "log_every", "eval_every", "checkpoint_every", "resident_mb", "host_devices")
 
 
-class Made(NamedTuple):
-    """A task, ready to be studied."""
+class StudyTask(NamedTuple):
+    """A task that is ready to be studied."""
 
     problem: Problem
     task: Task
-    module: ModuleType
-    config: Any
-    identity: dict[str, Any]  # what of the study, besides its own flags, makes this task's runs what they are
+    module: ModuleType  # the technique's
+    config: Any  # an instance of module.Config
+    identity: dict[str, Any]  # what, besides the study's own flags, shapes this task's runs
 
 
-def commands() -> dict[str, cli.Command]:
-    """Technique -> the experiment that trains it."""
-    found = {}
-    for each in pkgutil.iter_modules(experiments.__path__):
-        if each.name != "optimizer_study":
-            command = getattr(importlib.import_module(f"experiments.{each.name}"), "COMMAND", None)
-            if command is not None:
-                found[command.config.__module__] = command
-    return found
-
-
-def modules() -> dict[str, ModuleType]:
-    """The technique's name, its file's, -> its module."""
-    walked = pkgutil.walk_packages(techniques.__path__, f"{techniques.__name__}.")
-    return {each.name.rsplit(".", 1)[-1]: importlib.import_module(each.name) for each in walked if not each.ispkg}
-
-
-def made(name: str, argv: Sequence[str], given: Mapping[str, Any], evaluations: int, optimizers: Sequence[str]) -> Made:
+def make_task(
+    name: str, experiments: Mapping[str, Experiment], argv: Sequence[str], evaluations: int, optimizers: Sequence[str]
+) -> StudyTask:
     """The task of that name.
 
+    Where a text has no test split, `Data.test` is its validation split, and final runs are evaluated on the split
+    that also chose their learning rate.
+
     Args:
-        name: TECHNIQUE, TECHNIQUE:PRESET or a surface.
-        argv: flags for the technique's experiment that this study was given too: data, batch size, steps, settings.
-        given: the same by name, for a technique that has no experiment.
+        name: of the task, see this module.
+        experiments: name -> experiment; others are imported.
+        argv: flags of the study; those that the experiment does not have are left out.
         evaluations: on the validation split in a run, about equally far apart.
-        optimizers: those of the study, which the settings must fit.
+        optimizers: names; the flags must fit each of them.
 
     Raises:
-        Refused: there is no such task or preset, it has no objective, or the flags do not fit it.
+        Refused: no such task or preset, flags that do not fit it, no objective, data that are not resident or have no
+            test split, or a run of several stages.
     """
-    technique, _, preset = ("surface", "", name) if name in surfaces.SURFACES else name.partition(":")
-    known = modules()
-    if technique not in known:
-        near = difflib.get_close_matches(technique, [*known, *surfaces.SURFACES]) or [*known, *surfaces.SURFACES]
-        raise Refused(f"there is no task {name!r}; the nearest: {', '.join(near)}")
-    module = known[technique]
-    command = commands().get(module.__name__)
-    texts = command is not None and command.flags is text_reader.TextFlags
-    build = own_data if hasattr(module, "source") else of_texts if texts else of_images
-    config, settings, policy, sources, steps, epoch, data = build(name, module, preset, argv, given)
-    told = {"steps": steps, **values(settings), **values(policy), **data}
+    experiment, preset = experiment_of(name, experiments)
+    parsed = parse_task(experiment, preset, argv)
+    settings, policy = parsed.flags.settings, policy_of(parsed.flags)
+    flags = dataclasses.replace(parsed.flags, settings=fitting(settings, PLAIN))
+    setting = read(experiment, parsed._replace(flags=flags))
+    stage, data = only_stage(name, experiment, setting), setting.data
+    if stage.valid is None or data.test is None:
+        raise Refused(f"{name} has no validation split or no test split: a study needs both")
 
     def factory(optimizer: str) -> Callable:
-        return chosen(optimizer, fitting(settings, optimizer), epoch, steps)
+        return chosen(optimizer, fitting(settings, optimizer), data.epoch, stage.steps)
 
-    for optimizer in optimizers:  # each is refused now, and not after hours
+    def make(optimizer: Callable):
+        players = [optimizer] * (1 + len(experiment.players))
+        return experiment.plan(setting._replace(optimizers=lambda steps: players))[0].technique
+
+    for optimizer in optimizers:  # refused now rather than hours later
         factory(optimizer)
-    every = -(-steps // evaluations)
-    train, valid, test = sources
-    problem = Problem(
-        name, lambda optimizer: module.make(config, optimizer), factory, train, valid, test, steps, every, policy
-    )
-    fold = checked(problem).make(factory("sgd")).evaluate
+    every = -(-stage.steps // evaluations)
+    problem = Problem(name, make, factory, stage.source, stage.valid, data.test, stage.steps, every, policy)
+    fold = checked(problem).make(factory(PLAIN)).evaluate
     metric, definition = next(iter(fold.definitions.items()))
-    identity = {"technique": module.__name__, "config": flat(config), **told}
-    return Made(problem, Task(name, metric, definition, fold.better), module, config, identity)
+    task = Task(name, metric, definition, fold.better)
+    return StudyTask(problem, task, setting.module, stage.config, identity_of(parsed, stage, data.sha256))
+
+
+def experiment_of(name: str, experiments: Mapping[str, Experiment]) -> tuple[Experiment, str]:
+    """The experiment and the preset, "" for none, that a task's name stands for. Raises Refused where there is none."""
+    if name in analytic.EXPERIMENT.presets:
+        return analytic.EXPERIMENT, name
+    stem, _, preset = name.partition(":")
+    every = {"surface": analytic.EXPERIMENT, **experiments}
+    if stem in every:
+        return every[stem], preset
+    if experiment := imported(stem):
+        return experiment, preset
+    names = [*every, *analytic.EXPERIMENT.presets]
+    near = ", ".join(difflib.get_close_matches(stem, names) or names)
+    raise Refused(f"there is no task {name!r}; the nearest: {near}; nor can {stem!r} be imported from this folder")
+
+
+def imported(name: str) -> Experiment | None:
+    """EXPERIMENT of the module with this dotted name, in the current folder or installed; None where there is none.
+
+    Raises Refused where the module has no EXPERIMENT.
+    """
+    folder = os.getcwd()
+    if folder not in sys.path and "" not in sys.path:
+        sys.path.append(folder)
+    try:
+        if not all(part.isidentifier() for part in name.split(".")) or not importlib.util.find_spec(name):
+            return None
+    except ModuleNotFoundError as error:
+        if not f"{name}.".startswith(f"{error.name}."):  # a package of the name's that fails to import another
+            raise
+        return None
+    experiment = vars(importlib.import_module(name)).get("EXPERIMENT")
+    if not isinstance(experiment, Experiment):
+        raise Refused(f"the module {name} has no EXPERIMENT of the class jaxgen.run.experiment.Experiment")
+    return experiment
+
+
+def parse_task(experiment: Experiment, preset: str, argv: Sequence[str]) -> Parsed:
+    """The experiment's configurations: its preset's, and what of `argv` it has a flag for.
+
+    Optimisers of a preset, and the hyper-parameters that were meant for them, are left out.
+    """
+    names = {each.name for each in every_knob(experiment)}
+    own = [flag for flag in argv if flag.removeprefix("--").partition("=")[0] in names]
+    plain = [f"--{prefix}optimizer={PLAIN}" for prefix in ("", *(f"{player}_" for player in experiment.players))]
+    return parse(experiment, [*([f"--preset={preset}"] if preset else []), *plain, *own])
+
+
+def only_stage(name: str, experiment: Experiment, setting: Setting) -> Stage:
+    """The one stage of the experiment's plan. Raises Refused where it has several, or adopts another run's State."""
+    stages = experiment.plan(setting)
+    if len(stages) != 1 or stages[0].adopt is not None or setting.flags.init_from:
+        raise Refused(
+            f"{name} trains in several stages, or starts from another run: a study trains one stage from its start"
+        )
+    return stages[0]
 
 
 def fitting(settings: Settings, optimizer: str) -> Settings:
-    """The settings without the hyper-parameters that this optimiser of several does not have."""
+    """The settings without the hyper-parameters that this optimiser does not have."""
     takes, defaults = find(optimizer).takes, values(Settings())
     return dataclasses.replace(settings, **{name: defaults[name] for name in HYPERPARAMETERS if name not in takes})
 
 
-def own_data(name, module, preset, argv, given):
-    """What a technique is that makes its own data: module.source(config), module.holdout()."""
-    presets = {"": {}, **getattr(module, "PRESETS", {})}
-    if preset not in presets:
-        raise Refused(f"unknown preset {preset!r} of {name}; known: {', '.join(filter(None, presets))}")
-    config = built(module.Config, presets[preset])
-    settings = built(Settings, given)
-    check(config)
-    steps = given.get("steps") or UPDATES
-    policy = cutting(built(Policy, given), settings)
-    return config, settings, policy, (module.source(config), module.holdout(), module.holdout()), steps, steps, {}
-
-
-def of_images(name, module, preset, argv, given):
-    """What a technique is whose experiment reads a set of images."""
-    command = commands().get(module.__name__)
-    if command is None:
-        raise Refused(f"{name} has no experiment that says what data it is trained on")
-    flags, config = parsed(command, preset, argv)
-    dataset = image_reader.dataset(flags, least=2 if hasattr(config, "labels") else 0)
-    config = image_reader.fitted(config, dataset)
-    resident = flags.resident_mb * 2**20
-    splits = [holdout(split, flags.batch_size, resident) for split in (dataset.valid, dataset.test)]
-    sources = (source(dataset.train, flags.batch_size, resident), *splits)
-    steps = image_reader.updates(flags, dataset)
-    data = {"batch_size": flags.batch_size, "data": dataset.sha256}
-    return config, flags.settings, policy_of(flags), sources, steps, image_reader.epoch(flags, dataset), data
-
-
-def of_texts(name, module, preset, argv, given):
-    """What a technique is whose experiment reads a text; without a test split, it is judged on the validation split."""
-    flags, config = parsed(commands()[module.__name__], preset, argv)
-    text = text_reader.text(flags, config)
-    config = text_reader.fitted(config, text, flags)
-    test = text.test if len(text.test.tokens) else text.valid
-    splits = [text_reader.holdout(split, config) for split in (text.valid, test)]
-    sources, steps = (text_reader.source(flags, config, text), *splits), text_reader.updates(flags, config, text)
-    data = {"batch_size": flags.batch_size, "data": text.sha256}
-    return config, flags.settings, policy_of(flags), sources, steps, text_reader.epoch(flags, config, text), data
-
-
-def parsed(command: cli.Command, preset: str, argv: Sequence[str]) -> tuple[Any, Any]:
-    """Flags and Config of an experiment: its preset, and what of `argv` it has a flag for."""
-    known = {each.name for each in [*knobs(command.flags), *knobs(command.config)]}
-    own = [each for each in argv if each.removeprefix("--").partition("=")[0] in known]
-    return cli.parse(command, [*([f"--preset={preset}"] if preset else []), "--optimizer=sgd", *own])
+def identity_of(parsed: Parsed, stage: Stage, sha256: str) -> dict[str, Any]:
+    """What shapes the runs of a task: technique, Config, flags that a study honours, updates, hash of the data."""
+    every = values(parsed.flags)
+    fixed = {each.name: every[each.name] for each in knobs(type(parsed.flags)) if not each.free}
+    fixed = {name: value for name, value in fixed.items() if name not in UNUSED}
+    return {"technique": stage.module, "config": flat(stage.config), **fixed, "steps": stage.steps, "data": sha256}

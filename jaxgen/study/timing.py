@@ -1,4 +1,4 @@
-"""Which way of training runs side by side is the fastest here."""
+"""Which way of training runs side by side is the fastest on this machine."""
 
 import time
 from collections.abc import Sequence
@@ -9,36 +9,37 @@ import jax.numpy as jnp
 
 from jaxgen.study import side_by_side
 from jaxgen.study.problems import Problem, Trial
-from jaxgen.study.training import Bench, Run, bench, start
+from jaxgen.study.training import Programs, Run, compiled_programs, start_runs
 
-BLOCK, LEAST, MOST = 0.05, 8, 512  # seconds that a mode is timed for at least, by so many updates
+BLOCK, LEAST, MOST = 0.05, 8, 512  # seconds that a mode is timed for at least, and bounds on the updates timed
 FEW = 4  # runs that "sequential" is timed on
 
 
-def fastest(
+def fastest_mode(
     problem: Problem, optimizer: str, trials: Sequence[Trial], narrow: int, arrays: Any
-) -> tuple[str, Bench, dict[str, float]]:
-    """The mode that trains these runs quickest, compiled, and mode -> seconds for one update of one run.
+) -> tuple[str, Programs, dict[str, float]]:
+    """The mode that trains these runs quickest, its compiled programs, and mode -> seconds of an update of one run.
 
-    One after the other a run takes what it takes: only vmap is timed on all of them, "map" on `narrow` runs.
+    Where runs follow one another the time of each does not depend on how many there are: only vmap is timed on all
+    of them, "map" on `narrow` runs. `arrays` are those of the training split.
     """
-    took, benches = {}, {}
+    times, compiled = {}, {}
     for mode in side_by_side.MODES:
-        benches[mode] = functions = bench(problem, optimizer, mode)
+        compiled[mode] = programs = compiled_programs(problem, optimizer, mode)
         some = trials[: {"map": narrow, "sequential": FEW}.get(mode)]
-        took[mode] = seconds_an_update(functions, start(functions, some), arrays) / len(some)
-    best = min(took, key=lambda mode: took[mode])
-    return best, benches[best], took
+        times[mode] = seconds_per_update(programs, start_runs(programs, some), arrays) / len(some)
+    best = min(times, key=lambda mode: times[mode])
+    return best, compiled[best], times
 
 
-def seconds_an_update(functions: Bench, runs: Run, arrays: Any) -> float:
-    """Of all the runs together, without compilation: over as many updates as it takes to be measured."""
-    runs, _, _ = functions.advance((arrays, jnp.int32(0)), runs)
+def seconds_per_update(programs: Programs, runs: Run, arrays: Any) -> float:
+    """Seconds of an update of all runs together, without compilation, over as many updates as a timer needs."""
+    runs, _, _ = programs.advance((arrays, jnp.int32(0)), runs)
     updates = LEAST
     while True:
         jax.block_until_ready(runs)
         began = time.perf_counter()
-        runs, _, _ = jax.block_until_ready(functions.advance((arrays, jnp.int32(updates)), runs))
+        runs, _, _ = jax.block_until_ready(programs.advance((arrays, jnp.int32(updates)), runs))
         seconds = time.perf_counter() - began
         if seconds >= BLOCK or updates >= MOST:
             return seconds / updates

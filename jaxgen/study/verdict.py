@@ -1,20 +1,20 @@
-"""What a study found, in sentences; and what its numbers mean."""
+"""A study's results in sentences, and definitions of its numbers."""
 
 import math
 from collections.abc import Sequence
 
-from jaxgen.study.comparisons import paired, profile
-from jaxgen.study.panels import Panel
-from jaxgen.study.records import Record, Study, edge, solved
+from jaxgen.study.comparisons import compare_paired, profile
+from jaxgen.study.panels import TaskPanel
+from jaxgen.study.records import Record, Study, at_edge, solved
 from jaxgen.study.statistics import RESAMPLES, Interval, lost
-from jaxgen.study.table import between, digits, numbers, percent, signed
+from jaxgen.study.table import between, digits, number_format, percent, signed
 
 INTERVAL = "bootstrap 95 % interval"
 
 
-def of_task(panel: Panel, study: Study) -> str:
-    """A paragraph on one task: who is best, how sure that is, who is fastest, and what to beware of."""
-    task, text = panel[0].task, numbers(panel)
+def task_paragraph(panel: TaskPanel, study: Study) -> str:
+    """A paragraph on one task: the best optimiser, how sure that is, the fastest one, and cautions."""
+    task, text = panel[0].task, number_format(panel)
     able = [record for record in panel if math.isfinite(record.valid.mean)]
     if not able:
         return f"{task.name}: there are no final runs yet."
@@ -31,7 +31,7 @@ def of_task(panel: Panel, study: Study) -> str:
         sentences.append(against(best, study.baseline, text))
     sentences += [beaten(best, rival, text) for rival in able if beats(rival, best)]
     if rivals := [r.optimizer for r in able if r is not best and undecided(best, r)]:
-        sentences.append(f"Seed by seed it cannot be told from {listed(rivals)}.")
+        sentences.append(f"Seed by seed it cannot be told from {enumerated(rivals)}.")
     if len(best.finals) == 1:
         sentences.append("One seed says nothing about chance.")
     solvers = [record for record in panel if math.isfinite(record.steps)]
@@ -39,20 +39,21 @@ def of_task(panel: Panel, study: Study) -> str:
         least = min(record.steps for record in solvers)
         fastest = [record.optimizer for record in solvers if record.steps == least]
         sentences.append(
-            f"The target, {text(best.target)}, is reached first by {listed(fastest)}, after {digits(least, 6)} updates."
+            f"The target, {text(best.target)}, is reached first by {enumerated(fastest)}, "
+            f"after {digits(least, 6)} updates."
         )
     return " ".join([*sentences, cautions(panel)]).strip()
 
 
 def sure(record: Record, text) -> str:
-    """The interval of the test value, in brackets."""
+    """The interval of the test value and the number of seeds, in brackets."""
     ends = between(record.test, text)
     runs = f"mean of {len(record.finals)} seeds" if len(record.finals) > 1 else "one seed"
     return f" ({f'{INTERVAL} {ends}, ' if ends else ''}{runs})"
 
 
 def against(record: Record, baseline: str, text) -> str:
-    """How far a record is from the baseline."""
+    """A sentence on the difference from the baseline."""
     difference, better, seeds = record.paired
     ends = between(difference, signed(text))
     interval = f" ({INTERVAL} {ends})" if ends else ""
@@ -62,66 +63,66 @@ def against(record: Record, baseline: str, text) -> str:
 
 
 def undecided(best: Record, other: Record) -> bool:
-    """Whether the interval of their difference, seed by seed, contains 0, or is not known: of a single seed."""
+    """Whether the interval of their difference, seed by seed, contains 0, or there is none, for a single seed."""
     low, high = lead(best, other)[1:]
     return not (low > 0 or high < 0)
 
 
 def beats(record: Record, other: Record) -> bool:
-    """Whether a record is better on the test split, seed by seed, at both ends of the interval."""
+    """Whether a record is better on the test split, seed by seed, in the whole interval."""
     return lead(record, other).low > 0
 
 
 def lead(record: Record, other: Record) -> Interval:
-    """By how much a record's test values are better, seed by seed; negative where they are worse."""
-    difference = paired(record.task, record.finals, other.finals).difference
+    """How much better a record's test values are, seed by seed; negative where they are worse."""
+    difference = compare_paired(record.task, record.finals, other.finals).difference
     if record.task.better == "higher":
         return difference
     return Interval(-difference.mean, -difference.high, -difference.low)
 
 
 def beaten(best: Record, rival: Record, text) -> str:
-    """That the best on validation is not the best on the test split."""
+    """A sentence that the best on the validation split is not the best on the test split."""
     ahead, points = lead(rival, best), " points" if percent(best.task) else ""
     size = text(ahead.mean).removesuffix(" %")
     return f"On the test split {rival.optimizer} is better, by {size}{points} ({INTERVAL} {between(ahead, text)})."
 
 
-def cautions(panel: Panel) -> str:
-    """Best rates at an end of the grid, and final runs that diverged."""
+def cautions(panel: TaskPanel) -> str:
+    """Sentences on best rates at an end of the grid and on final runs that diverged; "" for none."""
     sentences = []
-    if ends := [record.optimizer for record in panel if edge(record)]:
-        sentences.append(f"The best rate of {listed(ends)} is at an end of the grid: a better one may lie beyond.")
+    if ends := [record.optimizer for record in panel if at_edge(record)]:
+        sentences.append(f"The best rate of {enumerated(ends)} is at an end of the grid: a better one may lie beyond.")
     gone = [(record.optimizer, sum(map(lost, record.finals)), len(record.finals)) for record in panel]
     if some := [f"{name} in {count} of {runs}" for name, count, runs in gone if count]:
-        sentences.append(f"Final runs diverged: {listed(some)}.")
+        sentences.append(f"Final runs diverged: {enumerated(some)}.")
     return " ".join(sentences)
 
 
-def overall(panels: Sequence[Panel]) -> str:
+def overall_paragraph(panels: Sequence[TaskPanel]) -> str:
     """A paragraph on all tasks, as the performance profile shows them; "" where nothing is solved."""
-    found = solved(panels)
-    if not len(found) or found.shape[1] < 2 or not (found == 1.0).any():
+    ratios = solved(panels)
+    if not len(ratios) or ratios.shape[1] < 2 or not (ratios == 1.0).any():
         return ""
     names = [record.optimizer for record in panels[0]]
-    first, ever = profile(found, [1.0, 1e300])
+    first, ever = profile(ratios, [1.0, 1e300])
     least = [name for name, share in zip(names, first) if share == first.max()]
     need, ties = "need" if len(least) > 1 else "needs", ", ties counted" * bool(first.sum() > 1)
     text = (
-        f"Of {len(found)} problems, each a task with a seed, {listed(least)} {need} the fewest updates to the target "
-        f"most often: in {100 * first.max():.0f} %{ties}."
+        f"Of {len(ratios)} problems, each a task with a seed, {enumerated(least)} {need} the fewest updates to the "
+        f"target most often: in {100 * first.max():.0f} %{ties}."
     )
     missed = [f"{name} ({100 * share:.0f} %)" for name, share in zip(names, ever) if share < 1]
-    return text + (f" Not always there: {listed(missed)}." if missed else " All reach it every time.")
+    return text + (f" Not always there: {enumerated(missed)}." if missed else " All reach it every time.")
 
 
-def listed(names: Sequence[str]) -> str:
-    """a, b and c."""
+def enumerated(names: Sequence[str]) -> str:
+    """The names as text: a, b and c."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def definitions(study: Study) -> dict[str, str]:
-    """What the columns of a table mean."""
+def column_notes(study: Study) -> dict[str, str]:
+    """Definitions of the words in tables and figures."""
     meant = {
         "value": "a run's objective at its last evaluation. A run that diverged (a parameter, a carried array or a "
         "metric was not finite), or whose last objective is not finite, counts as its untrained network: counted, not "

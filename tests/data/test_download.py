@@ -129,7 +129,7 @@ def test_a_server_that_falls_silent_is_not_waited_for(tmp_path, monkeypatch):
 def test_a_full_disk(tmp_path, url, server, monkeypatch):
     refused("has no room for the .* MiB of toys", source(f"{url}/good/a", size=2**60), tmp_path)
     assert not server.asked
-    monkeypatch.setattr(download, "_bring", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left")))
+    monkeypatch.setattr(download, "_download", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left")))
     refused(f"cannot write {tmp_path}: No space left", source(f"{url}/good/a"), tmp_path)
 
 
@@ -153,7 +153,7 @@ download.fetch("toys", {"some.gz": (sys.argv[1], int(sys.argv[3]), "")}, Path(sy
 """
 
 
-@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("stop", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_a_killed_download_leaves_nothing_under_the_files_name(tmp_path, url, server, stop):
     program = [sys.executable, "-c", PROGRAM, f"{url}/endless/a", str(tmp_path), str(SIZE)]
     with subprocess.Popen(program, stderr=subprocess.PIPE, env={**os.environ, "NO_PROXY": "*"}) as process:

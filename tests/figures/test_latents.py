@@ -1,6 +1,7 @@
 """The pictures of a latent space, whatever the data: few images, thin codes, classes without examples."""
 
 import functools
+import io
 
 import jax
 import jax.numpy as jnp
@@ -8,11 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import vae
-from jaxgen.core.types import Technique
+from jaxgen.core.types import Source, Stage, Technique
 from jaxgen.data.examples import Examples, dataset
 from jaxgen.figures import latents
 from jaxgen.report.pictures import save_png
+from jaxgen.run import watched
+from jaxgen.run.experiment import Data, Result, Setting
 
 SHAPE = (3, 4, 1)
 
@@ -41,10 +43,16 @@ def images(count, label=None, classes=("a", "b", "c"), dtype=np.uint8):
     return dataset("set", SHAPE, classes, part, part, part)
 
 
-def draw(folder, latent, given):
-    """name -> (pixels of the file, caption)."""
-    found = latents.pictures(technique(latent), None, given, folder)
-    return {p.path.stem: (np.asarray(Image.open(p.path)), p.caption) for p in found}
+def figures(latent, examples):
+    """name -> Figure."""
+    setting = Setting(None, None, None, Data({}, None, None, None, 1, "", examples), None)
+    stage = Stage(technique(latent), Source((), None), 0)
+    shown = latents.show(setting, Result(stage, None, 0, 0.0, {}, None, lambda name: {}))
+    return {figure.name: figure for figure in shown}
+
+
+def pixels(figure):
+    return np.asarray(Image.open(io.BytesIO(figure.render())))
 
 
 def cells(picture, columns):
@@ -56,49 +64,42 @@ def cells(picture, columns):
     return small.reshape(-1, height, columns, width).transpose(0, 2, 1, 3)[:, :, :-1, :-1]
 
 
-@pytest.fixture
-def without_plots(monkeypatch):
-    """The plot of the codes is most of a test's time, and not looked at by all."""
-    monkeypatch.setattr(latents, "save_scatter", lambda path, *_: save_png(path, np.zeros((1, 1, 1))))
-
-
-@pytest.mark.usefixtures("without_plots")
 @pytest.mark.parametrize("count", [1, 3, 20, 21, 39, 40, 57])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_each_reconstruction_stands_below_its_original(count, dtype, tmp_path):
-    given = images(count, dtype=dtype)
-    picture, _ = draw(tmp_path, 2, given)["reconstructions"]
-    bright = given.test.image if dtype == np.uint8 else np.rint(255 * given.test.image).astype(np.uint8)
+def test_each_reconstruction_stands_below_its_original(count, dtype):
+    examples = images(count, dtype=dtype)
+    picture = pixels(figures(2, examples)["reconstructions"])
+    image = examples.test.image
+    bright = image if dtype == np.uint8 else np.rint(255 * image).astype(np.uint8)
     columns, shown = min(count, 20), min(count, 40)
-    found = cells(picture, columns)
-    assert found.shape[0] == 2 * -(-shown // columns)
+    shown_cells = cells(picture, columns)
+    assert shown_cells.shape[0] == 2 * -(-shown // columns)
     for number in range(shown):
         row, column = 2 * (number // columns), number % columns
-        assert np.array_equal(found[row, column].ravel(), bright[number])
-        assert np.array_equal(found[row + 1, column].ravel(), 255 - bright[number])
-    filled = np.zeros(found.shape[:2], bool)
+        assert np.array_equal(shown_cells[row, column].ravel(), bright[number])
+        assert np.array_equal(shown_cells[row + 1, column].ravel(), 255 - bright[number])
+    filled = np.zeros(shown_cells.shape[:2], bool)
     for number in range(shown):
         filled[2 * (number // columns) : 2 * (number // columns) + 2, number % columns] = True
-    assert (found[~filled] == 128).all()
+    assert (shown_cells[~filled] == 128).all()
 
 
-@pytest.mark.usefixtures("without_plots")
 @pytest.mark.parametrize(("count", "pairs"), [(1, 0), (2, 1), (3, 1), (11, 5), (12, 6), (40, 6)])
-def test_interpolations_join_the_images_there_are(count, pairs, tmp_path):
-    drawn = draw(tmp_path, 5, images(count))
+def test_interpolations_join_the_images_there_are(count, pairs):
+    drawn = figures(5, images(count))
     assert {"samples", "reconstructions", "codes"} <= drawn.keys()
     assert ("interpolations" in drawn) is (pairs > 0)
     codes = np.random.default_rng(0).normal(size=(count, 5)).astype(np.float32)
-    found = latents.ways(codes)
-    assert found.shape == (pairs, 2, 15, 5)
+    paths = np.asarray(latents.interpolations(codes))
+    assert paths.shape == (pairs, 2, 15, 5)
     for pair in range(pairs):
-        for way in found[pair]:
-            np.testing.assert_allclose(way[jnp.array([0, -1])], codes[2 * pair : 2 * pair + 2], atol=1e-5)
+        for path in paths[pair]:
+            np.testing.assert_allclose(path[[0, -1]], codes[2 * pair : 2 * pair + 2], atol=1e-5)
 
 
 @pytest.mark.parametrize("count", [1, 2, 30])
 @pytest.mark.parametrize("latent", [1, 2, 3])
-def test_codes_of_any_size_are_shown_in_the_plane(latent, count, tmp_path):
+def test_codes_of_any_size_are_shown_in_the_plane(latent, count):
     codes = np.random.default_rng(1).normal(size=(count, latent))
     points, caption = latents.to_plane(codes)
     assert points.shape == (count, 2)
@@ -106,20 +107,21 @@ def test_codes_of_any_size_are_shown_in_the_plane(latent, count, tmp_path):
     if latent < 3:
         assert np.array_equal(points[:, :latent], codes)
         assert not points[:, latent:].any()
-    drawn = draw(tmp_path, latent, images(count))
-    assert drawn["codes"][1] == caption
+    drawn = figures(latent, images(count))
+    assert drawn["codes"].caption == caption
+    assert pixels(drawn["codes"]).ndim == 3
     assert ("manifold" in drawn) is (latent == 2)
     assert next(iter(drawn)) == ("manifold" if latent == 2 else "samples")
 
 
-def test_concepts_between_the_classes_that_have_examples(tmp_path):
+def test_concepts_between_the_classes_that_have_examples():
     """Of classes 1 and 2 alone, each is the other's neighbour; strength 1 moves an example by the difference."""
     codes, label = np.array([[0.0, 1.0], [2.0, 1.0], [7.0, 5.0]]), np.array([1, 1, 2])
     moved, pairs = latents.concept_codes(codes, label, np.array([0.0, 1.0]))
     assert pairs == [(1, 2)]
     np.testing.assert_allclose(moved, [[0.0, 1.0], [6.0, 5.0]])
-    drawn = draw(tmp_path, 2, images(30, label=1 + np.arange(30) % 2))
-    assert drawn["concepts"][1].endswith(", b to c")
+    drawn = figures(2, images(30, label=1 + np.arange(30) % 2))
+    assert drawn["concepts"].caption.endswith(", b to c")
     assert {"manifold", "samples", "reconstructions", "interpolations", "concepts", "codes"} == drawn.keys()
 
 
@@ -132,28 +134,29 @@ def test_gaps_among_many_classes():
     assert all(a != b and {a, b} <= set(label.tolist()) for b, a in pairs)
 
 
-@pytest.mark.usefixtures("without_plots")
 @pytest.mark.parametrize("classes", [("a", "b", "c"), ("a", "b"), ()])
-def test_one_class_alone_has_no_concepts(classes, tmp_path):
-    drawn = draw(tmp_path, 2, images(30, label=np.full(30, len(classes) and 1), classes=classes))
+def test_one_class_alone_has_no_concepts(classes):
+    drawn = figures(2, images(30, label=np.full(30, len(classes) and 1), classes=classes))
     assert {"manifold", "samples", "reconstructions", "interpolations", "codes"} == drawn.keys()
 
 
 def test_snapshots_that_cannot_be_read_are_passed_over(tmp_path):
-    like = np.linspace(0, 1, 120).reshape(10, 12, 1)
-    for step in (1, 2, 3):
-        save_png(tmp_path / f"step-{step}.png", like**step, vae.SCALE)
-    whole = (tmp_path / "step-2.png").read_bytes()
-    Image.new("RGBA", (24, 20)).save(tmp_path / "step-4.png")
-    Image.new("L", (7, 9)).save(tmp_path / "step-5.png")
-    (tmp_path / "step-6.png").mkdir()
-    (tmp_path / "step-7.png").symlink_to(tmp_path / "nowhere")
-    (tmp_path / "step-8.png").write_bytes(b"not a picture")
+    like, folder = np.linspace(0, 1, 120).reshape(10, 12, 1), tmp_path / watched.FOLDER
+    name = lambda step: folder / f"step-{step:08d}.png"
+    for step in (1, 2, 3, 9):
+        save_png(name(step), like**step, latents.SCALE)
+    whole = name(2).read_bytes()
+    Image.new("RGBA", (24, 20)).save(name(4))
+    Image.new("L", (7, 9)).save(name(5))
+    name(6).mkdir()
+    name(7).symlink_to(tmp_path / "nowhere")
+    name(8).write_bytes(b"not a picture")
     for length in range(0, len(whole) - 20, 3):  # without the end mark it is still whole
-        (tmp_path / "step-2.png").write_bytes(whole[:length])
-        found = vae.snapshots(tmp_path, like)
-        assert len(found) == 2
-        assert all(
-            np.array_equal(frame[::2, ::2] / 255.0, np.rint(255 * like[..., 0] ** n) / 255.0)
-            for frame, n in zip(found, (1, 3))
-        )
+        name(2).write_bytes(whole[:length])
+        (figure,) = latents.animation(watched.history(tmp_path, "step", 8), like)
+        with Image.open(io.BytesIO(figure.render())) as film:
+            assert film.n_frames == 2
+            for frame, power in enumerate((1, 3)):
+                film.seek(frame)
+                shown = np.asarray(film.convert("L"))[::2, ::2]
+                np.testing.assert_array_equal(shown, np.rint(255 * like[..., 0] ** power))

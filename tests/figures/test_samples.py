@@ -1,4 +1,5 @@
-import json
+"""Statistics of samples against counts by hand, and the tables that show them."""
+
 import math
 
 import pytest
@@ -31,19 +32,19 @@ def test_repetition_is_that_within_a_text():
 
 
 def test_real_words_stand_in_the_training_text():
-    known = samples.words("The soul's Übermensch, in 1887")
-    assert known == {"the", "soul", "s", "übermensch", "in"}
-    assert samples.real_words("oul THE soul blorp übermensch_in 42 th", known) == 4 / 5  # cut at both ends
-    assert samples.real_words([" the ", " blorp "], known) == 1 / 2
-    assert math.isnan(samples.real_words(["the", ""], known))
+    real = samples.words("The soul's Übermensch, in 1887")
+    assert real == {"the", "soul", "s", "übermensch", "in"}
+    assert samples.real_words("oul THE soul blorp übermensch_in 42 th", real) == 4 / 5  # cut at both ends
+    assert samples.real_words([" the ", " blorp "], real) == 1 / 2
+    assert math.isnan(samples.real_words(["the", ""], real))
 
 
 def test_the_table_of_temperatures():
-    known = samples.words("so it is what it is")
+    real = samples.words("so it is what it is")
     rows = [
-        samples.judged(0.2, 1.234, [" it is it is it is it is "], known),
-        samples.judged(1.2, math.nan, [" what so blorp is "], known),
-        samples.judged(2.0, 3.0, [""], known),
+        samples.statistics(0.2, 1.234, [" it is it is it is it is "], real),
+        samples.statistics(1.2, math.nan, [" what so blorp is "], real),
+        samples.statistics(2.0, 3.0, [""], real),
     ]
     table = samples.temperature_table(rows, "one sample of 10 characters")
     assert [[cell.text for cell in row] for row in table.rows] == [
@@ -53,6 +54,7 @@ def test_the_table_of_temperatures():
     ]
     assert len(table.columns) == 6
     assert "one sample of 10 characters" in table.caption
+    assert "distinct-1, distinct-2" in table.notes
 
 
 def sample(step, temperature=0.5, text="", prompt="Once\nupon "):
@@ -81,12 +83,3 @@ def test_samples_keep_their_lines_in_a_report(tmp_path):
     page.write(tmp_path / "report.html", "t", [page.Chapter("c", tables=[table])])
     text = (tmp_path / "report.html").read_text()
     assert "<td>\n one\n  &lt;b&gt;two&lt;/b&gt;\n</td>" in text
-
-
-def test_samples_are_read_as_far_as_they_are_whole(tmp_path):
-    path, good = tmp_path / "samples.jsonl", [sample(1, text="é\n\u2028"), sample(2, 1)]
-    assert samples.read_samples(path) == []
-    lines = [json.dumps(row).encode() for row in good]
-    wrong = [b"[1]", b"3", b'{"step": 1}', json.dumps(sample("1")).encode(), b"\xff", b"", lines[0][:20] + lines[1]]
-    path.write_bytes(b"\n".join([lines[0], *wrong, lines[1], lines[0][:-3]]))
-    assert samples.read_samples(path) == good

@@ -58,6 +58,10 @@ def looped(net, tokens):
 def test_logits_are_those_of_a_loop_over_tokens_and_taps(net):
     for sequence, found in zip(TOKENS, logits(net)):
         np.testing.assert_allclose(found, looped(net, sequence), atol=1e-5)
+    features, _, sums = compiled("__call__", net)(begun(net), TOKENS)
+    assert list(sums) == ["layer0", "layer1", "layer2"]
+    last = np.apply_along_axis(normed, -1, np.float64(sums["layer2"]), np.float64(begun(net)["norm"]))
+    np.testing.assert_allclose(last, features, atol=1e-5)
 
 
 @BOTH

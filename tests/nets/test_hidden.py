@@ -47,7 +47,7 @@ def linear(variables, x):
 
 
 def straight(activations):
-    """What leaky_relu was given."""
+    """The inputs of leaky_relu."""
     return np.where(activations < 0, 100 * activations, activations)
 
 
@@ -55,8 +55,8 @@ def straight(activations):
 def test_each_name_is_its_own_activation(kind):
     x = np.linspace(-3, 3, 61, dtype=np.float32).reshape(61, 1)
     layer = Activation(kind)
-    found = layer.apply(layer.init(KEY, x), x)
-    np.testing.assert_allclose(found, FORMULAS[kind](np.float64(x)), rtol=1e-5, atol=1e-6)
+    y = layer.apply(layer.init(KEY, x), x)
+    np.testing.assert_allclose(y, FORMULAS[kind](np.float64(x)), rtol=1e-5, atol=1e-6)
 
 
 @BOTH
@@ -82,15 +82,15 @@ def test_prelus_slope_is_learnt_for_each_feature(x):
     block = Block(4, x.ndim > 2, "prelu")
     params = begun(block, x)["params"]
     np.testing.assert_array_equal(params["activation"]["slope"], np.full(4, 0.25, np.float32))
-    found = jax.jit(jax.grad(lambda p: block.apply({"params": p}, x)[1].sum()))(params)["activation"]["slope"]
+    slopes = jax.jit(jax.grad(lambda p: block.apply({"params": p}, x)[1].sum()))(params)["activation"]["slope"]
     before = linear({"params": params}, x)
-    np.testing.assert_allclose(found, np.where(before < 0, before, 0).reshape(-1, 4).sum(0), rtol=1e-4)
+    np.testing.assert_allclose(slopes, np.where(before < 0, before, 0).reshape(-1, 4).sum(0), rtol=1e-4)
 
 
 def test_rrelus_slopes_are_drawn_in_training_only():
     block = Block(200, activation="rrelu")
     variables = begun(block)
-    still = np.asarray(jax.jit(block.apply)(variables, FLAT)[0])  # no random numbers given
+    still = np.asarray(jax.jit(block.apply)(variables, FLAT)[0])  # without random streams
     before = linear(variables, FLAT)
     np.testing.assert_allclose(still, FORMULAS["rrelu"](before), atol=1e-5)
     one, other = (trained(block, variables, keys={"rrelu": jax.random.key(n)})[0][0] for n in (0, 1))
@@ -115,12 +115,12 @@ def test_batches_are_normalised_in_training(x):
     scale, shift = np.float32([1, 2, 3, 4]), np.float32([4, 3, -2, -1])
     variables["params"]["norm"] = {"scale": jnp.asarray(scale), "bias": jnp.asarray(shift)}
     (_, activations), moved = trained(block, variables, x)
-    before, found = linear(variables, x).reshape(-1, 4), (straight(activations).reshape(-1, 4) - shift) / scale
+    before, normed = linear(variables, x).reshape(-1, 4), (straight(activations).reshape(-1, 4) - shift) / scale
     mean, variance = before.mean(0), before.var(0)  # the biased one
     assert np.abs(mean).max() > 0.5
-    np.testing.assert_allclose(found.mean(0), 0, atol=1e-4)
-    np.testing.assert_allclose(found.var(0), 1, atol=1e-3)
-    np.testing.assert_allclose(found, (before - mean) / np.sqrt(variance + 1e-5), atol=1e-3)
+    np.testing.assert_allclose(normed.mean(0), 0, atol=1e-4)
+    np.testing.assert_allclose(normed.var(0), 1, atol=1e-3)
+    np.testing.assert_allclose(normed, (before - mean) / np.sqrt(variance + 1e-5), atol=1e-3)
     running = moved["batch_stats"]["norm"]  # began as a standard normal's
     np.testing.assert_allclose(running["mean"], 0.9 * 0 + 0.1 * mean, atol=1e-5)
     np.testing.assert_allclose(running["var"], 0.9 * 1 + 0.1 * variance, rtol=1e-5)
@@ -149,13 +149,13 @@ def test_running_statistics_become_those_of_the_data():
     def step(stats, x):
         return block.apply(variables | stats, x, True, mutable=["batch_stats"])[1], None
 
-    found = jax.jit(lambda: jax.lax.scan(step, {"batch_stats": variables["batch_stats"]}, data))()[0]
+    running = jax.jit(lambda: jax.lax.scan(step, {"batch_stats": variables["batch_stats"]}, data))()[0]
     kernel = np.float64(variables["params"]["linear"]["kernel"])
     mean, variance = kernel.sum(0), 4 * np.square(kernel).sum(0)
     noise = 5 / np.sqrt(19 * 64)
-    found = found["batch_stats"]["norm"]
-    np.testing.assert_allclose((found["mean"] - mean) / np.sqrt(variance), 0, atol=noise)
-    np.testing.assert_allclose(found["var"] / variance, 63 / 64, atol=noise * np.sqrt(2))
+    running = running["batch_stats"]["norm"]
+    np.testing.assert_allclose((running["mean"] - mean) / np.sqrt(variance), 0, atol=noise)
+    np.testing.assert_allclose(running["var"] / variance, 63 / 64, atol=noise * np.sqrt(2))
 
 
 @pytest.mark.parametrize(("x", "share"), [(FLAT, 0.2), (GRID, 0.7)], ids=["dense", "conv"])
@@ -189,5 +189,5 @@ def test_bfloat16_computes_narrow_and_keeps_wide(x, norm):
     assert (out.dtype, activations.dtype) == (jnp.bfloat16, jnp.bfloat16)
     (_, exact), kept = trained(wide, variables, x)
     assert 1e-3 < np.abs(np.float32(activations) - exact).max() < 0.02 * np.abs(exact).max()
-    for found, expected in zip(jax.tree.leaves(moved), jax.tree.leaves(kept), strict=True):
-        np.testing.assert_allclose(found, expected, rtol=0.02, atol=2e-3)
+    for value, expected in zip(jax.tree.leaves(moved), jax.tree.leaves(kept), strict=True):
+        np.testing.assert_allclose(value, expected, rtol=0.02, atol=2e-3)

@@ -83,7 +83,8 @@ def test_kernels_of_a_layer():
 def deep(name, activation, seeds, width=256, layers=50, batch=16, scale=1.0, shift=0.0):
     """Layers x -> f(W x): outputs and gradients by what enters f, both [seeds, layers, batch, width], as float64.
 
-    The first x is normal with the given moments, the gradient at the last layer's output standard normal.
+    The first x is normal with mean `shift` and standard deviation `scale`, the gradient at the last output standard
+    normal.
     """
     f, draw = ACTIVATIONS[activation], initializer(name, activation)
 

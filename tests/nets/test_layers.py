@@ -1,4 +1,4 @@
-"""Layers against Flax's own, given the same parameters."""
+"""Layers against Flax's own, with the same parameters."""
 
 import flax.linen as nn
 import jax
@@ -54,8 +54,8 @@ def test_types_are_promoted_as_flax_does(ours, theirs, dtype):
     ours, theirs = (layer(5, kernel_size=(3, 3), dtype=dtype) for layer in (ours, theirs))
     x, variables = draw(ours, (2, 6, 7, 3), jnp.bfloat16)
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(variables))
-    found, expected = value_and_gradient(ours, variables, x), value_and_gradient(theirs, variables, x)
-    assert_near(found, expected, 1e-5 if dtype is None else 0.03)
+    results, expected = value_and_gradient(ours, variables, x), value_and_gradient(theirs, variables, x)
+    assert_near(results, expected, 1e-5 if dtype is None else 0.03)
 
 
 def test_same_initial_parameters_as_flax():

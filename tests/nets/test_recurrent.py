@@ -31,10 +31,13 @@ def test_in_parts_in_one_and_token_by_token(name):
     net = NETS[name]
     params = begun(net)
     whole = apply(net, params, TOKENS, method="logits")
-    first, memory = apply(net, params, TOKENS[:, :4], net.start(B))
-    second, end = apply(net, params, TOKENS[:, 4:], memory)
+    first, memory, _ = apply(net, params, TOKENS[:, :4], net.start(B))
+    second, end, outputs = apply(net, params, TOKENS[:, 4:], memory)
     parts = apply(net, params, jnp.concatenate([first, second], 1), method="head")
     np.testing.assert_allclose(parts, whole, atol=1e-6)
+    assert list(outputs) == [f"layer{n}" for n in range(net.layers)]
+    np.testing.assert_array_equal(outputs[f"layer{net.layers - 1}"], second)
+    assert all(each.shape == second.shape for each in outputs.values())
 
     def fed(params):
         def one(memory, token):
@@ -63,9 +66,9 @@ def test_what_is_fresh_begins_anew():
     net = NETS["lstm"]
     params = begun(net)
     memory = jax.tree.map(lambda a: a + 0.5, net.start(B))
-    features, _ = apply(net, params, TOKENS, memory, jnp.array([True, False]))
-    anew, _ = apply(net, params, TOKENS)
-    carried, _ = apply(net, params, TOKENS, memory)
+    features, *_ = apply(net, params, TOKENS, memory, jnp.array([True, False]))
+    anew, *_ = apply(net, params, TOKENS)
+    carried, *_ = apply(net, params, TOKENS, memory)
     np.testing.assert_array_equal(features[0], anew[0])
     np.testing.assert_array_equal(features[1], carried[1])
     assert not np.allclose(anew[1], carried[1])
@@ -90,7 +93,7 @@ def test_bfloat16_computes_and_parameters_stay():
     net = Recurrent(V, 4, dtype=jnp.bfloat16, layer_norm=True)
     params = begun(net)
     assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {jnp.dtype("float32")}
-    features, _ = apply(net, params, TOKENS)
+    features, *_ = apply(net, params, TOKENS)
     assert features.dtype == jnp.bfloat16
     logits = apply(net, params, TOKENS, method="logits")
     exact = apply(Recurrent(V, 4, layer_norm=True), params, TOKENS, method="logits")

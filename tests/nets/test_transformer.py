@@ -71,6 +71,10 @@ def looped(params, tokens):
 def test_logits_are_those_of_a_loop_over_tokens_heads_and_the_past():
     for sequence, found in zip(TOKENS, logits()):
         np.testing.assert_allclose(found, looped(begun(), sequence), atol=1e-5)
+    features, _, sums = compiled("__call__")(begun(), TOKENS)
+    assert list(sums) == ["block0", "block1"]
+    last = np.apply_along_axis(normed, -1, np.float64(sums["block1"]), np.float64(begun()["norm"]))
+    np.testing.assert_allclose(last, features, atol=1e-5)
 
 
 def test_attention_weighs_the_past_only():

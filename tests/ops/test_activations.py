@@ -38,11 +38,15 @@ def test_values_and_gradients_by_the_formula(name):
     assert np.isfinite(slope).all()
 
 
-@pytest.mark.parametrize("name", FORMULAS)
-def test_types_stay(name):
-    x = jnp.linspace(-2, 2, 9, dtype=jnp.bfloat16).reshape(3, 3)
-    drawn, learnt = rrelu(KEY, x, train=True), prelu(x, jnp.full(3, PRELU_SLOPE, jnp.float32))
-    for y in (ACTIVATIONS[name](x), drawn, rrelu(None, x, train=False), learnt):
+def test_types_stay():
+    def all_of_them(x):
+        yield rrelu(KEY, x, train=True)
+        yield rrelu(None, x, train=False)
+        yield prelu(x, jnp.full(3, PRELU_SLOPE, jnp.float32))
+        yield from (function(x) for function in ACTIVATIONS.values())
+
+    x = jnp.zeros((3, 3), jnp.bfloat16)
+    for y in jax.eval_shape(lambda x: list(all_of_them(x)), x):
         assert (y.shape, y.dtype) == (x.shape, x.dtype)
 
 

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage, stats
 
-from jaxgen.core.types import Refused
 from jaxgen.ops.augment import Motion, Ranges, affine, augment, cutout, flip
 
 KEY = jax.random.key(0)
@@ -166,7 +165,7 @@ def test_channels_move_together():
         np.testing.assert_allclose(moved[..., channel], share * run(KEY, grey, (7, 6, 1), ALL), atol=1e-6)
 
 
-@settings(max_examples=6, deadline=None, database=None, derandomize=True)
+@settings(max_examples=4, deadline=None, database=None, derandomize=True)
 @given(
     st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 3])),
     st.integers(0, 2**31 - 1),
@@ -195,5 +194,5 @@ def test_in_a_scan_and_over_seeds():
 
 @pytest.mark.parametrize(("shape", "ranges"), [((4, 4, 1), Ranges(1.0)), ((3, 4, 1), Ranges(-1.0))])
 def test_what_cannot_be_augmented_is_refused(shape, ranges):
-    with pytest.raises(Refused, match=r"cannot augment \(2, 12\) as images of"):
+    with pytest.raises(ValueError, match=r"cannot augment \(2, 12\) as images of"):
         augment(KEY, jnp.zeros((2, 12)), shape, ranges)

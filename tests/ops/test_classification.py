@@ -32,8 +32,7 @@ def test_cross_entropy_against_scikit_learn():
     assert float(found.mean()) == pytest.approx(log_loss(label, softmax(logits), labels=range(5)), rel=1e-5)
 
 
-@pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
-@pytest.mark.parametrize("shape", [(), (8,), (2, 3)])
+@pytest.mark.parametrize(("shape", "smoothing"), [((), 0.1), ((8,), 0.0), ((8,), 1.0), ((2, 3), 0.1)])
 def test_smoothed_cross_entropy_and_its_gradient(shape, smoothing):
     """Against -sum q log p and softmax - q with q as section 7 of Szegedy et al. has it; sparse, one-hot and spread."""
     logits, label = draw(shape)
@@ -170,7 +169,7 @@ def test_masks_and_batches_of_calibration():
     assert not np.any(tallied(spoilt, label, np.zeros(40, bool)))
 
 
-@pytest.mark.parametrize("classes", [2, 10, 1000])
+@pytest.mark.parametrize("classes", [2, 1000])
 def test_confusion_against_scikit_learn(classes):
     logits, label = draw((2000,), classes)
     mask = np.random.default_rng(1).random(2000) < 0.7

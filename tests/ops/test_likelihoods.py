@@ -8,6 +8,7 @@ import pytest
 from jaxgen.ops.likelihoods import LIKELIHOODS, binarise, binarise_once
 
 KEY = jax.random.key(0)
+once = jax.jit(binarise_once)
 
 
 def greys(count=500, pixels=64):
@@ -19,23 +20,23 @@ def greys(count=500, pixels=64):
 
 def test_what_is_drawn_once_depends_on_the_image_alone():
     grey = greys()
-    drawn = jax.jit(binarise_once)(grey)
+    drawn = once(grey)
     order = np.random.default_rng(0).permutation(len(grey))
-    assert np.array_equal(binarise_once(grey[order]), drawn[order])
-    assert np.array_equal(binarise_once(grey[7]), drawn[7])
-    assert np.array_equal(binarise_once(grey.reshape(5, 100, -1)).reshape(drawn.shape), drawn)
+    assert np.array_equal(once(grey[order]), drawn[order])
+    assert np.array_equal(once(grey[7]), drawn[7])
+    assert np.array_equal(once(grey.reshape(5, 100, -1)).reshape(drawn.shape), drawn)
     assert set(np.unique(drawn)) == {0.0, 1.0}
 
 
 def test_images_that_hardly_differ_have_draws_of_their_own():
-    drawn = np.asarray(binarise_once(greys()))
+    drawn = np.asarray(once(greys()))
     assert len(np.unique(drawn, axis=0)) == len(drawn)
     agree = np.mean(drawn[:-1] == drawn[1:])
     p = 77 / 255
     assert agree == pytest.approx(p**2 + (1 - p) ** 2, abs=0.01)  # as independent ones do
 
 
-@pytest.mark.parametrize("draw", [binarise_once, lambda grey: binarise(KEY, grey)], ids=["once", "anew"])
+@pytest.mark.parametrize("draw", [once, jax.jit(lambda grey: binarise(KEY, grey))], ids=["once", "anew"])
 def test_grey_is_the_probability_of_white(draw):
     grey = greys(4000)
     np.testing.assert_allclose(draw(grey).mean(0), grey.mean(0), atol=0.04)  # five standard errors

@@ -35,7 +35,7 @@ def kinds(tree):
 @pytest.fixture(scope="module")
 def found():
     """{name: (params, state)} after three steps at two rates [2, ...]; all by one program, to compile the loss once."""
-    names = list(foreign.usable())
+    names = list(foreign.usable_optimizers())
 
     def train(given):
         optimizers = [find(f"optax.{name}").factory(given[name]) for name in names]
@@ -58,10 +58,10 @@ def found():
 
 
 def test_all_that_are_known_are_usable():
-    assert set(KNOWN) <= foreign.usable().keys()
+    assert set(KNOWN) <= foreign.usable_optimizers().keys()
 
 
-@pytest.mark.parametrize("name", foreign.usable())
+@pytest.mark.parametrize("name", foreign.usable_optimizers())
 def test_three_steps_at_two_rates(name, found):
     params, state = found[name]
     for leaf in jax.tree.leaves((params, state)):
@@ -75,7 +75,7 @@ def test_three_steps_at_two_rates(name, found):
         assert max(rest) <= AT_REST.get(name, 0.0)
 
 
-@pytest.mark.parametrize("name", foreign.usable())
+@pytest.mark.parametrize("name", foreign.usable_optimizers())
 def test_types_and_shapes_stay(name):
     """Through `descend`: those of the state, weak types included, so that the second update compiles nothing."""
     optimizer = find(f"optax.{name}").factory(0.1)

@@ -8,7 +8,7 @@ import pytest
 
 from jaxgen.core.progress import rates
 from jaxgen.core.steps import descend
-from jaxgen.optim.gradients import clips, penalty, pulled, wrapped
+from jaxgen.optim.gradients import add_penalty_gradient, clips, penalty, wrapped
 from jaxgen.optim.registry import OPTIMIZERS
 from jaxgen.optim.textbook import adam, momentum, sgd
 
@@ -43,7 +43,7 @@ def test_penalties_are_on_arrays_of_two_axes_or_more():
     """l1 sum |w| + l2 sum w^2, whose gradient is l1 sign(w) + 2 l2 w; biases and scales go free."""
     value, slopes = jax.value_and_grad(lambda w: penalty(w, 0.03, 0.2))(tree(W))
     assert float(value) == pytest.approx(sum((0.03 * np.abs(W[n]) + 0.2 * W[n] ** 2).sum() for n in HELD), rel=1e-5)
-    found = pulled(G, tree(W), 0.03, 0.2)
+    found = add_penalty_gradient(G, tree(W), 0.03, 0.2)
     for name, w in W.items():
         expected = (0.03 * np.sign(w) + 0.4 * w) * (name in HELD)
         np.testing.assert_allclose(found[name] - G[name], expected, atol=1e-6, err_msg=name)

@@ -177,6 +177,6 @@ def test_every_name_has_its_formula_and_its_pair():
 @pytest.mark.parametrize("module", [textbook, adaptive])
 def test_steps_by_hand(module):
     """Those of the docstrings: each optimiser has some."""
-    failed, tried = doctest.testmod(module, extraglobs={"trajectory": rate.trajectory})
+    failed, tried = doctest.testmod(module, extraglobs={"iterates": rate.iterates})
     assert failed == 0
     assert tried == len([each for each in OPTIMIZERS.values() if each.__module__ == module.__name__])

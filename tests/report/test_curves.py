@@ -45,7 +45,7 @@ def test_ticks_are_round_numbers(low, high, expected):
 
 
 def test_labels_have_the_decimals_they_need():
-    found = [curves.label(*pair) for pair in ((0.25, 0.05), (1500, 500), (20000, 5000), (1e-7, 1e-7), (0.0, 0.5))]
+    found = [curves.tick_label(*pair) for pair in ((0.25, 0.05), (1500, 500), (20000, 5000), (1e-7, 1e-7), (0.0, 0.5))]
     assert found == ["0.25", "1,500", "20k", "1e-07", "0.0"]
 
 

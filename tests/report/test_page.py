@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("jinja2")
 
-from jaxgen.core.types import Refused
+from jaxgen.core.types import Measured, Refused
 from jaxgen.report import page, pictures
 from jaxgen.run import record
 
@@ -46,8 +46,8 @@ def chapter(folder, title="A run", **changes):
     pictures.save_png(folder / "small.png", np.eye(8))
     pictures.save_gif(folder / "walk.gif", [np.eye(8), 1 - np.eye(8)])
     metrics = {
-        "test_nll": {"value": -1234.56, "definition": "Nats per image."},
-        "test_fid": {"value": math.nan, "definition": "-"},
+        "test_nll": Measured(-1234.56, "Nats per image."),
+        "test_fid": Measured(math.nan, "-"),
     }
     summary = record.write_summary(
         folder / "summary.json",

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgen.report.pictures import save_gif, save_png, to_bytes
+from jaxgen.report.pictures import moving, save_gif, save_png, still, to_bytes
 
 
 def pixels(path):
@@ -26,6 +26,18 @@ def test_png_round_trip(tmp_path, shape):
 def test_enlarging_repeats_pixels(tmp_path):
     save_png(tmp_path / "a.png", np.array([[0.0, 1.0]]), scale=3)
     np.testing.assert_array_equal(pixels(tmp_path / "a.png"), [[0, 0, 0, 255, 255, 255]] * 3)
+
+
+def test_figures_have_the_files_contents(tmp_path):
+    image, frames = np.eye(6), [np.eye(4), 1 - np.eye(4)]
+    save_png(tmp_path / "a.png", image, scale=150)  # to 900 pixels
+    save_png(tmp_path / "b.png", image, scale=2)
+    save_gif(tmp_path / "c.gif", frames, 200, scale=3)
+    figures = (still("a", "eye", image), still("b", "eye", image, scale=2), moving("c", "eyes", frames, 200, scale=3))
+    for figure in figures:
+        assert (tmp_path / f"{figure.name}{figure.suffix}").read_bytes() == figure.render()
+    assert [figure.caption for figure in figures] == ["eye", "eye", "eyes"]
+    assert figures[0].density == 0  # its pixels are those of the page
 
 
 def test_what_a_diverged_run_shows():

@@ -6,6 +6,7 @@ from PIL import Image
 
 from jaxgen.core.types import Refused
 from jaxgen.report import plots
+from jaxgen.report.canvas import drawing
 from jaxgen.report.page import FULL, HALF, shown_width
 from jaxgen.report.plots import Panel
 
@@ -76,6 +77,17 @@ def test_the_look_is_not_the_users(tmp_path):
         plots.save_lines(tmp_path / "b.png", *arguments)
         assert matplotlib.rcParams["font.size"] == 20
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_a_figure_is_drawn_when_it_is_rendered(tmp_path, monkeypatch):
+    arguments = ([Panel("p", "x", "y", layers(3, 0.1))], "t")
+    figure = drawing("lines", "three lines", plots.lines, *arguments, colours="category")
+    plots.save_lines(tmp_path / "a.png", *arguments, "category")
+    assert (figure.name, figure.caption, figure.suffix) == ("lines", "three lines", ".png")
+    assert figure.render() == (tmp_path / "a.png").read_bytes()
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(Refused, match=r"jaxgen\[report\]"):
+        drawing("lines", "", plots.lines, *arguments).render()
 
 
 def test_scatter_leaves_out_what_is_not_finite(tmp_path):

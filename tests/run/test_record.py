@@ -54,7 +54,7 @@ def test_what_is_not_finite_is_null_for_every_reader(tmp_path):
 
 
 def test_unknown_keys_are_named(tmp_path):
-    with pytest.raises(ValueError, match="no place for rate"):
+    with pytest.raises(ValueError, match="no key rate"):
         record.append(tmp_path / "m", {**row(0, 1), "rate": 0.1})
     assert not (tmp_path / "m").exists()
 

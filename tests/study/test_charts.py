@@ -1,3 +1,4 @@
+import io
 import math
 import sys
 
@@ -21,7 +22,7 @@ NAMES = ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "
 
 def panels_of(rows, tasks=(ACCURACY,), names=NAMES[:3]):
     asked = records.Study(rows, tasks, names, names[0])
-    return reporting.by_task(asked, records.records(asked))
+    return reporting.by_task(asked, records.build_records(asked))
 
 
 def text_of(figure):
@@ -147,20 +148,21 @@ def test_odd_rows_are_drawn(case):
     assert empty[2] == (case not in ("one run", "perfect"))
 
 
-def test_drawings_are_the_same_each_time(tmp_path):
+def test_drawings_are_the_same_each_time():
     found = panels_of(study(ACCURACY, NAMES[:2], RATES, 2, 2), names=NAMES[:2])
-    for name in "ab":
-        charts.save_expenses(tmp_path / f"{name}.png", found[0])
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-    with Image.open(tmp_path / "a.png") as image:
+    drawn = [list(charts.task_figures(found[0], n)) for n in (1, 1)]
+    assert [figure.name for figure in drawn[0]] == ["curves_1", "sensitivity_1", "expenses_1"]
+    one, same = (figures[-1].render() for figures in drawn)
+    assert one == same
+    with Image.open(io.BytesIO(one)) as image:
         assert image.width == DENSITY * HALF
 
 
-def test_what_cannot_be_drawn_is_refused(monkeypatch, tmp_path):
+def test_what_cannot_be_drawn_is_refused(monkeypatch):
     (panel,) = panels_of([])
     for many in ([], [panel] * 4):
         with pytest.raises(ValueError, match="expected 1 to 3 panels"):
             charts.curves(many)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(Refused, match=r"jaxgen\[report\]"):
-        charts.save_expenses(tmp_path / "a.png", panel)
+        charts.profile_figure([panel]).render()

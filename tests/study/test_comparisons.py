@@ -13,15 +13,15 @@ INF = math.inf
 def test_the_target_lies_on_the_way_from_untrained_to_the_best_optimiser():
     runs = [[row([1.0, 0.5]), row([3.0, 0.3])], [row([2.0, 0.2]), row([2.0, None])], []]
     # Untrained 2.0; the first optimiser ends at 0.4 on average, the second at 1.1, as what diverged counts as 2.0.
-    assert comparisons.target(ERROR, runs, 0.95) == pytest.approx(2.0 - 0.95 * 1.6)
+    assert comparisons.target_value(ERROR, runs, 0.95) == pytest.approx(2.0 - 0.95 * 1.6)
     turned = [[{**r, "valid": [None if v is None else -v for v in r["valid"]]} for r in one] for one in runs]
-    assert comparisons.target(HIGHER, turned, 0.95) == pytest.approx(-2.0 + 0.95 * 1.6)
-    assert comparisons.target(ERROR, [[row([None, None])], *runs], 0.95) == pytest.approx(2.0 - 0.95 * 1.6)
+    assert comparisons.target_value(HIGHER, turned, 0.95) == pytest.approx(-2.0 + 0.95 * 1.6)
+    assert comparisons.target_value(ERROR, [[row([None, None])], *runs], 0.95) == pytest.approx(2.0 - 0.95 * 1.6)
 
 
 @pytest.mark.parametrize("runs", [[], [[]], [[row([1.0, None])]], [[row([1.0, 2.0])]], [[row([None, None])]]])
 def test_there_is_no_target_where_nothing_is_learnt(runs):
-    aim = comparisons.target(ERROR, runs, 0.95)
+    aim = comparisons.target_value(ERROR, runs, 0.95)
     assert math.isnan(aim)
     assert comparisons.steps_to(ERROR, row([1.0, 0.5]), aim) == INF
 
@@ -44,14 +44,14 @@ def test_what_passes_the_target_and_diverges_does_not_reach_it():
 def test_pairs_are_compared_seed_by_seed():
     ours = [row([9.0, v], seed=s, test=v) for s, v in [(1, 0.2), (2, 0.5), (3, 0.4), (7, 0.0)]]
     theirs = [row([9.0, v], seed=s, test=v) for s, v in [(1, 0.3), (2, 0.4), (3, 0.4), (8, 0.0)]]
-    found = comparisons.paired(ERROR, ours, theirs)
+    found = comparisons.compare_paired(ERROR, ours, theirs)
     assert (found.better, found.seeds) == (1, 3)
     assert found.difference.mean == pytest.approx(0.0)
     assert found.difference.low == pytest.approx(-0.1)
-    assert comparisons.paired(HIGHER, ours[:2], theirs[:1]).better == 0
+    assert comparisons.compare_paired(HIGHER, ours[:2], theirs[:1]).better == 0
     lost = [{**ours[0], "diverged": True}]
-    assert comparisons.paired(ERROR, lost, theirs).difference.mean == pytest.approx(8.7)
-    nothing = comparisons.paired(ERROR, ours, [])
+    assert comparisons.compare_paired(ERROR, lost, theirs).difference.mean == pytest.approx(8.7)
+    nothing = comparisons.compare_paired(ERROR, ours, [])
     assert (nothing.better, nothing.seeds) == (0, 0)
     assert math.isnan(nothing.difference.mean)
 
@@ -61,10 +61,10 @@ def test_paired_differences_are_surer_than_means_apart():
     ours, theirs = (
         [row([9.0, 5.0 + s + d], seed=n, test=5.0 + s + d) for n, s in enumerate(seeds)] for d in (0.0, 0.1)
     )
-    difference = comparisons.paired(ERROR, ours, theirs).difference
+    difference = comparisons.compare_paired(ERROR, ours, theirs).difference
     assert difference.low == pytest.approx(-0.1)
     assert difference.high == pytest.approx(-0.1)
-    apart = statistics.bootstrap([statistics.tested(r) for r in ours])
+    apart = statistics.bootstrap([statistics.tested_value(r) for r in ours])
     assert apart.high - apart.low > 0.5
 
 

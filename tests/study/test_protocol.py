@@ -7,7 +7,7 @@ import study_toys
 
 from jaxgen.core.types import Refused
 from jaxgen.study import protocol, store, timing, training
-from jaxgen.study.protocol import Protocol
+from jaxgen.study.protocol import Protocol, run_study
 
 PROTOCOL = Protocol((0.001, 0.01, 0.1), 2, 3)
 
@@ -38,16 +38,16 @@ def trained(monkeypatch):
             for trial in trials
         ]
 
-    monkeypatch.setattr(training, "trained", pretend)
-    monkeypatch.setattr(timing, "fastest", lambda *_: ("vmap", None, {"map": 2.0, "vmap": 1.0, "sequential": 3.0}))
+    monkeypatch.setattr(training, "train_runs", pretend)
+    monkeypatch.setattr(timing, "fastest_mode", lambda *_: ("vmap", None, {"map": 2.0, "vmap": 1.0, "sequential": 3.0}))
     return parts
 
 
 def go(place, protocol=PROTOCOL, optimizers=("sgd",)):
     said, updates = [], []
     problem = study_toys.problem()
-    protocol.conduct(place, problem, study_toys.TASK, optimizers, protocol, said.append, updates.append)
-    return store.read(place), said, sum(updates)
+    run_study(place, problem, study_toys.TASK, optimizers, protocol, said.append, updates.append)
+    return store.read_rows(place), said, sum(updates)
 
 
 def runs(rows, phase):
@@ -60,7 +60,7 @@ def test_tuning_seeds_choose_and_fresh_ones_judge(tmp_path, trained):
     assert runs(rows, "final") == [(0.01, seed) for seed in (2, 3, 4)]
     assert updates == 9 * study_toys.STEPS
     assert said[-1] == "toy  sgd: best learning rate 0.01"
-    assert protocol.execution(tmp_path)["toy"]["mode"] == "vmap"
+    assert protocol.read_execution(tmp_path)["toy"]["mode"] == "vmap"
 
 
 def test_nothing_is_run_twice(tmp_path, trained):
@@ -80,7 +80,7 @@ def test_a_study_that_was_killed_goes_on(tmp_path, trained):
     trained.clear()
     rows, _, _ = go(tmp_path)
     assert sum(trained) == 2 + 3
-    assert sorted(map(store.key, rows)) == sorted(map(store.key, whole))
+    assert sorted(map(store.run_key, rows)) == sorted(map(store.run_key, whole))
 
 
 def test_an_end_of_the_grid_is_said_and_extended(tmp_path, trained):
@@ -95,7 +95,7 @@ def test_an_end_of_the_grid_is_said_and_extended(tmp_path, trained):
 
 
 def test_extending_ends(tmp_path, trained, monkeypatch):
-    monkeypatch.setattr(protocol.statistics, "value", lambda row: 1 / row["learning_rate"])
+    monkeypatch.setattr(protocol.statistics, "final_value", lambda row: 1 / row["learning_rate"])
     rows, said, _ = go(tmp_path, Protocol((0.1, 1.0), 1, 1, True))
     assert len(runs(rows, "tuning")) == 2 + protocol.grid.MOST
     assert said[-1].endswith("at the high end of the grid")
@@ -105,7 +105,7 @@ def test_extending_ends(tmp_path, trained, monkeypatch):
 
 
 def test_parts_fit_in_memory(tmp_path, trained, monkeypatch):
-    monkeypatch.setattr(protocol, "bytes_each", lambda *_: 2**20)
+    monkeypatch.setattr(protocol, "bytes_per_run", lambda *_: 2**20)
     monkeypatch.setattr(protocol.machine, "memory", lambda: 2 * 4 * 2**20)
     rows, _, _ = go(tmp_path)
     assert trained == [3, 3, 3]
@@ -124,7 +124,7 @@ def test_copies_that_fill_up_are_forgotten(tmp_path, trained, monkeypatch):
 
 
 def test_where_one_run_follows_the_other_parts_are_no_wider_than_the_finals(tmp_path, trained, monkeypatch):
-    monkeypatch.setattr(timing, "fastest", lambda *_: ("map", None, {"map": 1.0, "vmap": 2.0, "sequential": 3.0}))
+    monkeypatch.setattr(timing, "fastest_mode", lambda *_: ("map", None, {"map": 1.0, "vmap": 2.0, "sequential": 3.0}))
     rows, _, _ = go(tmp_path, PROTOCOL._replace(seeds=4))
     assert trained == [4, 4, 4]
     assert len(rows) == 6 + 4

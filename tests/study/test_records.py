@@ -24,7 +24,7 @@ def small():
 
 
 def test_a_record_says_all_of_an_optimiser_on_a_task():
-    adam, sgd, lion = records.records(small())[:3]
+    adam, sgd, lion = records.build_records(small())[:3]
     assert (adam.task, adam.optimizer, adam.chosen.rate, adam.untrained) == (ERROR, "adam", 0.1, 1.0)
     assert [score.rate for score in adam.grid] == [0.1, 0.2]
     assert adam.default.mean == pytest.approx(0.75)  # 0.5, and 1.0 for the run that diverged
@@ -39,8 +39,8 @@ def test_a_record_says_all_of_an_optimiser_on_a_task():
     assert adam.bytes == 76_000
     assert adam.paired.difference.mean == pytest.approx((-0.1 - 0.1 - 0.7) / 3)
     assert (adam.paired.better, adam.paired.seeds, sgd.paired.better) == (3, 3, 0)
-    assert records.edge(adam)
-    assert records.tuned(adam) == (1, 4)
+    assert records.at_edge(adam)
+    assert records.tuning_runs(adam) == (1, 4)
     assert (lion.chosen, lion.default, lion.finals, lion.reached) == (None, None, [], 0)
     assert all(math.isnan(x) for x in (lion.steps, lion.step, lion.bytes, lion.test.mean, lion.valid.low))
 
@@ -48,7 +48,7 @@ def test_a_record_says_all_of_an_optimiser_on_a_task():
 def test_tasks_do_not_mix():
     study = small()
     with_other = study._replace(rows=[*study.rows, *({**r, "task": "other", "valid": [9.0, 8.0]} for r in study.rows)])
-    found, alone = records.records(with_other), records.records(study)
+    found, alone = records.build_records(with_other), records.build_records(study)
     assert [(r.task.name, r.optimizer) for r in found] == [
         (task, o) for task in ("toy", "other") for o in ("adam", "sgd", "lion")
     ]
@@ -65,34 +65,35 @@ def test_only_the_seeds_that_were_asked_for_count():
     more[0] = {**more[0], "valid": [70.0, 0.1, None]}
     study = small()._replace(optimizers=["adam", "sgd"])
     wider = study._replace(rows=[*study.rows, *more], seeds=range(2, 5))
-    assert repr(records.records(wider)) == repr(records.records(study))
-    assert records.counted(wider) == records.counted(study) == study.rows
-    assert [len(r.finals) for r in records.records(wider._replace(seeds=()))] == [9, 3, 0, 0]
-    assert [len(r.finals) for r in records.records(wider._replace(seeds=[2]))][:2] == [1, 1]
+    assert repr(records.build_records(wider)) == repr(records.build_records(study))
+    assert records.rows_that_count(wider) == records.rows_that_count(study) == study.rows
+    assert [len(r.finals) for r in records.build_records(wider._replace(seeds=()))] == [9, 3, 0, 0]
+    assert [len(r.finals) for r in records.build_records(wider._replace(seeds=[2]))][:2] == [1, 1]
 
 
 def test_an_optimiser_that_does_not_use_its_rate_is_at_no_end():
     rows = [row([1.0, 0.2], "lbfgs", rate, 0, "tuning") for rate in (0.1, 0.2, 0.3)]
-    (alike,) = records.records(Study(rows, [ERROR], ["lbfgs"], "lbfgs"))
-    assert (alike.chosen.rate, records.edge(alike), records.flat(alike, "")["at_end_of_grid"]) == (0.1, False, False)
+    (alike,) = records.build_records(Study(rows, [ERROR], ["lbfgs"], "lbfgs"))
+    assert (alike.chosen.rate, records.at_edge(alike)) == (0.1, False)
+    assert records.as_csv_row(alike, "")["at_end_of_grid"] is False
 
 
 def test_flat_records_are_a_csv():
     study = small()
-    rows = [records.flat(record, study.baseline) for record in records.records(study)[:3]]
-    text = store.table(rows, list(rows[0])).decode()
+    rows = [records.as_csv_row(record, study.baseline) for record in records.build_records(study)[:3]]
+    text = store.as_csv(rows, list(rows[0])).decode()
     adam, sgd, lion = csv.DictReader(io.StringIO(text))
     assert (adam["learning_rate"], adam["baseline"], adam["better_than_baseline"]) == ("0.1", "sgd", "3")
     assert (adam["tuning_diverged"], adam["tuning_runs"], sgd["final_diverged"]) == ("1", "4", "1")
     assert float(adam["difference_mean"]) == pytest.approx(-0.3)
     assert (lion["learning_rate"], lion["test_mean"], lion["steps_to_target"], lion["final_runs"]) == ("", "", "", "0")
     assert "nan" not in text.lower()
-    never = records.flat(records.records(study._replace(share=1.0))[1], "sgd")
+    never = records.as_csv_row(records.build_records(study._replace(share=1.0))[1], "sgd")
     assert never["steps_to_target"] == math.inf
 
 
 def test_problems_are_tasks_with_seeds_that_all_have():
     study = small()
-    found = records.records(study)[:2]
+    found = records.build_records(study)[:2]
     np.testing.assert_array_equal(records.solved([found]), [[1, 1], [1, 1], [1, math.inf]])
     np.testing.assert_array_equal(records.solved([found, [found[0], found[1]._replace(finals=[])]]).shape, [3, 2])

@@ -2,13 +2,14 @@ import csv
 import re
 import sys
 
+import numpy as np
 import pytest
 from study_rows import ACCURACY, study
 
 from jaxgen.core.types import Refused
-from jaxgen.report.page import Chapter
+from jaxgen.report.pictures import still
 from jaxgen.study import reporting
-from jaxgen.study.records import Study, records
+from jaxgen.study.records import Study, build_records
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("jinja2")
@@ -25,11 +26,10 @@ def asked(*tasks):
 def test_a_report_has_all_of_a_study(tmp_path):
     evil = ACCURACY._replace(name=EVIL, definition=EVIL)
     summary = {"device": {"platform": "cpu", "kind": "A processor", "count": 2}, "versions": {"jax": "0.1"}}
-    more = lambda: [Chapter("More", "Of it.")]
-    told, execution = asked(evil), {EVIL: "all at once"}
-    path = reporting.write(
-        tmp_path, told, records(told), "A title", execution, summary, {"seeds": 2}, more, wall={EVIL: 3725.0}
-    )
+    told = asked(evil)
+    background = reporting.Background({EVIL: "all at once"}, {EVIL: 3725.0}, summary, {"seeds": 2})
+    more = [("More", iter([still("dots", "Of it.", np.zeros((2, 2)))]))]
+    path = reporting.write_report(tmp_path, told, build_records(told), background, more, "A title")
     text = path.read_text()
     assert path == tmp_path / "report.html"
     for part in (
@@ -49,7 +49,7 @@ def test_a_report_has_all_of_a_study(tmp_path):
     assert "<script" not in text
     assert "Headline metric" not in text  # the overview of a tour
     assert not re.search(r"url\(|@import|https?://", text)
-    figures = {"performance.png", "curves_1.png", "sensitivity_1.png", "expenses_1.png"}
+    figures = {"performance.png", "curves_1.png", "sensitivity_1.png", "expenses_1.png", "dots.png"}
     assert text.count("data:image/png;base64,") == len(figures)
     assert {file.name for file in (tmp_path / "figures").iterdir()} == figures
     with open(tmp_path / "results.csv") as file:
@@ -60,8 +60,8 @@ def test_the_budget_counts_what_was_asked():
     told = asked(ACCURACY)
     final = told.rows[-1]
     strange = [{**told.rows[0], "optimizer": "lion"}, {**final, "optimizer": "lion"}, {**final, "seed": 99}]
-    shown = reporting.budget(told._replace(rows=[*told.rows, *strange], seeds=[1, 2]), {})
-    assert shown == reporting.budget(told, {})
+    shown = reporting.budget(told._replace(rows=[*told.rows, *strange], seeds=[1, 2]))
+    assert shown == reporting.budget(told)
     (row,) = shown.rows
     assert [cell.text for cell in row[:4]] == ["digits", "6", "4", "300"]  # 10 runs of 30 updates
     assert row[-1].text == "–"
@@ -70,7 +70,7 @@ def test_the_budget_counts_what_was_asked():
 
 def test_the_budget_says_what_all_took_where_that_is_known():
     other = ACCURACY._replace(name="other")
-    shown = reporting.budget(asked(ACCURACY, other), {}, {"digits": 185.0})
+    shown = reporting.budget(asked(ACCURACY, other), reporting.Background(wall={"digits": 185.0}))
     column = shown.columns.index("time, all included")
     assert [row[column].text for row in shown.rows] == ["3 min 5 s", "–"]
     assert [row[-1].text for row in shown.rows] == ["–", "–"]
@@ -80,5 +80,5 @@ def test_without_matplotlib_the_numbers_are_there(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     told = asked(ACCURACY)
     with pytest.raises(Refused, match=r"jaxgen\[report\]"):
-        reporting.write(tmp_path, told, records(told))
+        reporting.write_report(tmp_path, told, build_records(told))
     assert [file.name for file in tmp_path.iterdir()] == ["results.csv"]

@@ -13,19 +13,19 @@ def tuning(values, rate, optimizer="adam", **changes):
 
 
 def test_a_run_is_worth_its_last_objective_or_where_it_began():
-    assert statistics.value(row([1.0, 0.1, 0.4])) == 0.4
-    assert statistics.value(row([1.0, 0.1, None])) == 1.0
-    assert statistics.value(row([1.0, 0.1, 0.4], diverged=True)) == 1.0
-    assert statistics.value(row([1.0, 0.1, math.inf])) == 1.0  # what json reads of Infinity
-    assert math.isnan(statistics.value(row([None, None])))
+    assert statistics.final_value(row([1.0, 0.1, 0.4])) == 0.4
+    assert statistics.final_value(row([1.0, 0.1, None])) == 1.0
+    assert statistics.final_value(row([1.0, 0.1, 0.4], diverged=True)) == 1.0
+    assert statistics.final_value(row([1.0, 0.1, math.inf])) == 1.0  # what json reads of Infinity
+    assert math.isnan(statistics.final_value(row([None, None])))
     assert [statistics.lost(row([1.0, v])) for v in (0.4, None, math.nan)] == [False, True, True]
 
 
 def test_a_test_value_counts_the_same_way():
-    assert statistics.tested(row([1.0, 0.4], test=0.5)) == 0.5
-    assert statistics.tested(row([1.0, 0.4], test=None)) == 1.0
-    assert statistics.tested(row([1.0, 0.4], test=0.5, diverged=True)) == 1.0
-    assert statistics.tested(row([1.0, None], test=0.5)) == 1.0
+    assert statistics.tested_value(row([1.0, 0.4], test=0.5)) == 0.5
+    assert statistics.tested_value(row([1.0, 0.4], test=None)) == 1.0
+    assert statistics.tested_value(row([1.0, 0.4], test=0.5, diverged=True)) == 1.0
+    assert statistics.tested_value(row([1.0, None], test=0.5)) == 1.0
 
 
 def test_the_winner_has_the_best_mean():
@@ -66,26 +66,27 @@ def test_scores_say_how_sure_they_are_and_what_diverged():
 def test_ends_of_the_grid_and_default_rates_are_found():
     found = statistics.scores(ERROR, [r for rate in (0.001, 0.01, 0.1) for r in tuning([0.5], rate)], "adam")
     found[1] = found[1]._replace(mean=0.4)
-    assert [statistics.end(found, score.rate) for score in found] == ["low", "", "high"]
-    assert statistics.end(found[:1], 0.001) == ""
-    assert statistics.at_rate(found, 0.01005).rate == 0.01
-    assert statistics.at_rate(found, 0.0102) is None
+    assert [statistics.end_of_grid(found, score.rate) for score in found] == ["low", "", "high"]
+    assert statistics.end_of_grid(found[:1], 0.001) == ""
+    assert statistics.score_at(found, 0.01005).rate == 0.01
+    assert statistics.score_at(found, 0.0102) is None
 
 
 def test_the_grid_has_no_end_for_those_that_do_not_use_the_rate():
     alike = [r for n, rate in enumerate((0.001, 0.01, 0.1)) for r in tuning([0.5 + 1e-9 * n, None], rate)]
-    assert statistics.end(statistics.scores(ERROR, alike, "adam"), 0.001) == ""
+    assert statistics.end_of_grid(statistics.scores(ERROR, alike, "adam"), 0.001) == ""
     gone = [r for rate in (0.1, 1.0) for r in tuning([None, None], rate)]  # a smaller one may not diverge
-    assert statistics.end(statistics.scores(ERROR, gone, "adam"), 0.1) == "low"
+    assert statistics.end_of_grid(statistics.scores(ERROR, gone, "adam"), 0.1) == "low"
 
 
 def test_finals_are_those_at_the_best_rate_one_a_seed():
     rows = [*tuning([0.5], 0.1), *tuning([0.4], 0.2)]
     rows += [row([1.0, 0.3], rate=0.2, seed=s) for s in (9, 7, 8, 7)] + [row([1.0, 0.0], rate=0.1, seed=7)]
-    found = statistics.finals(ERROR, rows, "adam")
+    found = statistics.final_rows(ERROR, rows, "adam")
     assert [(r["seed"], r["learning_rate"]) for r in found] == [(7, 0.2), (8, 0.2), (9, 0.2)]
-    assert [r["seed"] for r in statistics.finals(ERROR, [row([1.0, 0.3], seed=s) for s in (2, 1)], "adam")] == [1, 2]
-    assert statistics.finals(ACCURACY, rows, "adam") == []
+    untuned = statistics.final_rows(ERROR, [row([1.0, 0.3], seed=s) for s in (2, 1)], "adam")
+    assert [r["seed"] for r in untuned] == [1, 2]
+    assert statistics.final_rows(ACCURACY, rows, "adam") == []
 
 
 @pytest.mark.parametrize("count", [20, 200])

@@ -48,7 +48,7 @@ def test_values_slopes_and_minima(name):
         assert (np.linalg.eigvalsh(curvature) > 0.1).all()
         if name in CURVATURES:
             np.testing.assert_allclose(np.linalg.eigvalsh(curvature), CURVATURES[name], rtol=2e-3)
-    np.testing.assert_array_equal(surfaces.minimum(surfaces.Config(name)), np.float32(minima))
+    np.testing.assert_array_equal(surfaces.minima_of(surfaces.Config(name)), np.float32(minima))
 
 
 @pytest.mark.parametrize("name", surfaces.SURFACES)
@@ -90,18 +90,18 @@ def test_noise_is_added_to_the_gradient():
 
 def test_batches_are_noise_and_evaluations_are_not():
     config = surfaces.Config("saddle", spread=0.0, noise=0.5)
-    source = surfaces.source(config, 3000)
+    source = surfaces.noise_source(config, 3000)
     batches = [source.take(source.arrays, KEY, jnp.int32(n))["noise"] for n in (0, 1, 1)]
     np.testing.assert_allclose(batches[0].std(0), 0.5, rtol=0.1)
     np.testing.assert_allclose(batches[0].mean(0), 0.0, atol=0.05)
     assert not np.any(batches[0] == batches[1])
     np.testing.assert_array_equal(batches[1], batches[2])
-    assert source.take is surfaces.source(config, 3000).take  # one compilation
-    assert (surfaces.source(surfaces.Config()).take((), KEY, jnp.int32(0))["noise"] == jnp.zeros((1, 2))).all()
-    assert not surfaces.holdout().take((), 0)[0]["noise"].any()
+    assert source.take is surfaces.noise_source(config, 3000).take  # one compilation
+    assert (surfaces.noise_source(surfaces.Config()).take((), KEY, jnp.int32(0))["noise"] == jnp.zeros((1, 2))).all()
+    assert not surfaces.exact_holdout().take((), 0)[0]["noise"].any()
     technique = surfaces.make(config)
-    found = evaluate(technique.evaluate, technique.init(KEY), surfaces.holdout(), KEY)
-    assert float(found["excess"]) == pytest.approx(surfaces.saddle((1.5, 0.01)), rel=1e-6)
+    found = evaluate(technique.evaluate, technique.init(KEY), surfaces.exact_holdout(), KEY)
+    assert found["excess"].value == pytest.approx(surfaces.saddle((1.5, 0.01)), rel=1e-6)
     assert technique.example(KEY)["noise"].std() > 0
 
 

@@ -13,13 +13,13 @@ LOSS = ERROR._replace(metric="negative_elbo")
 def made(task, optimizers=("sgd", "adam"), rows=None, **changes):
     """The table of a made-up study with "adam" as baseline."""
     rows = study(task, optimizers, RATES) if rows is None else rows
-    return table.of_task(records.records(Study(rows, [task], optimizers, "adam", **changes)), "adam")
+    return table.task_table(records.build_records(Study(rows, [task], optimizers, "adam", **changes)), "adam")
 
 
 def cells(shown, optimizer):
     """Heading -> the cell in one line, of one row."""
     line = next(line for line in shown.rows if line[0].text == optimizer)
-    return {heading: table.joined(cell) for heading, cell in zip(shown.columns, line)}
+    return {heading: table.cell_text(cell) for heading, cell in zip(shown.columns, line)}
 
 
 def finals(values, optimizer="adam", **changes):
@@ -146,6 +146,6 @@ def test_text_is_aligned_and_markdown_bold():
 
 def test_sizes_and_times_for_the_eye():
     sizes = (0, 512, 76_000, 1536 * 1024, 5 * 2**30, math.nan)
-    assert [table.memory(size) for size in sizes] == ["0 B", "512 B", "74.2 KiB", "1.5 MiB", "5 GiB", "–"]
+    assert [table.bytes_text(size) for size in sizes] == ["0 B", "512 B", "74.2 KiB", "1.5 MiB", "5 GiB", "–"]
     times = (0.00042, 0.035, 2.14, 185, math.inf, math.nan)
-    assert [table.brief(seconds) for seconds in times] == ["0.42 ms", "35 ms", "2.1 s", "3 min 5 s", "–", "–"]
+    assert [table.time_text(seconds) for seconds in times] == ["0.42 ms", "35 ms", "2.1 s", "3 min 5 s", "–", "–"]

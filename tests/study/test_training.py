@@ -8,23 +8,27 @@ import pytest
 import study_toys
 import toys
 
+from experiments import classify
 from jaxgen.core import evaluation, loop
 from jaxgen.core.progress import Policy
 from jaxgen.core.types import Refused, Stage
 from jaxgen.optim.registry import find
 from jaxgen.study import side_by_side, timing, training
-from jaxgen.study.memory import bytes_each
-from jaxgen.study.problems import Trial, checked, set_rates
-from jaxgen.study.tasks import made
+from jaxgen.study.memory import bytes_per_run
+from jaxgen.study.problems import Trial, checked, set_rates, split_arrays
+from jaxgen.study.tasks import make_task
 
 TRIALS = [Trial(rate, seed) for rate in (0.01, 0.1) for seed in (0, 3)]
 
 
+def digits(*flags):
+    return make_task("classifier:digits", {"classifier": classify.EXPERIMENT}, flags, 2, ["adam"]).problem
+
+
 def gone(optimizer, trials, mode="vmap", final=False):
     problem = study_toys.problem()
-    functions = training.bench(problem, optimizer, mode)
-    arrays = problem.train.arrays, problem.valid.arrays, problem.test.arrays
-    return training.trained(problem, functions, trials, arrays, final)
+    functions = training.compiled_programs(problem, optimizer, mode)
+    return training.train_runs(problem, functions, trials, split_arrays(problem), final)
 
 
 @functools.cache
@@ -32,7 +36,7 @@ def alone(trial):
     """Train and valid of a run by itself, of each chunk [chunks, 2]."""
     stage = study_toys.stage("adam", trial.rate)
     events = loop.train([stage], jax.random.key(trial.seed), study_toys.EVERY, study_toys.EVERY)
-    return [(event.train["loss"], event.valid["error"]) for event in events]
+    return [(event.train["loss"], event.valid["error"].value) for event in events]
 
 
 @pytest.mark.parametrize("mode", side_by_side.MODES)
@@ -60,10 +64,10 @@ def test_what_diverges_leaves_the_others_as_they_are():
 
 def test_plateaus_cut_each_runs_own_rate():
     problem = study_toys.problem(Policy(plateau=1, plateau_factor=0.1, min_delta=1e9))  # never good enough
-    functions = training.bench(problem, "sgd", "vmap")
-    runs = training.start(functions, TRIALS)
-    runs, _ = functions.judge(problem.valid.arrays, runs)  # the first evaluation is always a new best
-    runs, _ = functions.judge(problem.valid.arrays, runs)
+    functions = training.compiled_programs(problem, "sgd", "vmap")
+    runs = training.start_runs(functions, TRIALS)
+    runs, _ = functions.judge(split_arrays(problem)[1], runs)  # the first evaluation is always a new best
+    runs, _ = functions.judge(split_arrays(problem)[1], runs)
     np.testing.assert_allclose(runs.state.opt.rate, [0.001, 0.001, 0.01, 0.01], rtol=1e-6)
 
 
@@ -76,13 +80,13 @@ def test_optimizers_bytes_are_those_of_one_run():
 def test_keys_are_those_of_a_run():
     key = jax.random.key(3)
     expected = [*jax.random.split(jax.random.fold_in(key, 0), 3), jax.random.fold_in(key, 2**31 - 1)]
-    found = training.keys_of(np.array([0, 3], np.uint32))[1]
+    found = training.run_keys(np.array([0, 3], np.uint32))[1]
     np.testing.assert_array_equal(jax.random.key_data(found), [jax.random.key_data(each) for each in expected])
 
 
 def test_modes_are_timed():
     problem = study_toys.problem()
-    mode, _, took = timing.fastest(problem, "sgd", TRIALS, 2, problem.train.arrays)
+    mode, _, took = timing.fastest_mode(problem, "sgd", TRIALS, 2, split_arrays(problem)[0])
     assert took.keys() == set(side_by_side.MODES)
     assert took[mode] == min(took.values())
 
@@ -98,7 +102,7 @@ def test_every_rate_is_set():
 def test_a_run_has_its_rate_from_the_start():
     """Some of optax's keep it in more than the leaf `rate`: rprop's slots are first steps of that length."""
     problem = study_toys.problem()._replace(factory=lambda name: find(name).factory)
-    runs = training.start(training.bench(problem, "optax.rprop", "vmap"), TRIALS)
+    runs = training.start_runs(training.compiled_programs(problem, "optax.rprop", "vmap"), TRIALS)
     for n, trial in enumerate(TRIALS):
         alone = problem.factory("optax.rprop")(trial.rate).init(runs.state.params[n])
         here = jax.tree.map(lambda leaf, n=n: leaf[n], runs.state.opt)
@@ -111,25 +115,25 @@ def test_a_networks_run_among_others_is_the_run_alone():
     Sums of 32 images in another order are off by 1e-7, which Adam's root of small squares and 44 steps make up to 1e-4
     of the loss; an image more or less told right is 0.6 % of accuracy.
     """
-    problem = made("classifier:digits", ["--epochs=1"], {}, 2, ["adam"]).problem
+    problem = digits("--epochs=1")
     trials = [Trial(rate, seed) for rate in (1e-3, 1e-2) for seed in (0, 1)]
-    arrays = problem.train.arrays, problem.valid.arrays, problem.test.arrays
-    rows = training.trained(problem, training.bench(problem, "adam", "vmap"), trials, arrays, True)
+    programs = training.compiled_programs(problem, "adam", "vmap")
+    rows = training.train_runs(problem, programs, trials, split_arrays(problem), True)
     for row in rows[1:3]:
         technique = problem.make(lambda _, row=row: problem.factory("adam")(row["learning_rate"]))
         key = jax.random.key(row["seed"])
         stage = Stage(technique, problem.train, problem.steps, problem.valid)
         *_, last = loop.train([stage], key, problem.every, problem.every)
         assert last.train["loss"] == pytest.approx(row["train"][-1], rel=1e-4)
-        assert last.valid["accuracy"] == pytest.approx(row["valid"][-1], abs=0.006)
+        assert last.valid["accuracy"].value == pytest.approx(row["valid"][-1], abs=0.006)
         test = evaluation.evaluate(technique.evaluate, last.state, problem.test, evaluation.key_of_test(key))
-        assert test["accuracy"] == pytest.approx(row["test"], abs=0.006)
+        assert test["accuracy"].value == pytest.approx(row["test"], abs=0.006)
 
 
 def test_what_a_run_holds_grows_with_its_network_and_its_batch():
     def of(*flags):
-        problem = made("classifier:digits", flags, {}, 2, ["adam"]).problem
-        return bytes_each(problem, problem.make(problem.factory("adam")))
+        problem = digits(*flags)
+        return bytes_per_run(problem, problem.make(problem.factory("adam")))
 
     small, state = of(), 3 * 4 * (64 * 128 + 128 + 128 * 10 + 10)
     assert 2 * state < small < 20 * state
@@ -137,9 +141,9 @@ def test_what_a_run_holds_grows_with_its_network_and_its_batch():
 
 
 def test_widths_share_runs_evenly():
-    assert side_by_side.width(39, 10, 1000) == 39
-    assert side_by_side.width(39, 10, 200) == 20
-    assert side_by_side.width(39, 10, 1) == 1
+    assert side_by_side.runs_at_once(39, 10, 1000) == 39
+    assert side_by_side.runs_at_once(39, 10, 200) == 20
+    assert side_by_side.runs_at_once(39, 10, 1) == 1
 
 
 @pytest.mark.parametrize("change", [{"definitions": {}}, {"improves": False}])

@@ -12,14 +12,14 @@ from jaxgen.optim import registry
 from jaxgen.study import surfaces, trajectories
 
 KEY = jax.random.key(0)
-SHOWN = trajectories.shown()
+SHOWN = trajectories.lessons()
 
 
 @functools.cache
 def seen(number):
     """Optimiser -> path of one of the pictures, and its values on the surface."""
     picture = SHOWN[number]
-    paths = trajectories.trajectories(picture.surface, picture.rates, picture.steps)
+    paths = trajectories.paths_over(picture.surface, picture.rates, picture.steps)
     return paths, {name: height(picture.surface, path) for name, path in paths.items()}
 
 
@@ -34,7 +34,7 @@ def lengths(path):
 def test_a_path_is_made_of_the_techniques_steps_and_noise():
     config = surfaces.Config("beale", spread=0.1, noise=0.3, learning_rate=123.0)
     technique = surfaces.make(config, registry.find("momentum").factory)
-    path = trajectories.trajectory(technique, KEY, 0.01, 4)
+    path = trajectories.path_over(technique, KEY, 0.01, 4)
     first_key, noise_key = jax.random.split(KEY)
     point, m, slope = (
         np.float64(jax.jit(technique.init)(first_key).params["point"]),
@@ -52,7 +52,7 @@ def test_a_path_is_made_of_the_techniques_steps_and_noise():
 
 
 def test_paths_begin_where_the_surface_does_and_take_the_rate_they_are_given():
-    paths = trajectories.trajectories("quadratic", {"sgd": 0.019, "nesterov": 0.005}, 40)
+    paths = trajectories.paths_over("quadratic", {"sgd": 0.019, "nesterov": 0.005}, 40)
     assert [path.shape for path in paths.values()] == [(41, 2)] * 2
     assert all((path[0] == [-4.0, 1.0]).all() for path in paths.values())
     updates = np.arange(41)
@@ -62,9 +62,9 @@ def test_paths_begin_where_the_surface_does_and_take_the_rate_they_are_given():
 
 def test_what_there_is_not_is_refused():
     with pytest.raises(Refused, match="--surface must be one of"):
-        trajectories.trajectories("plane", {"sgd": 0.1}, 1)
+        trajectories.paths_over("plane", {"sgd": 0.1}, 1)
     with pytest.raises(Refused, match="nosuch"):
-        trajectories.trajectories("beale", {"nosuch": 0.1}, 1)
+        trajectories.paths_over("beale", {"nosuch": 0.1}, 1)
 
 
 def test_gradient_descent_zigzags():
@@ -111,7 +111,7 @@ def test_rosenbrocks_valley():
     assert (100 * (y - x**2) ** 2 < 0.2).all()  # all on its floor
     ends = sorted(path[-1, 0] for path in paths.values())
     assert np.diff(ends).min() > 0.02
-    faster = trajectories.trajectories("rosenbrock", {"momentum": 0.002, "adagrad": 2.0, "adam": 1.0}, 400)
+    faster = trajectories.paths_over("rosenbrock", {"momentum": 0.002, "adagrad": 2.0, "adam": 1.0}, 400)
     for name, path in faster.items():
         assert height("rosenbrock", path)[-1] < heights[name][-1]
         assert height("rosenbrock", path)[1:].max() > height("rosenbrock", paths[name])[1:].max()
@@ -130,7 +130,7 @@ def test_leaving_a_saddle():
 
 def test_captions_are_of_their_pictures():
     for picture in SHOWN:
-        assert set(picture.rates) <= set(trajectories.ALIKE)
+        assert set(picture.rates) <= set(trajectories.ORDER)
         assert picture.surface in surfaces.SURFACES
         assert 100 < len(picture.caption) < 450
         assert not re.search(r"\s{2}", picture.caption)

@@ -17,7 +17,7 @@ def study(runs, task=ERROR, baseline="sgd", tuning=()):
 
 def said(*args, **kwargs):
     asked = study(*args, **kwargs)
-    (text,) = reporting.sentences(asked, records.records(asked))
+    (text,) = reporting.sentences(asked, records.build_records(asked))
     return text
 
 
@@ -59,7 +59,7 @@ def test_who_is_better_on_the_test_split_is_named(task):
     tests = {"sgd": [0.35, 0.45, 0.55], "adam": [0.4, 0.5, 0.6], "lion": [0.3, 0.4, 0.75]}
     rows = [{**r, "test": turn(tests[r["optimizer"]][r["seed"]])} for r in asked.rows]
     told = asked._replace(rows=rows)
-    (text,) = reporting.sentences(told, records.records(told))
+    (text,) = reporting.sentences(told, records.build_records(told))
     assert "adam is best on the validation split" in text
     size = "5.00 points (bootstrap 95 % interval 5.00 to 5.00)" if task is ACCURACY else "0.05"
     assert f"On the test split sgd is better, by {size}" in text
@@ -94,39 +94,39 @@ def test_several_tasks_have_a_sentence_on_all():
     one = study({"adam": [0.2, 0.2], "sgd": [0.2, None]})
     other = ERROR._replace(name="other")
     both = one._replace(rows=[*one.rows, *({**r, "task": "other"} for r in one.rows)], tasks=[ERROR, other])
-    first, second, every = reporting.sentences(both, records.records(both))
+    first, second, every = reporting.sentences(both, records.build_records(both))
     assert first.startswith("toy: ")
     assert second.startswith("other: ")
     assert every == (
         "Of 4 problems, each a task with a seed, adam needs the fewest updates to the target most often: in 100 %, "
         "ties counted. Not always there: sgd (50 %)."
     )
-    assert len(reporting.sentences(one, records.records(one))) == 1
+    assert len(reporting.sentences(one, records.build_records(one))) == 1
     nothing = study({"adam": [None], "sgd": [None]})
-    assert verdict.overall(reporting.by_task(nothing, records.records(nothing))) == ""
+    assert verdict.overall_paragraph(reporting.by_task(nothing, records.build_records(nothing))) == ""
 
 
 def test_every_column_is_defined():
     asked = study({"adam": [0.2], "sgd": [0.3]}, baseline="adam")._replace(share=0.9)
-    meant = verdict.definitions(asked)
+    meant = verdict.column_notes(asked)
     assert "90 % of the way" in meant["steps, time"]
     from jaxgen.study import table
 
-    shown = table.of_task(records.records(asked), "adam")
+    shown = table.task_table(records.build_records(asked), "adam")
     known = {name for names in meant for name in names.split(", ")}
     assert set(shown.columns) - known == {"optimiser"}
-    assert "training, runs' shares" in {*meant} & {*reporting.budget(asked, {}).columns}
+    assert "training, runs' shares" in {*meant} & {*reporting.budget(asked).columns}
 
 
 def test_definitions_say_what_the_numbers_do_not():
     asked = study({"adam": [0.2]})
-    meant = verdict.definitions(asked)
+    meant = verdict.column_notes(asked)
     assert "stays finite counts with what it ended at, however bad" in meant["value"]
     assert "too narrow" in meant[verdict.INTERVAL]
     assert "not corrected for their number" in meant[verdict.INTERVAL]
     assert "does not reach it" in meant["steps, time"]
     assert "without compilation and validations" in meant["µs a step"]
-    starts = verdict.definitions(asked._replace(tasks=[ERROR._replace(metric="excess")]))
+    starts = verdict.column_notes(asked._replace(tasks=[ERROR._replace(metric="excess")]))
     assert {name: starts[name] for name in starts.keys() - meant.keys()} == {
         "seed": "seeds of a surface differ in the start; its intervals are over starts."
     }

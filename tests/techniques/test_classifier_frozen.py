@@ -1,8 +1,5 @@
 """Layers that do not learn, and the return to the best parameters."""
 
-import dataclasses
-import functools
-
 import chex
 import jax
 import jax.numpy as jnp
@@ -10,17 +7,22 @@ import numpy as np
 import pytest
 
 from jaxgen.core import loop
+from jaxgen.core.config import changed
+from jaxgen.core.evaluation import evaluate
 from jaxgen.core.progress import Policy, best_state
-from jaxgen.core.types import Refused, Source, Stage, Holdout
+from jaxgen.core.types import Holdout, Refused, Source, Stage
 from jaxgen.optim.registry import OPTIMIZERS
 from jaxgen.optim.settings import Settings, chosen
-from jaxgen.techniques.vision import classifier
+from jaxgen.techniques.vision import classifier, mlp
 
 KEY = jax.random.key(0)
-SMALL = classifier.Config(shape=(6, 6, 1), labels=("a", "b", "c"), hidden="8,5", batch_norm=True)
-change = functools.partial(dataclasses.replace, SMALL)
+SMALL = changed(mlp.Config(), {"shape": (6, 6, 1), "labels": ("a", "b", "c"), "hidden": "8,5", "batch_norm": True})
 RNG = np.random.default_rng(0)
 BATCH = {"image": RNG.integers(0, 256, (16, 36), np.uint8), "label": RNG.integers(0, 3, 16).astype(np.int32)}
+
+
+def change(**fields):
+    return changed(SMALL, fields)
 
 
 def same_batch(arrays, key, n):
@@ -35,18 +37,18 @@ def begun(technique):
 
 def moved(before, after):
     """layer -> whether any, whether every array of it moved, running statistics included."""
-    names, found = [*before.params], {}
+    names, moves = [*before.params], {}
     for name in names:
         trees = [(s.params[name], s.carry["batch_stats"].get(name, {})) for s in (before, after)]
         changed = jax.tree.leaves(jax.tree.map(lambda a, b: bool(np.any(a != b)), *trees))
-        found[name] = (any(changed), all(changed))
-    return found
+        moves[name] = (any(changed), all(changed))
+    return moves
 
 
 def freezing(optimizer):
     """Of three layers one learns, with penalties on the weights."""
     config = change(freeze="layer1,output", learning_rate=0.01, activation="prelu", dropout=0.2)
-    return classifier.make(config, chosen(optimizer, Settings(l2=0.01, weight_decay=0.01)))
+    return mlp.make(config, chosen(optimizer, Settings(l2=0.01, weight_decay=0.01)))
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -63,7 +65,7 @@ def test_frozen_layers_do_not_move_by_a_bit(optimizer):
     technique = freezing(optimizer)
     state = begun(technique)
     before = jax.tree.map(np.array, state._replace(key=()))
-    after, _, finite = loop.chunk(technique.step, same_batch, state, BATCH, None, 20, KEY)
+    after, _, finite = loop.chunk(technique.step, Source(BATCH, same_batch), state, 20, KEY)
     assert finite
     assert moved(before, after) == {"layer1": (False, False), "layer2": (True, True), "output": (False, False)}
 
@@ -71,7 +73,8 @@ def test_frozen_layers_do_not_move_by_a_bit(optimizer):
 def test_frozen_is_stop_gradient():
     """The update is that of a loss with `stop_gradient` around those parameters, clipping included."""
     config = change(freeze="layer1,output", learning_rate=1.0)
-    technique, loss = classifier.make(config, chosen("sgd", Settings(clip_norm=0.1))), classifier.training(config)[1]
+    technique = mlp.make(config, chosen("sgd", Settings(clip_norm=0.1)))
+    loss = classifier.training_loss(mlp.network(config))
     state = begun(technique)
 
     def stopped(params):
@@ -90,43 +93,44 @@ def test_frozen_is_stop_gradient():
 
 def test_a_frozen_layer_is_used_as_at_evaluation():
     """With its running statistics, without its dropout and draws; the layers above it are trained as ever."""
-    state, runs = jax.tree.map(np.asarray, begun(classifier.make(SMALL))._replace(key=())), []
+    state, runs = jax.tree.map(np.asarray, begun(mlp.make(SMALL))._replace(key=())), []
     for freeze in ("", "layer1", "layer1,layer2"):
-        loss = jax.jit(classifier.training(change(freeze=freeze, dropout=0.4, activation="rrelu"))[1])
+        model = mlp.network(change(freeze=freeze, dropout=0.4, activation="rrelu"))
+        loss = jax.jit(classifier.training_loss(model))
         drawn = [loss(state.params, state.carry, jax.random.key(n), BATCH)[1][2] for n in (0, 1)]
-        runs.append([not np.array_equal(one, other) for one, other in zip(*drawn, strict=True)])
+        runs.append([not np.array_equal(*(each[name] for each in drawn)) for name in model.layers])
     assert runs == [[True, True, True], [False, True, True], [False, False, False]]
     running = state.carry["batch_stats"]["layer1"]["norm"]
     h = np.float64(BATCH["image"]) / 255 @ state.params["layer1"]["linear"]["kernel"] - running["mean"]
     h = h / np.sqrt(running["var"] + 1e-5)
-    np.testing.assert_allclose(drawn[0][0], np.where(h < 0, 11 / 48 * h, h), atol=1e-4)
+    np.testing.assert_allclose(drawn[0]["layer1"], np.where(h < 0, 11 / 48 * h, h), atol=1e-4)
 
 
 def test_layers_that_cannot_be_frozen():
-    assert classifier.frozen(change(freeze="layer2,output")) == {"layer2", "output"}
-    assert classifier.frozen(SMALL) == frozenset()
+    assert classifier.frozen(mlp.network(change(freeze="layer2,output"))) == {"layer2", "output"}
+    assert classifier.frozen(mlp.network(SMALL)) == frozenset()
     with pytest.raises(Refused, match="there is no layer 'layer3'; known: layer1, layer2, output"):
-        classifier.frozen(change(freeze="layer1,layer3"))
+        mlp.make(change(freeze="layer1,layer3"))
     with pytest.raises(Refused, match="leaves no layer to learn"):
-        classifier.make(change(freeze="output,layer2,layer1"))
+        mlp.make(change(freeze="output,layer2,layer1"))
 
 
 def test_early_stopping_returns_to_the_best_parameters():
     """Of a rate that overshoots: what comes out is the state at the best evaluation, statistics included."""
-    technique = classifier.make(change(learning_rate=0.5), chosen("adam", Settings(l2=0.01)))
+    technique = mlp.make(change(learning_rate=0.5), chosen("adam", Settings(l2=0.01)))
     valid = {"image": RNG.integers(0, 256, (40, 36), np.uint8), "label": RNG.integers(0, 3, 40).astype(np.int32)}
     holdout = Holdout(valid, lambda arrays, n: (arrays, jnp.ones(40, bool)), 1)
     stage = Stage(technique, Source(BATCH, same_batch), 400, holdout)
     seen = []
     for event in loop.train([stage], KEY, 1, 1, Policy(patience=4)):
-        seen.append((event.valid["accuracy"], jax.tree.map(np.array, (event.state.params, event.state.carry))))
+        seen.append((event.valid["accuracy"].value, jax.tree.map(np.array, (event.state.params, event.state.carry))))
         last = event
     values = [value for value, _ in seen]
     best = int(np.argmax(values))  # the first of equals
     assert last.done
     assert len(values) == best + 1 + 4 < 400
     assert values[-1] < values[best]
-    found = best_state(last.progress, last.state)
-    chex.assert_trees_all_equal((found.params, found.carry), seen[best][1])
-    again = loop.evaluate(technique.evaluate, found, holdout, KEY)
-    assert again["accuracy"] == max(values)
+    restored = best_state(last.progress, last.state)
+    chex.assert_trees_all_equal((restored.params, restored.carry), seen[best][1])
+    again = evaluate(technique.evaluate, restored, holdout, KEY)
+    assert again["accuracy"].value == max(values)

@@ -5,24 +5,25 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.techniques.vision import classifier
+from jaxgen.core.config import changed
+from jaxgen.techniques.vision import classifier, cnn, mlp
 
-KEY, LABELS = jax.random.key(0), ("a", "b", "c")
+KEY, SMALL = jax.random.key(0), {"shape": (6, 6, 1), "labels": ("a", "b", "c")}
 RNG = np.random.default_rng(0)
 BATCH = {"image": RNG.integers(0, 256, (24, 36), np.uint8), "label": RNG.integers(0, 3, 24).astype(np.int32)}
 
 
 def measured(**fields):
     """(parameters, statistics) before the first update."""
-    config = classifier.Config(shape=(6, 6, 1), labels=LABELS, **fields)
-    state = classifier.make(config).init(KEY)  # op by op: fifty equal layers are compiled once
-    found = jax.jit(classifier.layer_statistics(config))(state, KEY, BATCH)
-    return jax.tree.map(np.asarray, (state.params, found))
+    config = changed(mlp.Config(), SMALL | fields)
+    state = mlp.make(config).init(KEY)  # op by op: fifty equal layers are compiled once
+    statistics = jax.jit(classifier.layer_statistics(mlp.network(config)))(state, KEY, BATCH)
+    return jax.tree.map(np.asarray, (state.params, statistics))
 
 
 def test_two_layers_by_hand():
     """Of tanh(x W1 + b1) W2 + b2: gradients by the chain rule, in float64."""
-    params, found = measured(hidden="7", activation="tanh")
+    params, statistics = measured(hidden="7", activation="tanh")
     first, output = params["layer1"]["linear"], params["output"]
     x = np.float64(BATCH["image"]) / 255
     h = np.tanh(x @ first["kernel"] + first["bias"])
@@ -30,37 +31,37 @@ def test_two_layers_by_hand():
     p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     error = (p - np.eye(3)[BATCH["label"]]) / 24  # of the mean cross-entropy in the logits
     kernels = x.T @ (error @ output["kernel"].T * (1 - h**2)), h.T @ error
-    np.testing.assert_allclose(found["gradient"], [np.sqrt(np.mean(g**2)) for g in kernels], rtol=1e-4)
-    np.testing.assert_allclose(found["mean"], [h.mean(), logits.mean()], rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(found["spread"], [h.std(), logits.std()], rtol=1e-4)
+    np.testing.assert_allclose(statistics["gradient"], [np.sqrt(np.mean(g**2)) for g in kernels], rtol=1e-4)
+    np.testing.assert_allclose(statistics["mean"], [h.mean(), logits.mean()], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(statistics["spread"], [h.std(), logits.std()], rtol=1e-4)
 
 
 def test_of_convolutions_too():
     """In training: what is normalised has mean 0 and standard deviation 1 where nothing bends it."""
-    config = classifier.Config(shape=(6, 6, 1), labels=LABELS, network="cnn", channels="3", hidden="4", batch_norm=True)
-    state = jax.jit(classifier.make(config).init)(KEY)
+    config = changed(cnn.Config(), {**SMALL, "channels": "3", "hidden": "4", "batch_norm": True})
+    model, state = cnn.network(config), jax.jit(cnn.make(config).init)(KEY)
     state = state._replace(carry=jax.tree.map(lambda a: a + 5.0, state.carry))
-    found, slopes = jax.jit(
+    statistics, slopes = jax.jit(
         lambda: (
-            classifier.layer_statistics(config)(state, KEY, BATCH),
-            jax.grad(lambda p: classifier.training(config)[1](p, state.carry, KEY, BATCH)[0])(state.params),
+            classifier.layer_statistics(model)(state, KEY, BATCH),
+            jax.grad(lambda p: classifier.training_loss(model)(p, state.carry, KEY, BATCH)[0])(state.params),
         )
     )()
     kernels = [slopes["layer1"]["linear"], slopes["layer2"]["linear"], slopes["output"]]
     rms = [np.sqrt(np.square(np.float64(layer["kernel"])).mean()) for layer in kernels]
-    np.testing.assert_allclose(found["gradient"], rms, rtol=1e-3)
+    np.testing.assert_allclose(statistics["gradient"], rms, rtol=1e-3)
     half = 1 / np.sqrt(2 * np.pi), np.sqrt(0.5 - 0.5 / np.pi)  # of a rectified standard normal
-    np.testing.assert_allclose([found[name][0] for name in ("mean", "spread")], half, atol=0.1)
+    np.testing.assert_allclose([statistics[name][0] for name in ("mean", "spread")], half, atol=0.1)
 
 
 def test_a_gradient_of_nothing_is_0():
-    """Of layers whose activations are all 0, no matter how its size is found."""
-    config = classifier.Config(shape=(6, 6, 1), labels=LABELS, hidden="5")
-    state = jax.jit(classifier.make(config).init)(KEY)
+    """Of layers whose activations are all 0, whatever the method of computing its size."""
+    config = changed(mlp.Config(), {**SMALL, "hidden": "5"})
+    state = jax.jit(mlp.make(config).init)(KEY)
     dead = state.params | {"layer1": {"linear": {"kernel": jnp.zeros((36, 5)), "bias": jnp.full(5, -1.0)}}}
-    found = jax.jit(classifier.layer_statistics(config))(state._replace(params=dead), KEY, BATCH)
-    assert np.asarray(found["gradient"]).tolist() == [0.0, 0.0]
-    assert (found["mean"][0], found["spread"][0]) == (0.0, 0.0)
+    statistics = jax.jit(classifier.layer_statistics(mlp.network(config)))(state._replace(params=dead), KEY, BATCH)
+    assert np.asarray(statistics["gradient"]).tolist() == [0.0, 0.0]
+    assert (statistics["mean"][0], statistics["spread"][0]) == (0.0, 0.0)
 
 
 FIFTY = {
@@ -77,8 +78,8 @@ def test_fifty_layers(name):
     ReLUs that start as He et al. have it, and sigmoids after batch normalisation, keep it: at widths of 16 to 100 the
     first layer has 0.2 to 6 times the output's (three seeds each), and the bounds are wider.
     """
-    _, found = measured(hidden="24x50", **FIFTY[name])
-    gradient, spread = found["gradient"], found["spread"]
+    _, statistics = measured(hidden="24x50", **FIFTY[name])
+    gradient, spread = statistics["gradient"], statistics["spread"]
     assert gradient.shape == spread.shape == (51,)
     share = np.float64(gradient[0]) / gradient[-1]
     if name == "sigmoid, Xavier":

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from linear import linear_gaussian
 
-from jaxgen.core import loop
+from jaxgen.core.evaluation import evaluate
 from jaxgen.core.types import Holdout
 from jaxgen.ops import importance
 from jaxgen.ops.distributions import normal_log_likelihood
@@ -95,10 +95,10 @@ def test_one_sample_makes_both_objectives_the_same_in_expectation():
     batch = vae.make(config).example(KEY)
     _, terms = vae.bounds(config)
     x = vae.target(config, KEY, batch["image"])[1]
-    found = terms(state.params, KEY, x, 20_000)
-    single = np.asarray(-(found.log_likelihood + found.log_ratio).mean(0))
-    np.testing.assert_allclose(single, vae.negative_elbo(found), atol=0.05)
-    assert (np.asarray(vae.negative_iwae(found)) < single).all()
+    drawn = terms(state.params, KEY, x, 20_000)
+    single = np.asarray(-(drawn.log_likelihood + drawn.log_ratio).mean(0))
+    np.testing.assert_allclose(single, vae.negative_elbo(drawn), atol=0.05)
+    assert (np.asarray(vae.negative_iwae(drawn)) < single).all()
 
 
 def test_gradients_of_the_bound_are_unbiased_under_reparameterisation():
@@ -110,7 +110,7 @@ def test_gradients_of_the_bound_are_unbiased_under_reparameterisation():
     slope = jax.jit(
         lambda objective: jax.grad(lambda p: objective(terms(p, KEY, x, 5000)).mean())(params), static_argnums=0
     )
-    sampled = slope(lambda found: -(found.log_likelihood + found.log_ratio).mean(0))
+    sampled = slope(lambda terms: -(terms.log_likelihood + terms.log_ratio).mean(0))
     for a, b in zip(jax.tree.leaves(sampled), jax.tree.leaves(slope(vae.negative_elbo)), strict=True):
         np.testing.assert_allclose(a, b, atol=0.05)
 
@@ -122,17 +122,17 @@ def test_the_estimate_of_a_networks_likelihood():
     technique, fold = vae.make(config), vae.log_likelihood(config)
     state, images = jax.jit(technique.init)(KEY), technique.example(KEY)
     half = lambda arrays, n: (arrays, jnp.arange(8) < 4)
-    measure = lambda fold, images: loop.evaluate(fold, state, Holdout(images, half, 1), KEY)
+    measure = lambda fold, images: evaluate(fold, state, Holdout(images, half, 1), KEY)
     (name, meaning), (nll,) = next(iter(fold.definitions.items())), measure(fold, images).values()
     assert name == "nll_static"
     assert "3,000 importance samples" in meaning
     assert "static binarisation" in meaning
     assert measure(fold, {"image": images["image"].at[4:].set(255)}) == {name: nll}
-    assert 0 < nll < measure(technique.evaluate, images)["negative_elbo_static"] + 0.05
+    assert 0 < nll.value < measure(technique.evaluate, images)["negative_elbo_static"].value + 0.05
     # By brute force: p(x) as the mean of p(x | z) over draws from the prior.
     net, _ = vae.bounds(config)
     x = vae.target(config, KEY, images["image"][:4])[1]
     z = jax.random.normal(KEY, (100_000, 2))
     logits = net.apply({"params": state.params}, z, method="decode")
     log_p = vae.LIKELIHOODS["static"].log_prob(logits[:, None], None, x[None])
-    assert nll == pytest.approx(-float(importance.bound(log_p).mean()), abs=0.05)
+    assert nll.value == pytest.approx(-float(importance.bound(log_p).mean()), abs=0.05)

@@ -10,7 +10,8 @@ from linear import linear_gaussian
 
 from experiments.vae import PRESETS
 from jaxgen.core import loop
-from jaxgen.core.types import Holdout
+from jaxgen.core.evaluation import evaluate
+from jaxgen.core.types import Holdout, Source
 from jaxgen.ops.distributions import kl_standard_normal, normal_log_likelihood, reparameterise
 from jaxgen.techniques.autoencoders import vae
 
@@ -69,8 +70,8 @@ def test_shapes_and_ranges(network, likelihood):
     state = state._replace(params=jax.tree.map(lambda a: rng.normal(size=a.shape).astype(a.dtype), state.params))
     inputs = {"encode": image, "decode": np.float32([-1.0, 2.0]), "sample": (), "reconstruct": image}
     assert inputs.keys() == technique.infer.keys()
-    found = jax.jit(lambda p, x: {k: technique.infer[k](state._replace(params=p), KEY, x[k]) for k in x})
-    outs = found(state.params, inputs)
+    infer = jax.jit(lambda p, x: {k: technique.infer[k](state._replace(params=p), KEY, x[k]) for k in x})
+    outs = infer(state.params, inputs)
     assert outs.pop("encode").shape == (2,)
     for out in outs.values():
         assert out.shape == (105,)
@@ -95,7 +96,7 @@ def test_bytes_and_floats_are_the_same_image():
 
 
 def test_stochastic_pixels_are_drawn_anew_each_step():
-    """With a decoder that says the same whatever z, only drawn pixels make two steps differ."""
+    """With a decoder whose output does not depend on z, only drawn pixels make two steps differ."""
     grey = {"image": jnp.full((8, 16), 128, jnp.uint8)}
     state = jax.jit(vae.make(SMALL).init)(KEY)
     constant = jax.tree.map(lambda p: jnp.full_like(p, p.ndim == 1), state.params)
@@ -114,7 +115,7 @@ def test_gaussian_learns_its_standard_deviation():
     data = jnp.clip(jnp.linspace(0.4, 0.6, 16)[None] + noise, 0.0, 1.0)
     take = lambda arrays, key, n: {"image": arrays[jax.random.randint(jax.random.fold_in(key, n), (256,), 0, 4096)]}
     state = jax.jit(technique.init)(KEY)
-    state, *_ = loop.chunk(technique.step, take, state, data, None, 600, KEY)
+    state, *_ = loop.chunk(technique.step, Source(data, take), state, 600, KEY)
     assert float(jnp.exp(state.params["log_sigma"])) == pytest.approx(0.1, rel=0.1)
 
 
@@ -124,11 +125,12 @@ def test_evaluation_adds_up():
     state, batch = jax.jit(technique.init)(KEY), technique.example(KEY)
     half = lambda arrays, n: (arrays, jnp.arange(8) < 4)
     poisoned = {"image": batch["image"].at[4:].set(255)}
-    one, other = (loop.evaluate(technique.evaluate, state, Holdout(images, half, 1), KEY) for images in (batch, poisoned))
+    one, other = (evaluate(technique.evaluate, state, Holdout(images, half, 1), KEY) for images in (batch, poisoned))
     assert one == other
-    whole, parts = one["negative_elbo_greyscale"], one["reconstruction_greyscale"] + one["kl_greyscale"]
-    assert whole == pytest.approx(parts, rel=1e-6)
-    assert list(one) == list(technique.evaluate.definitions)
+    whole, *parts = (metric.value for metric in one.values())
+    assert whole == pytest.approx(sum(parts), rel=1e-6)
+    assert list(one) == ["negative_elbo_greyscale", "reconstruction_greyscale", "kl_greyscale"]
+    assert {name: metric.definition for name, metric in one.items()} == technique.evaluate.definitions
 
 
 def test_bf16_computes_in_bfloat16_and_keeps_float32_parameters():
@@ -138,6 +140,19 @@ def test_bf16_computes_in_bfloat16_and_keeps_float32_parameters():
     image = jnp.arange(16, dtype=jnp.uint8) * 16
     exact, rounded = (t.infer["reconstruct"](state, KEY, image) for t in (plain, low))
     assert 0 < float(jnp.abs(exact - rounded).max()) < 0.05
+
+
+def test_activations_have_names():
+    """Those of the layers, as their parameters; the last is the coder's output."""
+    net, (x, noise) = vae.VAE(SMALL), (jnp.ones((3, 16)), jnp.ones((1, 3, 2)))
+    variables = jax.jit(net.init)(KEY, x, noise)
+    code, activations = jax.jit(lambda v: net.apply(v, x, method=lambda net, x: net.encoder(x)))(variables)
+    assert {name: a.shape for name, a in activations.items()} == {
+        **{"layers_0": (3, 8), "layers_1": (3, 8), "layers_2": (3, 4)},
+    }
+    np.testing.assert_array_equal(code, activations["layers_2"])
+    np.testing.assert_array_equal(activations["layers_1"], np.maximum(activations["layers_0"], 0))
+    assert variables["params"]["encoder"].keys() == {"layers_0", "layers_2"}
 
 
 def test_the_books_network():

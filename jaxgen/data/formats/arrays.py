@@ -1,4 +1,4 @@
-"""Arrays by name, in NumPy's .npz archives and .npy files: in memory as far as they fit there, and never unpickled."""
+"""Arrays by name from NumPy's .npz archives and .npy files, in memory up to a limit, and never unpickled."""
 
 import zipfile
 from collections.abc import Sequence
@@ -13,19 +13,19 @@ from jaxgen.data.formats.npy import Large
 Arrays = dict[str, np.ndarray | Large]
 
 
-def archived(path: Path, resident: int, images: Sequence[str], others: Sequence[str]) -> Arrays:
-    """Every array of an .npz archive by name, after its checksums.
+def read_npz(path: Path, resident: int, images: Sequence[str], others: Sequence[str]) -> Arrays:
+    """Every array of an .npz archive by name, with verified checksums.
 
     Args:
         path: of the archive.
-        resident: bytes that the arrays called `images` may take together. Above that they are Large, and their
-            checksums are compared when they are read.
-        images: names.
-        others: names of further arrays that are used. All the rest is Large.
+        resident: bytes up to which the arrays named by `images` are held in memory. Above, these are Large, and their
+            checksums are verified when they are read.
+        images: names of arrays.
+        others: names of further arrays to read. Arrays with other names are Large.
 
     Raises:
-        Refused: the file is empty, no archive, damaged, holds something else, or claims to unpack to far more than is
-            likely; and whatever zipfile and numpy raise of damage.
+        Refused: the file is empty, no archive, damaged, has members that are no arrays, or claims to unpack to far more
+            than is likely. Damage also raises whatever zipfile and numpy raise.
     """
     with path.open("rb") as file:
         start = file.read(2)
@@ -34,27 +34,27 @@ def archived(path: Path, resident: int, images: Sequence[str], others: Sequence[
     if start != b"PK":
         raise Refused(f"{path} is not an .npz archive, which is a zip file; numpy.savez writes one")
     with zipfile.ZipFile(path) as archive:
-        zipped.check(path, archive)
-        found = {large.name: large for info in archive.infolist() if (large := _header(path, archive, info))}
-        unread = [name for name in found if name not in (*images, *others)]
-        sizes = {name: found[name].nbytes for name in images if name in found}
-        if sum(sizes.values()) <= resident:
-            sizes = {}
+        zipped.check_archive(path, archive)
+        headers = {large.name: large for info in archive.infolist() if (large := _header(path, archive, info))}
+        unused = [name for name in headers if name not in (*images, *others)]
+        streamed = [name for name in images if name in headers]
+        if sum(headers[name].nbytes for name in streamed) <= resident:
+            streamed = []
         for info in archive.infolist():
-            # numpy alone notices a wrong checksum only where it happens to read an array to its last byte.
-            if info.filename.removesuffix(".npy") not in sizes and not _is_whole(archive, info):
+            # numpy notices a wrong checksum only where it happens to read an array to its last byte.
+            if info.filename.removesuffix(".npy") not in streamed and not _is_whole(archive, info):
                 raise Refused(f"{path} is damaged: the checksum of {info.filename!r} does not agree")
-    # Never unpickled: a pickle runs whatever its author put there.
+    # Never unpickled, since a pickle can run any code.
     with np.load(path, allow_pickle=False) as archive:
-        arrays = {name: found[name] if name in [*unread, *sizes] else archive[name] for name in archive.files}
+        arrays = {name: headers[name] if name in [*unused, *streamed] else archive[name] for name in archive.files}
     for name, array in arrays.items():
-        if not isinstance(array, np.ndarray | Large):  # numpy hands out whatever else is in the zip as bytes
+        if not isinstance(array, np.ndarray | Large):  # numpy returns other members of the zip file as bytes
             raise Refused(f"{path} holds {name!r}, which is not an array")
     return arrays
 
 
 def _header(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Large | None:
-    """None where there is no array, or not as much of it as announced: numpy and the checksum tell what is wrong."""
+    """The header of a member; None where it is no array or too short, which numpy or the checksum then report."""
     try:
         large = npy.in_archive(path, archive, info)
     except Exception:
@@ -63,6 +63,7 @@ def _header(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Larg
 
 
 def _is_whole(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
+    """Whether a member has its checksum."""
     try:
         with archive.open(info) as file:
             while file.read(2**20):
@@ -72,11 +73,11 @@ def _is_whole(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
     return True
 
 
-def alone(path: Path, resident: int) -> Arrays:
+def read_npy(path: Path, resident: int) -> Arrays:
     """The array of an .npy file by the file's name; Large where it takes more than `resident` bytes.
 
     Raises:
-        Refused: the file is empty, truncated or of another kind; and whatever numpy raises of its header.
+        Refused: the file is empty, truncated or of another kind. A damaged header raises whatever numpy raises.
     """
     with path.open("rb") as file:
         start = file.read(len(npy.MAGIC))
@@ -86,6 +87,6 @@ def alone(path: Path, resident: int) -> Arrays:
         raise Refused(f"{path} is not an .npy file, which numpy.save writes")
     large = npy.in_file(path)
     if large.start + large.nbytes > large.length:
-        found = large.length - large.start
-        raise Refused(f"{path} is truncated: expected {large.nbytes:,} bytes after the header, found {found:,}")
+        present = large.length - large.start
+        raise Refused(f"{path} is truncated: expected {large.nbytes:,} bytes after the header, found {present:,}")
     return {large.name: large if large.nbytes > resident else np.load(path, allow_pickle=False)}

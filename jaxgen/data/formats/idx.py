@@ -17,17 +17,17 @@ import numpy as np
 from jaxgen.core.types import Refused
 
 UNSIGNED_BYTE = 0x08
-LARGE = 2**30  # bytes that are only unpacked where the compressed file's own size makes them likely
+LARGE = 2**30  # bytes; more are unpacked only if at most LIKELY_RATIO times the compressed size
 LIKELY_RATIO = 100
-Place = Path | zipfile.Path  # a file, also in an archive that is read where it is
+AnyPath = Path | zipfile.Path  # of a file on disk or in a zip archive
 
 
-def read(path: Place, dimensions: int) -> np.ndarray:
+def read_idx(path: AnyPath, dimensions: int) -> np.ndarray:
     """The array [N], or [N, H, W], uint8, of a plain or gzipped file.
 
     Raises:
-        Refused: the file is truncated or corrupt, is no IDX file of unsigned bytes with so many dimensions, or
-            unpacks to far more than its size makes likely.
+        Refused: the file cannot be read, is truncated or corrupt, is no IDX file of unsigned bytes with so many
+            dimensions, or claims to unpack to far more than is likely.
     """
     try:
         with path.open("rb") as raw:
@@ -35,35 +35,38 @@ def read(path: Place, dimensions: int) -> np.ndarray:
             packed = raw.seek(0, os.SEEK_END)
             raw.seek(0)
             if not zipped:
-                return parse(raw, str(path), dimensions, held=packed)
+                return parse_idx(raw, str(path), dimensions, size=packed)
             with gzip.open(raw) as file:
-                return parse(file, str(path), dimensions, packed)
+                return parse_idx(file, str(path), dimensions, packed)
     except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, RuntimeError) as error:  # the last: encrypted
         raise Refused(f"{path} is damaged: {error}; fetch it again") from error
     except OSError as error:
         raise Refused(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def parse(file: Any, name: str, dimensions: int, packed: int = 0, held: int = 0) -> np.ndarray:
-    """The array in an open binary file; its size is `held` where it is plain, and `packed` where it is compressed."""
-    head = file.read(4)
-    wanted = bytes([0, 0, UNSIGNED_BYTE, dimensions])
-    if head != wanted:
+def parse_idx(file: Any, name: str, dimensions: int, packed: int = 0, size: int = 0) -> np.ndarray:
+    """The array in an open binary file of `size` bytes, or, of a gzipped file, of `packed` compressed bytes.
+
+    Raises Refused, see `read_idx`; `name` is the file's in messages.
+    """
+    start = file.read(4)
+    magic = bytes([0, 0, UNSIGNED_BYTE, dimensions])
+    if start != magic:
         kind = {1: "labels", 3: "images"}.get(dimensions, f"{dimensions} dimensions")
-        found = head.hex() or "nothing"
-        raise Refused(f"{name} is no IDX file of {kind}: expected the magic number {wanted.hex()}, found {found}")
+        found = start.hex() or "nothing"
+        raise Refused(f"{name} is no IDX file of {kind}: expected the magic number {magic.hex()}, found {found}")
     lengths = file.read(4 * dimensions)
     if len(lengths) < 4 * dimensions:
         raise Refused(f"{name} is truncated in its header")
     shape = struct.unpack(f">{dimensions}I", lengths)
-    size = math.prod(shape)
-    if packed and size > max(LARGE, LIKELY_RATIO * packed):
-        raise Refused(f"{name} claims to unpack from {packed:,} to {size:,} bytes, which is not believable")
-    there = held - 4 * (1 + dimensions)
-    data = b"" if held and size > there else file.read(size)  # a claim may be larger than what can be asked for
-    if len(data) < size:
-        found = there if held else len(data)
-        raise Refused(f"{name} is truncated: expected {size:,} bytes after the header, found {found:,}")
+    expected = math.prod(shape)
+    if packed and expected > max(LARGE, LIKELY_RATIO * packed):
+        raise Refused(f"{name} claims to unpack from {packed:,} to {expected:,} bytes, which is not believable")
+    present = size - 4 * (1 + dimensions)
+    data = b"" if size and expected > present else file.read(expected)  # `read` fails for an absurdly large number
+    if len(data) < expected:
+        length = present if size else len(data)
+        raise Refused(f"{name} is truncated: expected {expected:,} bytes after the header, found {length:,}")
     if file.read(1):
-        raise Refused(f"{name} holds more than the {size:,} bytes its header announces")
+        raise Refused(f"{name} holds more than the {expected:,} bytes its header announces")
     return np.frombuffer(data, np.uint8).reshape(shape)

@@ -1,7 +1,7 @@
-"""Large arrays in NumPy's format, alone in a file or a member of an archive, read a block at a time.
+"""Large arrays in NumPy's format, in an .npy file or a member of an archive, read a block at a time.
 
-Where the file holds the numbers as they are needed (not compressed, in C order, uint8 or little-endian float32) they
-stay there. Others are unpacked once, into the cache folder.
+Numbers that the file has in the form that is needed (not compressed, in C order, uint8 or little-endian float32) are
+read from there. Others are unpacked once into the cache folder.
 
 N    images
 D    numbers in an image
@@ -33,36 +33,36 @@ class Large(NamedTuple):
     """An array [N, ...] that is not in memory."""
 
     path: Path
-    member: str  # of the archive; the file's own name where there is none
+    member: str  # name in the archive; of an .npy file, its own name
     shape: tuple[int, ...]
     dtype: np.dtype
-    fortran: bool  # in Fortran's order, not C's
+    fortran: bool  # in Fortran order and not C order
     start: int  # bytes from MAGIC to the first number
     length: int  # bytes from MAGIC to the end
     open: Callable[[], AbstractContextManager[IO[bytes]]]  # at MAGIC
     offset: int | None  # of MAGIC in the file; None where it is compressed
-    crc: int | None  # of all from MAGIC on; None where there is no checksum
+    crc: int | None  # of all bytes from MAGIC on; None where there is no checksum
 
     @property
     def name(self) -> str:
-        """What it is called in an archive of arrays."""
+        """The array's name in an archive."""
         return self.member.removesuffix(".npy")
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the numbers alone."""
+        """Bytes of the numbers, without the header."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 
 def in_file(path: Path) -> Large:
-    """The array in an .npy file. Raises OSError, or ValueError where the header is none or has objects."""
+    """The array in an .npy file. Raises OSError, or ValueError where its header is damaged or has pickled objects."""
     with path.open("rb") as file:
         header = _header(file)
     return Large(path, path.name, *header, path.stat().st_size, lambda: path.open("rb"), 0, None)
 
 
 def in_archive(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Large:
-    """The array in a member. Raises some five types where the header or the archive is damaged, or has objects."""
+    """The array in a member. Raises some five types where header or archive are damaged, or there are objects."""
     with archive.open(info) as file:
         header = _header(file)
     offset = None
@@ -80,22 +80,22 @@ def in_archive(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> L
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype, bool, int]:
-    """Shape, type, whether in Fortran's order, and the header's bytes."""
-    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    """Shape, dtype, whether in Fortran order, and the length of the header."""
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     version = np.lib.format.read_magic(file)
-    if version not in read:  # 3.0 is for arrays of records
+    if version not in readers:  # 3.0 is for arrays of records
         raise ValueError(f"a header of version {version}")
-    shape, fortran, dtype = read[version](file)
+    shape, fortran, dtype = readers[version](file)
     if dtype.hasobject or min(shape, default=0) < 0:
         raise ValueError("pickled objects, or a negative length")
     return shape, dtype, fortran, file.tell()
 
 
 def to_rows(large: Large) -> Rows:
-    """Its images as [N, D] in a file, uint8 or float32; all of them are read once, to be sure.
+    """The images as Rows [N, D], uint8 or float32, after reading all of them once to verify them.
 
     Raises:
-        Refused: the array is in Fortran's order, the file is damaged, or floats leave [0, 1].
+        Refused: the array is in Fortran order, the file is damaged, or floats are outside [0, 1].
     """
     if large.fortran and len(large.shape) > 1:
         raise Refused(
@@ -103,52 +103,54 @@ def to_rows(large: Large) -> Rows:
             "found Fortran's (store numpy.ascontiguousarray of it)"
         )
     count, width = large.shape[0], math.prod(large.shape[1:])
-    kept = BYTES if large.dtype == BYTES else FLOATS
-    if large.offset is not None and large.dtype == kept:
+    dtype = BYTES if large.dtype == BYTES else FLOATS
+    if large.offset is not None and large.dtype == dtype:
         digest = hashlib.sha256()
         for block in _blocks(large):
             digest.update(block.data)
-        return Rows(large.path, large.offset + large.start, width, kept, np.arange(count), digest.hexdigest())
+        return Rows(large.path, large.offset + large.start, width, dtype, np.arange(count), digest.hexdigest())
 
     def blocks():
         for block in _blocks(large):
-            yield block.astype(kept).view(np.uint8)
+            yield block.astype(dtype).view(np.uint8)
 
-    found = large.path.stat()
-    identity = ("npy", str(large.path.resolve()), found.st_size, found.st_mtime_ns, *large[1:7], large.crc)
-    image = rows.gather(count, width * kept.itemsize, blocks, identity, resident=0)
-    assert isinstance(image, Rows), "some bytes, and none of them may stay in memory"
-    return image._replace(width=width, dtype=kept)
+    status = large.path.stat()
+    identity = ("npy", str(large.path.resolve()), status.st_size, status.st_mtime_ns, *large[1:7], large.crc)
+    image = rows.gather(count, width * dtype.itemsize, blocks, identity, resident=0)
+    assert isinstance(image, Rows), "at a limit of 0 bytes"
+    return image._replace(width=width, dtype=dtype)
 
 
 def _blocks(large: Large) -> Iterator[np.ndarray]:
-    """All images in order, [n, D] at a time. Raises Refused, at the end if it is for the checksum."""
+    """All images in order, [n, D] at a time. Raises Refused on damage, after the last block for a wrong checksum."""
     width = math.prod(large.shape[1:])
     stride = width * large.dtype.itemsize
-    after = large.length - large.start - large.nbytes  # numpy would not read it, and the checksum counts it
+    after = large.length - large.start - large.nbytes  # bytes of the checksum that numpy does not read
     sizes = [large.start, *_sizes(large.nbytes, max(1, rows.BLOCK // stride) * stride), *_sizes(after, rows.BLOCK)]
-    crc, at, whole = 0, 0, True
+    crc, position, whole = 0, 0, True
     try:
         with large.open() as file:
             for size in sizes:
                 data = file.read(size)
                 if len(data) < size:
-                    raise Refused(f"{large.path} is damaged: {large.member!r} ends after {at + len(data):,} bytes")
+                    end = position + len(data)
+                    raise Refused(f"{large.path} is damaged: {large.member!r} ends after {end:,} bytes")
                 crc = zlib.crc32(data, crc)
-                if large.start <= at < large.start + large.nbytes:
+                if large.start <= position < large.start + large.nbytes:
                     block = np.frombuffer(data, large.dtype).reshape(-1, width)
                     _check_range(large, block)
                     yield block
-                at += size
+                position += size
     except zipfile.BadZipFile:
         whole = False
-    except (OSError, EOFError, zlib.error) as error:  # not for the cache to report, which is being written meanwhile
+    except (OSError, EOFError, zlib.error) as error:  # or it would be reported as an error of writing the cache
         raise Refused(f"{large.path} cannot be read: {error}") from error
     if not whole or large.crc not in (crc, None):
         raise Refused(f"{large.path} is damaged: the checksum of {large.member!r} does not agree")
 
 
 def _sizes(total: int, most: int) -> Iterator[int]:
+    """The sizes of blocks of at most `most` bytes, `total` bytes in all."""
     for first in range(0, total, most):
         yield min(most, total - first)
 
@@ -156,5 +158,5 @@ def _sizes(total: int, most: int) -> Iterator[int]:
 def _check_range(large: Large, block: np.ndarray) -> None:
     if block.dtype != BYTES:
         low, high = block.min(), block.max()
-        if not (low >= 0 and high <= 1):  # also where they are NaN
+        if not (low >= 0 and high <= 1):  # also true for NaN
             raise Refused(f"{large.path}: expected floats in [0, 1] in {large.name!r}, found {low:g} to {high:g}")

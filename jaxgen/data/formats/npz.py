@@ -1,8 +1,8 @@
-"""Images in NumPy's files, read without trusting them: .npz archives, and .npy files of one array.
+"""Data sets of images in NumPy's .npz archives, and .npy files of one array. Files are not trusted.
 
 images, labels                        cut into three splits; labels may be missing
-x_train, y_train, x_test, y_test      as Keras writes them; a tenth of the training images, at most 5,000, validates
-train, test, valid                    no labels; without `valid`, as with the line above
+x_train, y_train, x_test, y_test      Keras's names; a tenth of the training images, at most 5,000, is for validation
+train, test, valid                    no labels; `valid` may be missing, and is then cut as in the line above
 the array of an .npy file             no labels; cut into three splits
 """
 
@@ -14,22 +14,22 @@ import numpy as np
 from jaxgen.core.types import Refused
 from jaxgen.data.examples import Dataset, Examples, dataset, in_three
 from jaxgen.data.formats import npy
-from jaxgen.data.formats.arrays import Arrays, alone, archived
+from jaxgen.data.formats.arrays import Arrays, read_npy, read_npz
 from jaxgen.data.formats.npy import Large
 from jaxgen.data.rows import RESIDENT, Rows
 
 LAYOUTS = "images and labels; x_train, y_train, x_test and y_test; or train, test and valid"
 IMAGES = ("images", "x_train", "x_test", "train", "test", "valid")
 LABELS = ("labels", "y_train", "y_test")
-MOST_CLASSES = 2**16  # a larger class number is a mistake in the file, and would be a name in memory for each
+MOST_CLASSES = 2**16  # larger class numbers are taken for a mistake: each class has a name in memory
 
 
 def _shape(path: Path, name: str, array: np.ndarray | Large) -> tuple[int, int, int, int]:
-    """N, H, W and C of an array that has images."""
+    """N, H, W and C of an array of images. Raises Refused where it is none."""
     if len(array.shape) not in (3, 4):
         raise Refused(f"{path}: expected {name!r} as [N, H, W] or [N, H, W, C], found the shape {array.shape}")
     count, height, width, channels = shape = (*array.shape, 1)[:4]
-    if channels not in (1, 3):  # nothing else can be shown
+    if channels not in (1, 3):  # others cannot be displayed
         raise Refused(f"{path}: expected 1 or 3 channels last in {name!r}, found the shape {shape}")
     if 0 in shape:
         raise Refused(f"{path}: expected at least one image in {name!r}, found the shape {shape}")
@@ -46,7 +46,7 @@ def _flat(path: Path, name: str, array: np.ndarray | Large) -> np.ndarray | Rows
     if array.dtype == np.uint8:
         return array
     low, high = array.min(), array.max()
-    if not (low >= 0 and high <= 1):  # also where they are NaN
+    if not (low >= 0 and high <= 1):  # also true for NaN
         raise Refused(f"{path}: expected floats in [0, 1] in {name!r}, found {low:g} to {high:g}")
     return array.astype(np.float32)
 
@@ -64,17 +64,17 @@ def _labels(path: Path, name: str, array: np.ndarray, count: int) -> np.ndarray:
 
 
 def _examples(path: Path, arrays: Arrays, images: str, labels: str) -> tuple[tuple[int, int, int], Examples]:
-    """The shape [H, W, C] and the examples of one pair of arrays; label 0 for all where there are none."""
+    """The shape (H, W, C) and the examples of one pair of arrays; all labels are 0 where there are none."""
     count, *shape = _shape(path, images, arrays[images])
-    given = arrays.get(labels)
-    assert not isinstance(given, Large), "labels are small, and always read"
-    label = np.zeros(count, np.int32) if given is None else _labels(path, labels, given, count)
+    numbers = arrays.get(labels)
+    assert not isinstance(numbers, Large), "labels are always read"
+    label = np.zeros(count, np.int32) if numbers is None else _labels(path, labels, numbers, count)
     height, width, channels = shape
     return (height, width, channels), Examples(_flat(path, images, arrays[images]), label)
 
 
 def _layout(path: Path, arrays: Arrays) -> list[tuple[str, str]]:
-    """Names of (images, labels): of everything, or of train, test and perhaps valid."""
+    """Names of (images, labels): of the whole set, or of train, test and perhaps valid."""
     if "images" in arrays:
         return [("images", "labels")]
     if {"x_train", "x_test"} <= arrays.keys():
@@ -87,11 +87,11 @@ def _layout(path: Path, arrays: Arrays) -> list[tuple[str, str]]:
 
 
 def _dataset(path: Path, arrays: Arrays, names: list[tuple[str, str]]) -> Dataset:
-    read = [_examples(path, arrays, *pair) for pair in names]
-    found = {pair[0]: (*shape, part.image.dtype.name) for pair, (shape, part) in zip(names, read)}
-    if len(set(found.values())) > 1:
-        raise Refused(f"{path}: expected every split in one shape and type, found {found}")
-    shape, parts = read[0][0], [part for _, part in read]
+    splits = [_examples(path, arrays, *pair) for pair in names]
+    kinds = {pair[0]: (*shape, part.image.dtype.name) for pair, (shape, part) in zip(names, splits)}
+    if len(set(kinds.values())) > 1:
+        raise Refused(f"{path}: expected every split in one shape and type, found {kinds}")
+    shape, parts = splits[0][0], [part for _, part in splits]
     try:
         train, valid, test = in_three(*parts)
     except Refused as refusal:  # there are too few images
@@ -101,28 +101,28 @@ def _dataset(path: Path, arrays: Arrays, names: list[tuple[str, str]]) -> Datase
     return dataset(path.stem, shape, classes, train, valid, test)
 
 
-def load(path: Path, resident: int = RESIDENT) -> Dataset:
+def npz_dataset(path: Path, resident: int = RESIDENT) -> Dataset:
     """The images of an .npz archive or .npy file, as a Dataset named after the file.
 
     Images are [N, H, W] or [N, H, W, C] with 1 or 3 channels, uint8 or any floats in [0, 1] (read as
     float32); labels are integers from 0, [N] or [N, 1].
 
     Args:
-        path: of the file; the suffix .npy makes it one array.
-        resident: bytes of images up to which they are held in memory. More stay in the file, or, where they are
-            compressed or of another type than uint8 and float32, are unpacked once into the cache folder.
+        path: of the file; with the suffix .npy it has one array.
+        resident: bytes up to which images are held in memory. More are read from the file when they are needed; if they
+            are compressed, or neither uint8 nor float32, they are unpacked once into the cache folder.
 
     Raises:
         Refused: the file is missing, empty, damaged, not an archive, claims to unpack to far more than is likely, has
-            pickled objects or none of the layouts above, or an array has another shape, type, range or order.
+            pickled objects or none of the layouts above, or an array has another shape, dtype, range or order.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # numpy's remarks on old headers say nothing about the images
+            warnings.simplefilter("ignore")  # numpy warns of old headers, which do no harm
             if path.suffix.lower() == ".npy":
-                arrays = alone(path, resident)
+                arrays = read_npy(path, resident)
                 return _dataset(path, arrays, [(name, "") for name in arrays])
-            arrays = archived(path, resident, IMAGES, LABELS)
+            arrays = read_npz(path, resident, IMAGES, LABELS)
             return _dataset(path, arrays, _layout(path, arrays))
     except Refused:
         raise

@@ -1,7 +1,7 @@
-"""Thousands of small PNG images decoded as one: Pillow takes 50 microseconds to open a file, whatever its size.
+"""Decoding of thousands of small PNG images at once; Pillow takes 50 microseconds to open a file of any size.
 
-The rows of all images are put below each other in one tall PNG, with an empty row between them, because a row may be
-coded as its difference from the one above (https://www.w3.org/TR/png-3/#9Filter-types).
+The rows of all images are joined to one tall PNG, with an empty row between images, because a row may be coded as its
+difference from the row above (https://www.w3.org/TR/png-3/#9Filter-types).
 
 n          images
 H, W, C    height, width, channels of each
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-COLOURS = {1: 0, 3: 2}  # C: PNG's number for grey, for red, green and blue
+COLOURS = {1: 0, 3: 2}  # C -> PNG's colour type: grey, or red, green and blue
 LARGEST = 64 * 64  # pixels of an image beyond which decoding takes longer than opening
 
 
@@ -23,7 +23,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def _header(height: int, width: int, channels: int) -> bytes:
-    """The beginning of a file: 8 bits for each channel, not interlaced."""
+    """The signature and header of a file with 8 bits for each channel, not interlaced."""
     size = width.to_bytes(4, "big") + height.to_bytes(4, "big")
     return SIGNATURE + _chunk(b"IHDR", size + bytes([8, COLOURS[channels], 0, 0, 0]))
 
@@ -32,8 +32,8 @@ def _file(rows: bytes, height: int, width: int, channels: int, level: int = -1) 
     return _header(height, width, channels) + _chunk(b"IDAT", zlib.compress(rows, level)) + _chunk(b"IEND", b"")
 
 
-def encode(image: np.ndarray) -> bytes:
-    """[H, W, 1 or 3] uint8 as a file, its rows not as differences: as small for drawings, and sooner done."""
+def encode_png(image: np.ndarray) -> bytes:
+    """The file of an image [H, W, 1 or 3] uint8, its rows not coded as differences, which is faster."""
     height, width, channels = image.shape
     rows = np.zeros((height, 1 + width * channels), np.uint8)
     rows[:, 1:] = image.reshape(height, -1)
@@ -41,23 +41,23 @@ def encode(image: np.ndarray) -> bytes:
 
 
 def _rows(file: bytes, start: int) -> bytes:
-    """The rows of a file as they are coded, each after one byte that says how. Raises ValueError on damage."""
+    """The coded rows of a file with chunks from `start` on, each after its filter byte. Raises ValueError on damage."""
     packed: list[bytes] = []
-    at = start
+    position = start
     while True:
-        end = at + 8 + int.from_bytes(file[at : at + 4], "big")
-        if end + 4 > len(file) or zlib.crc32(file[at + 4 : end]) != int.from_bytes(file[end : end + 4], "big"):
+        end = position + 8 + int.from_bytes(file[position : position + 4], "big")
+        if end + 4 > len(file) or zlib.crc32(file[position + 4 : end]) != int.from_bytes(file[end : end + 4], "big"):
             raise ValueError("a PNG image is cut short, or a checksum in it does not agree")
-        kind = file[at + 4 : at + 8]
+        kind = file[position + 4 : position + 8]
         if kind == b"IEND":
             return zlib.decompress(b"".join(packed))
         if kind == b"IDAT":
-            packed.append(file[at + 8 : end])
-        at = end + 4
+            packed.append(file[position + 8 : end])
+        position = end + 4
 
 
-def decode(files: Sequence[bytes], height: int, width: int, channels: int) -> np.ndarray | None:
-    """[n, H * W * C] uint8; None where one of the files is not a plain PNG of this size, or they are large.
+def decode_pngs(files: Sequence[bytes], height: int, width: int, channels: int) -> np.ndarray | None:
+    """The images [n, H * W * C] uint8; None where a file is not a plain PNG of this size, or images are large.
 
     Raises:
         ValueError, zlib.error, OSError: a file is damaged.
@@ -72,8 +72,8 @@ def decode(files: Sequence[bytes], height: int, width: int, channels: int) -> np
     rows = [_rows(file, len(header)) for file in files]
     if any(len(each) != size for each in rows):
         raise ValueError("a PNG image has too few or too many rows")
-    apart = bytes(1 + width * channels)
-    tall = _file(apart + apart.join(rows), len(files) * (height + 1), width, channels, level=0)
+    empty = bytes(1 + width * channels)
+    tall = _file(empty + empty.join(rows), len(files) * (height + 1), width, channels, level=0)
     with Image.open(io.BytesIO(tall), formats=("PNG",)) as image:
         pixels = np.asarray(image).reshape(len(files), height + 1, width * channels)
     return pixels[:, 1:].reshape(len(files), -1)

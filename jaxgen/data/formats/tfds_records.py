@@ -1,9 +1,9 @@
-"""Images and labels in the records of a prepared TFDS set, decoded without TensorFlow.
+"""Decoding of the records of a prepared TFDS set without TensorFlow.
 
-A record is a tf.train.Example. Images lie in it as PNG or JPEG files (feature Image) or as numbers (feature Tensor).
+A record is a tf.train.Example. Its images are PNG or JPEG files (feature Image) or numbers (feature Tensor).
 
 n          records in a block
-H, W, C    height, width, channels of an image as it is learnt from; D = H * W * C
+H, W, C    height, width, channels of an image after resizing; D = H * W * C
 """
 
 import contextlib
@@ -22,26 +22,26 @@ from jaxgen.data.formats import png
 from jaxgen.data.images import pixels
 from jaxgen.data.rows import BLOCK
 
-MOST = 4096  # records in a block, however small they are
+MOST = 4096  # records in a block at most
 
 
 class Shard(NamedTuple):
     """A file of a split."""
 
     path: Path
-    records: int  # that it should have
+    records: int  # their number according to the set's description
 
 
-class Images(NamedTuple):
-    """How a set's images become rows."""
+class ImageDecoder(NamedTuple):
+    """A function that decodes records to images, and the shape of these."""
 
     shape: tuple[int, int, int]  # H, W, C
     decode: Callable[[Sequence[bytes]], np.ndarray]  # n records -> [n, D] uint8
 
 
 @contextlib.contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turns whatever is raised about a damaged file, in some ten types, into one sentence: Refused."""
+def refusing_damage(path: Path) -> Iterator[None]:
+    """Within it, the exceptions of damaged files, of some ten types, become Refused with a sentence."""
     try:
         yield
     except (Refused, MemoryError):
@@ -55,15 +55,15 @@ def reading(path: Path) -> Iterator[None]:
         raise Refused(f"{path} is damaged: {reason}; fetch or prepare it again") from error
 
 
-def check(shards: Sequence[Shard]) -> None:
-    """Raises Refused where a file is missing, or has not the records that it should have."""
+def check_shards(shards: Sequence[Shard]) -> None:
+    """Raises Refused where a file is missing, or has another number of records than declared."""
     for path, count in shards:
         if not path.is_file():
             raise Refused(f"{path} is missing; fetch or prepare it again")
-        with reading(path), _opened(path) as reader:
-            found = reader.num_records()
-        if found != count:
-            raise Refused(f"{path} is damaged: expected {count:,} records, found {found:,}; fetch or prepare it again")
+        with refusing_damage(path), _opened(path) as reader:
+            actual = reader.num_records()
+        if actual != count:
+            raise Refused(f"{path} is damaged: expected {count:,} records, found {actual:,}; fetch or prepare it again")
 
 
 def _opened(path: Path) -> Any:
@@ -72,53 +72,54 @@ def _opened(path: Path) -> Any:
     return contextlib.closing(ArrayRecordReader(str(path), "readahead_buffer_size:0"))
 
 
-def _blocks(shards: Sequence[Shard], size: int) -> Iterator[tuple[Path, list[bytes]]]:
-    """All records in order, with the file they are in, few enough that n images of `size` bytes are a block.
+def record_blocks(shards: Sequence[Shard], size: int) -> Iterator[tuple[Path, list[bytes]]]:
+    """(file, n records) for all records in order, with n so small that neither they nor n * `size` bytes exceed BLOCK.
 
     Raises Refused where a file is damaged: array_record has a checksum for every record.
     """
     for path, count in shards:
         with contextlib.ExitStack() as stack:
-            with reading(path):
+            with refusing_damage(path):
                 reader = stack.enter_context(_opened(path))
                 stored = max(1, path.stat().st_size // count)
             step = max(1, min(MOST, BLOCK // size, BLOCK // stored))
             for first in range(0, count, step):
-                with reading(path):
+                with refusing_damage(path):
                     records = reader.read(list(range(first, min(first + step, count))))
                 yield path, records
 
 
-def rows(shards: Sequence[Shard], images: Images) -> Iterator[np.ndarray]:
+def image_blocks(shards: Sequence[Shard], decoder: ImageDecoder) -> Iterator[np.ndarray]:
     """All images in order: [n, D] uint8 each. Raises Refused where an image is damaged or has another size."""
-    for path, records in _blocks(shards, math.prod(images.shape)):
-        with reading(path):
-            found = images.decode(records)
-        yield found
+    for path, records in record_blocks(shards, math.prod(decoder.shape)):
+        with refusing_damage(path):
+            block = decoder.decode(records)
+        yield block
 
 
-def labels(shards: Sequence[Shard]) -> Iterator[np.ndarray]:
+def label_blocks(shards: Sequence[Shard]) -> Iterator[np.ndarray]:
     """All class numbers in order, as the bytes of int32: [n, 4] uint8 each. Raises Refused where one is missing."""
-    for path, records in _blocks(shards, 4):
-        with reading(path):
-            found = [feature["label"].int64_list.value[0] for feature in _features(records)]
-            column = np.array(found, np.int32)[:, None].view(np.uint8)
-        yield column
+    for path, records in record_blocks(shards, 4):
+        with refusing_damage(path):
+            numbers = [features["label"].int64_list.value[0] for features in parsed_features(records)]
+            block = np.array(numbers, np.int32)[:, None].view(np.uint8)
+        yield block
 
 
-def _features(records: Sequence[bytes]) -> Iterator[Any]:
-    """Name -> value, of each record. Of what is missing the value is empty, so that [0] of it raises."""
+def parsed_features(records: Sequence[bytes]) -> Iterator[Any]:
+    """The features of each record: name -> value. The value of a missing feature is empty, so that [0] of it raises."""
     from tensorflow_datasets.proto import tf_example_pb2
 
     return (tf_example_pb2.Example.FromString(record).features.feature for record in records)
 
 
-def images(feature: Any, image_size: int) -> Images | None:
-    """What reads the images of a feature; None where it holds none that could be learnt from.
+def image_decoder(feature: Any, image_size: int) -> ImageDecoder | None:
+    """The decoder of the images of a feature; None where the feature has no uint8 images of 1, 3 or 4 channels.
 
     Args:
-        feature: TFDS's Image, [height, width, 1, 3 or 4] uint8, or Tensor, which may lack the last axis.
-        image_size: side of the square that the shorter side is resized to and the longer one cut to; 0: as they are.
+        feature: TFDS's Image [height, width, channels], or Tensor, which may lack the last axis.
+        image_size: side of a square: the shorter side of each image is resized to it, the longer one is then cropped.
+            0: sizes are kept.
 
     Raises:
         Refused: sizes vary and `image_size` is 0.
@@ -135,8 +136,8 @@ def images(feature: Any, image_size: int) -> Images | None:
         raise Refused("has images of several sizes; give --image_size, the side of the square that all are brought to")
     height, width = (image_size, image_size) if image_size else declared[:2]
     shape = (height, width, 1 if declared[2] == 1 else 3)
-    plain = declared == shape  # nothing to resize, nothing transparent
-    numbers = None if stored else _numbers(feature)
+    plain = declared == shape  # no resizing and no transparency
+    numbers = None if stored else _array_decoder(feature)
 
     def row(picture):
         array = pixels.to_array(pixels.drafted(picture, image_size), image_size, shape[2])
@@ -148,31 +149,31 @@ def images(feature: Any, image_size: int) -> Images | None:
         pictures: Iterator[Any]
         if numbers is None:
             files = _files(records)
-            whole = png.decode(files, *shape) if plain else None
+            block = png.decode_pngs(files, *shape) if plain else None
             pictures = (pixels.opened(io.BytesIO(file)) for file in files)
         else:
             arrays = numbers(records)
-            whole = np.stack(list(arrays)).reshape(len(records), -1) if plain else None
+            block = np.stack(list(arrays)).reshape(len(records), -1) if plain else None
             pictures = map(_picture, arrays)
-        if whole is not None:
-            return whole
+        if block is not None:
+            return block
         with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
-            warnings.simplefilter("ignore")  # Pillow's remarks on notes that cameras leave
+            warnings.simplefilter("ignore")  # Pillow warns of damaged EXIF data, which does no harm
             return np.stack(list((pool.map if image_size else map)(row, pictures)))
 
-    return Images(shape, decode)
+    return ImageDecoder(shape, decode)
 
 
 def _files(records: Sequence[bytes]) -> list[bytes]:
-    """The images of an Image feature, as they are stored."""
-    return [feature["image"].bytes_list.value[0] for feature in _features(records)]
+    """The image files of an Image feature."""
+    return [features["image"].bytes_list.value[0] for features in parsed_features(records)]
 
 
-def _numbers(feature: Any) -> Callable[[Sequence[bytes]], Iterator[np.ndarray]]:
-    """What makes arrays of the images of a Tensor; TFDS itself undoes their compression and flat shape."""
+def _array_decoder(feature: Any) -> Callable[[Sequence[bytes]], Iterator[np.ndarray]]:
+    """A function from records to the arrays of a Tensor feature, decompressed and reshaped by TFDS itself."""
     import tensorflow_datasets as tfds
 
-    parser = tfds.features.FeaturesDict({"image": feature})  # of the other features nothing is read
+    parser = tfds.features.FeaturesDict({"image": feature})  # other features are not parsed
     return lambda records: (parser.deserialize_example_np(record)["image"] for record in records)
 
 

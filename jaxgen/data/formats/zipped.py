@@ -1,4 +1,4 @@
-"""Zip archives, read in place and without trusting them. Nothing in them is written to the disk."""
+"""Checks of zip archives that are not trusted. They are read in place, and nothing is unpacked to the disk."""
 
 import os
 import re
@@ -10,22 +10,22 @@ from pathlib import Path
 from jaxgen.core.types import Refused
 from jaxgen.data.formats.idx import LARGE, LIKELY_RATIO
 
-ENCRYPTED = 0x1  # of a member's flags
+ENCRYPTED = 0x1  # in a member's flags
 
 
-def check(path: Path, archive: zipfile.ZipFile) -> None:
-    """Raises Refused where members are hidden, or claim to unpack to what their archive can hardly hold."""
-    found = archive.infolist()
+def check_archive(path: Path, archive: zipfile.ZipFile) -> None:
+    """Raises Refused where members are hidden, or claim to unpack to far more than is likely."""
+    members = archive.infolist()
     with path.open("rb") as file:
-        # One wrong length in the directory hides the next entry, and zipfile does not count them.
+        # A wrong length in the directory hides the next entry, and zipfile does not count entries.
         file.seek(-22 - len(archive.comment), os.SEEK_END)
-        (declared,) = struct.unpack_from("<H", file.read(22), 10)  # of the end record; 65535: see elsewhere
-    if declared not in (len(found) % 2**16, 65535):
-        raise Refused(f"{path} is damaged: {len(found)} entries of {declared} are listed")
-    for info in found:
+        (declared,) = struct.unpack_from("<H", file.read(22), 10)  # in the end record; 65535: in Zip64's own record
+    if declared not in (len(members) % 2**16, 65535):
+        raise Refused(f"{path} is damaged: {len(members)} entries of {declared} are listed")
+    for info in members:
         _check_size(f"{info.filename!r} in {path}", info.compress_size, info.file_size)
-    # Of the file's size: members may overlap, so that each of them is small and counted again and again.
-    _check_size(str(path), path.stat().st_size, sum(info.file_size for info in found))
+    # Against the file's size, since members may overlap: each is believable, and all together are not.
+    _check_size(str(path), path.stat().st_size, sum(info.file_size for info in members))
 
 
 def _check_size(name: str, packed: int, unpacked: int) -> None:
@@ -34,13 +34,14 @@ def _check_size(name: str, packed: int, unpacked: int) -> None:
 
 
 def files(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """Path inside the archive, with slashes -> the file there, once `check` and all names are fine.
+    """The files of an archive: path inside it, with slashes -> member.
 
     Raises:
-        Refused: a name leads out of the archive or is there twice, or a member is encrypted or a link.
+        Refused: see `check_archive`; or a name leads out of the archive or occurs twice, or a member is encrypted or a
+            symbolic link.
     """
-    check(path, archive)
-    found: dict[str, zipfile.ZipInfo] = {}
+    check_archive(path, archive)
+    members: dict[str, zipfile.ZipInfo] = {}
     for info in archive.infolist():
         name, where = info.filename, f"{info.filename!r} in {path}"
         if ".." in name.split("/") or "\\" in name or re.match(r"/|[A-Za-z]:", name):
@@ -52,7 +53,7 @@ def files(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
         if info.is_dir():
             continue
         name = "/".join(part for part in name.split("/") if part not in ("", "."))
-        if name in found:
+        if name in members:
             raise Refused(f"{where} is there twice")
-        found[name] = info
-    return found
+        members[name] = info
+    return members

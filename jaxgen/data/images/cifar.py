@@ -1,4 +1,4 @@
-"""CIFAR-10 in its binary version: a label and 3,072 bytes, red, green and blue plane, for each image.
+"""CIFAR-10 in its binary version: for each image a label and 3,072 bytes, its red, green and blue plane.
 
 Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxgen.core.types import Refused
+from jaxgen.data.places import reading
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 ARCHIVE, FOLDER = "cifar-10-binary.tar.gz", "cifar-10-batches-bin"
@@ -18,8 +19,8 @@ TEST = ("test_batch.bin",)
 RECORD, MOST = 3073, 100_000 * 3073  # bytes of an image with its label, and of a believable file
 
 
-def parse(data: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Images [N, 32, 32, 3] uint8 and labels [N] int32 of one batch. Raises Refused for what is none."""
+def parse_batch(data: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images [N, 32, 32, 3] uint8 and labels [N] int32 of a batch. Raises Refused where the data are no batch."""
     if not data or len(data) % RECORD:
         raise Refused(f"{name} is damaged: expected a multiple of {RECORD:,} bytes, found {len(data):,}")
     records = np.frombuffer(data, np.uint8).reshape(-1, RECORD)
@@ -29,34 +30,36 @@ def parse(data: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
     return records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), label
 
 
-def read(place: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """{"train": (images, labels), "test": ...} of the folder of batches, or of the archive as it is distributed.
+def read_cifar(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """{"train": (images, labels), "test": ...} of the folder of batches, or of the archive that is distributed.
 
     Raises:
         Refused: a batch is missing, truncated or corrupt.
     """
-    batches = _archived(place) if place.is_file() else {name: _whole(place / name) for name in (*TRAIN, *TEST)}
+    batches = _in_archive(path) if path.is_file() else _in_folder(path)
     if missing := [name for name in (*TRAIN, *TEST) if name not in batches]:
-        raise Refused(f"{place} lacks {missing[0]}")
+        raise Refused(f"{path} lacks {missing[0]}")
     parts = {}
     for split, names in (("train", TRAIN), ("test", TEST)):
-        images, labels = zip(*(parse(batches[name], f"{place}/{name}") for name in names))
+        images, labels = zip(*(parse_batch(batches[name], f"{path}/{name}") for name in names))
         parts[split] = (np.concatenate(images), np.concatenate(labels))
     return parts
 
 
-def _whole(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise Refused(f"{path} cannot be read: {error.strerror or error}") from error
+def _in_folder(path: Path) -> dict[str, bytes]:
+    """The batches in the folder by name."""
+    batches = {}
+    for name in (*TRAIN, *TEST):
+        with reading(path / name):
+            batches[name] = (path / name).read_bytes()
+    return batches
 
 
-def _archived(path: Path) -> dict[str, bytes]:
-    """The batches in the archive by name; nothing is unpacked to disk, so names in it can do no harm."""
+def _in_archive(path: Path) -> dict[str, bytes]:
+    """The batches in the archive by name; nothing is unpacked to disk, so that names in it can do no harm."""
     batches = {}
     try:
-        with tarfile.open(path, "r:gz") as archive:
+        with reading(path), tarfile.open(path, "r:gz") as archive:
             for member in archive:
                 name = member.name.rsplit("/", 1)[-1]
                 if member.isfile() and name in (*TRAIN, *TEST):
@@ -66,6 +69,4 @@ def _archived(path: Path) -> dict[str, bytes]:
                     batches[name] = file.read() if file else b""
     except (tarfile.TarError, EOFError, zlib.error) as error:
         raise Refused(f"{path} is damaged: {error}; fetch it again") from error
-    except OSError as error:
-        raise Refused(f"{path} cannot be read: {error.strerror or error}") from error
     return batches

@@ -1,4 +1,4 @@
-"""The 1,797 handwritten digits that come with scikit-learn: real data without a download.
+"""The 1,797 handwritten digits in scikit-learn: real data without a download.
 
 Alpaydin & Kaynak, "Optical Recognition of Handwritten Digits", UCI 1998 (its test part): 8x8 pixels,
 17 grey levels.
@@ -11,14 +11,13 @@ from jaxgen.core.types import Refused
 from jaxgen.data.examples import Dataset, dataset, split
 
 
-def load() -> Dataset:
-    """Digits: 1,438 to train, 179 to validate and 180 to test on; white (255) on black (0), [8, 8, 1].
+def load(data_dir: str = "") -> Dataset:
+    """Digits [8, 8, 1], white (255) on black (0): 1,438 for training, 179 for validation, 180 for the test.
 
-    Raises:
-        Refused: scikit-learn is not installed.
+    `data_dir` is not used. Raises Refused where scikit-learn is not installed.
     """
     try:
-        from sklearn.datasets import load_digits  # a second to import, and only this set needs it
+        from sklearn.datasets import load_digits  # takes a second to import
     except ImportError as error:
         raise Refused('the digits come with scikit-learn: pip install "jaxgen[data]"') from error
     levels, label = load_digits(return_X_y=True)

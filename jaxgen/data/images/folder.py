@@ -1,11 +1,11 @@
-"""A folder of images, or a zip archive of one, which is read in place.
+"""Sets of images in a folder, or in a zip archive that is read in place.
 
 photos/*.jpg                     no classes
-photos/cat/*.jpg, dog/*.jpg      a class for each folder, by name; images may lie deeper inside
-photos/train/..., test/...       either of these, already split; `valid` too, or a part of `train` validates
+photos/cat/*.jpg, dog/*.jpg      a class for each folder, by name; images may be in subfolders of it
+photos/train/..., test/...       either of these in given splits; without `valid`, a part of `train` is for validation
 
-A folder that holds nothing but one folder is passed through, since an archive often has one on top. In Omniglot's the
-next ones are alphabets: those are the classes, and not the characters inside them.
+A folder with nothing but one folder in it is skipped, since an archive often has one at its top. In Omniglot's archive
+the next folders are alphabets: these are the classes, and not the characters in them.
 """
 
 import contextlib
@@ -26,67 +26,67 @@ from jaxgen.data import rows
 from jaxgen.data.examples import Dataset, Examples, dataset, in_three
 from jaxgen.data.images import pixels
 from jaxgen.data.images.layout import layout
-from jaxgen.data.images.listing import Listing, listed, printable
+from jaxgen.data.images.listing import Listing, open_listing, printable
 from jaxgen.data.rows import RESIDENT
 
-DECODER = 1  # to be raised when the same file decodes to other pixels: cached ones are then not taken
-MEMORY = 2**30  # bytes for images while they are decoded, on all cores together
-PIXEL = 16  # bytes of a pixel on its way: four as it is decoded, and its copies
+DECODER = 1  # part of the cache's identity; raise it when the same file decodes to other pixels
+MEMORY = 2**30  # bytes for decoding, on all cores together
+PIXEL = 16  # bytes for decoding a pixel: four channels and their copies
 
 Shape = tuple[int, int, int]
 
 
-def load(path: Path, image_size: int = 0, resident: int = RESIDENT) -> Dataset:
+def folder_dataset(path: Path, image_size: int = 0, resident: int = RESIDENT) -> Dataset:
     """The images in a folder or zip archive, as a Dataset named after it.
 
-    Read is every visible file with a suffix that Pillow knows, upright and on white where it is transparent, of an
-    animation the first picture. They have one channel if all are grey, three otherwise.
+    All visible files with a suffix of a format that Pillow reads are images. They are turned upright, transparent
+    pixels become white, and of an animation the first frame is read. The set has one channel if all images are grey,
+    otherwise three.
 
     Args:
         path: of the folder or archive.
-        image_size: side S of the square that all are brought to: the shorter side is resized to S, and the longer one
-            cut alike at both ends. 0: all have one size of their own.
-        resident: bytes of images up to which they are held in memory; more are decoded once, into the cache folder.
+        image_size: side of a square: the shorter side of each image is resized to it, and the longer one then cropped
+            at both ends. 0: images must have one size, which is kept.
+        resident: bytes up to which images are held in memory; more are decoded once into the cache folder.
 
     Raises:
         Refused: there are no images or too few, one cannot be read, or declares more pixels than Pillow's limit; they
-            differ in size; folders are no layout of the above; or the archive is damaged or not to be trusted.
+            differ in size; folders have none of the layouts above; or the archive is damaged or not to be trusted.
     """
     if image_size < 0:
         raise Refused(f"an image size is 1 or more, or 0 for the images' own; found {image_size}")
-    with warnings.catch_warnings(), listed(path) as listing:
+    with warnings.catch_warnings(), open_listing(path) as listing:
         from PIL import Image
 
-        warnings.simplefilter("ignore")  # Pillow's remarks on notes that cameras leave say nothing about the pixels
+        warnings.simplefilter("ignore")  # Pillow warns of damaged EXIF data, which does no harm
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        found = layout(printable(str(path)), [entry.name for entry in listing.entries])
+        parts, classes, label = layout(printable(str(path)), [file.name for file in listing.files])
         shape, most = _survey(listing, image_size)
         image = rows.gather(
-            len(listing.entries),
+            len(listing.files),
             math.prod(shape),
             functools.partial(_blocks, listing, image_size, shape, most),
             _identity(path, listing, image_size, shape),
             resident,
         )
-    parts = [Examples(rows.pick(image, part), found.label[part]) for part in found.parts]
     name = os.path.basename(os.path.abspath(path))
     try:
-        train, valid, test = in_three(*parts)
+        train, valid, test = in_three(*(Examples(rows.pick(image, part), label[part]) for part in parts))
     except Refused as refusal:  # there are too few images
         raise Refused(f"{printable(str(path))}: {refusal}") from refusal
     name = printable(name if os.path.isdir(path) else Path(name).stem)
-    return dataset(name, shape, tuple(map(printable, found.classes)), train, valid, test)
+    return dataset(name, shape, tuple(map(printable, classes)), train, valid, test)
 
 
 def _survey(listing: Listing, image_size: int) -> tuple[Shape, int]:
-    """What shape all images will have, and the pixels of the largest; from their headers alone."""
+    """The common shape of all images, and the number of pixels of the largest, from their headers alone."""
     first, grey, most = None, True, 0
-    advance = rows.progress(len(listing.entries), "looked at")
-    for done, entry in enumerate(listing.entries):
-        where = listing.where(entry.name)
-        if entry.size == 0:
+    advance = rows.progress(len(listing.files), "looked at")
+    for done, (name, length, _) in enumerate(listing.files):
+        where = listing.where(name)
+        if length == 0:
             raise Refused(f"{where} is empty (0 bytes)")
-        with _naming(where), listing.open(entry.name) as file, pixels.opened(file) as image:
+        with _naming(where), listing.open(name) as file, pixels.opened(file) as image:
             grey = grey and pixels.is_grey(image.mode)
             size = pixels.upright_size(image)
         most = max(most, math.prod(size))
@@ -98,13 +98,13 @@ def _survey(listing: Listing, image_size: int) -> tuple[Shape, int]:
                 "give --image_size to bring all to one"
             )
         advance(done + 1)
-    assert first is not None, "a listing has at least one entry"
+    assert first is not None, "a listing has at least one file"
     width, height = (image_size, image_size) if image_size else first[1]
     return (height, width, 1 if grey else 3), most
 
 
 def _blocks(listing: Listing, image_size: int, shape: Shape, most: int) -> Iterator[np.ndarray]:
-    """All images in order, [n, D] uint8 at a time, decoded on all cores: Pillow lets go of the interpreter."""
+    """All images in order, [n, D] uint8 at a time, decoded in threads, since Pillow releases the interpreter's lock."""
     workers = max(1, min(os.cpu_count() or 1, MEMORY // (PIXEL * most)))
     count = max(2 * workers, rows.BLOCK // math.prod(shape))
 
@@ -116,14 +116,14 @@ def _blocks(listing: Listing, image_size: int, shape: Shape, most: int) -> Itera
             return array.reshape(-1)
 
     with ThreadPoolExecutor(workers) as pool:
-        for first in range(0, len(listing.entries), count):
-            names = [entry.name for entry in listing.entries[first : first + count]]
+        for first in range(0, len(listing.files), count):
+            names = [file.name for file in listing.files[first : first + count]]
             yield np.stack(list(pool.map(decode, names)))
 
 
 @contextlib.contextmanager
 def _naming(where: str) -> Iterator[None]:
-    """Turns whatever a file makes Pillow raise into a sentence that names the file: Refused."""
+    """Within it, the exceptions of a file, Pillow's included, become Refused with a sentence that names the file."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -134,15 +134,15 @@ def _naming(where: str) -> Iterator[None]:
         raise Refused(f"{where} is no image that Pillow can read") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise Refused(f"{where} declares too many pixels: {error}") from error
-    except Exception as error:  # of a damaged file: some ten types with one meaning
+    except Exception as error:  # damaged files raise some ten types
         reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).partition("\n")[0]
         raise Refused(f"{where} cannot be read: {reason}") from error
 
 
 def _identity(path: Path, listing: Listing, image_size: int, shape: Shape) -> tuple:
-    """All that the decoded images depend on; of the files, that none of them has changed."""
+    """Everything that the decoded images depend on, including names, sizes and stamps of all files."""
     digest = hashlib.sha256()
-    for entry in listing.entries:
-        digest.update(repr(tuple(entry)).encode())
+    for file in listing.files:
+        digest.update(repr(tuple(file)).encode())
     changed = 0 if os.path.isdir(path) else path.stat().st_mtime_ns
     return "folder", DECODER, os.path.realpath(path), changed, digest.hexdigest(), image_size, shape

@@ -1,4 +1,4 @@
-"""CIFAR-10's frogs: 5,000 to train on and 1,000 to test on, the book's GAN data.
+"""CIFAR-10's 6,000 frogs, the data of the GAN in Chollet & Allaire's book.
 
 Chollet & Allaire, Deep Learning with R, section 8.5; https://www.cs.toronto.edu/~kriz/cifar.html
 """
@@ -13,16 +13,18 @@ FROG = CLASSES.index("frog")
 
 
 def load(data_dir: str = "") -> Dataset:
-    """Frogs, [32, 32, 3], 500 of the 5,000 to validate: from cifar10_frogs/frogs.npz, or cut out of `cifar10`.
+    """Frogs [32, 32, 3]: 4,500 for training, 500 for validation, 1,000 for the test.
+
+    They are read from cifar10_frogs/frogs.npz, or selected from `cifar10`.
 
     Raises:
-        Refused: neither is there, or one is damaged.
+        Refused: both are missing, or one is damaged.
     """
     path = first_existing([folder / "cifar10_frogs" / "frogs.npz" for folder in data_folders(data_dir)])
     if path:
-        return npz.load(path)
+        return npz.npz_dataset(path)
     parts = {}
-    for split, (image, label) in originals.arrays("cifar10", data_dir).items():
-        chosen = label == FROG
-        parts[split] = Examples(image[chosen].reshape(chosen.sum(), -1), 0 * label[chosen])
+    for split, (image, label) in originals.original_arrays("cifar10", data_dir).items():
+        frogs = label == FROG
+        parts[split] = Examples(image[frogs].reshape(frogs.sum(), -1), 0 * label[frogs])
     return dataset("frogs", (32, 32, 3), (), *hold_out(parts["train"]), parts["test"])

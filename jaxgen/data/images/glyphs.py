@@ -1,11 +1,11 @@
-"""Letters and digits rendered from the fonts in matplotlib and Pillow: like MNIST, with nothing to download.
+"""Letters and digits rendered from the fonts in matplotlib and Pillow: similar to MNIST, without a download.
 
-The classes are the 47 of EMNIST Balanced (Cohen et al. 2017, https://arxiv.org/abs/1702.05373): a lower-case
-letter has its own where its shape differs from the capital's. Each character is scaled to about 20 x 20,
-centred in 28 x 28, white on black.
+The classes are the 47 of EMNIST Balanced (Cohen et al. 2017, https://arxiv.org/abs/1702.05373): a lower-case letter is
+a class of its own where its shape differs from the capital's. Each character is scaled to about 20 x 20 and centred in
+28 x 28, white on black.
 
-    G    masters, one for each character of each font
-    S    side of a master, which is drawn at SCALE times the resolution of an image
+G    masters, one for each character of each font
+S    side of a master, which is drawn at SCALE times the resolution of an image
 """
 
 import importlib.util
@@ -25,13 +25,13 @@ FONTS = (
     *("cmr10", "cmb10", "cmss10", "cmti10", "cmtt10"),
 )
 SIDE, BOX, SCALE = 28, 20, 4  # pixels of an image, of the character in it, and master pixels for each
-WEIGHTS = 4  # stroke thicknesses: as designed, and up to 3 master pixels more on either side
+WEIGHTS = 4  # stroke thicknesses: as designed, and 1 to 3 master pixels more on either side
 VARIANTS = 13  # images of each master
 SEED = 28
 
 
 def _font_folder() -> Path:
-    # Found, not imported: nothing here needs its code, nor the time that importing it takes.
+    # Found and not imported: only its fonts are needed, and importing it takes time.
     spec = importlib.util.find_spec("matplotlib")
     if spec is None or spec.origin is None:
         raise Refused('glyphs are drawn with the fonts in matplotlib: pip install "jaxgen[report]"')
@@ -39,7 +39,7 @@ def _font_folder() -> Path:
 
 
 def masters() -> np.ndarray:
-    """Each character of each font, its longer side fitted to the box: [G, S, S] uint8, by font.
+    """Each character of each font, its longer side scaled to the box: [G, S, S] uint8, ordered by font.
 
     Raises:
         Refused: matplotlib is not installed, or lacks one of the fonts.
@@ -51,35 +51,35 @@ def masters() -> np.ndarray:
         fonts = [ImageFont.truetype(folder / f"{name}.ttf", em) for name in FONTS]
     except OSError as error:
         raise Refused(f"a font that glyphs are drawn with is missing in {folder}: {error}") from error
-    drawn = np.zeros((len(fonts) + 1, len(CLASSES), side, side), np.uint8)
-    for of_font, font in zip(drawn, [*fonts, ImageFont.load_default(em)]):
-        for frame, character in zip(of_font, CLASSES):
+    images = np.zeros((len(fonts) + 1, len(CLASSES), side, side), np.uint8)
+    for alphabet, font in zip(images, [*fonts, ImageFont.load_default(em)]):
+        for frame, character in zip(alphabet, CLASSES):
             page = Image.new("L", (2 * em, 2 * em))
             ImageDraw.Draw(page).text((em // 2, em // 4), character, fill=255, font=font)
             ink = page.crop(page.getbbox())
             width, height = (max(1, round(length * box / max(ink.size))) for length in ink.size)
             left, top = (side - width) // 2, (side - height) // 2
             frame[top : top + height, left : left + width] = ink.resize((width, height), Image.Resampling.BILINEAR)
-    return drawn.reshape(-1, side, side)
+    return images.reshape(-1, side, side)
 
 
 def thicken(image: np.ndarray, corners: bool) -> np.ndarray:
     """Dilates [G, S, S] by one pixel up, down, left and right; with `corners`, diagonally as well."""
     out = image.copy()
     for axis in (1, 2):
-        seen, grown = np.moveaxis(out.copy() if corners else image, axis, 0), np.moveaxis(out, axis, 0)
-        np.maximum(grown[1:], seen[:-1], out=grown[1:])
-        np.maximum(grown[:-1], seen[1:], out=grown[:-1])
+        source, grown = np.moveaxis(out.copy() if corners else image, axis, 0), np.moveaxis(out, axis, 0)
+        np.maximum(grown[1:], source[:-1], out=grown[1:])
+        np.maximum(grown[:-1], source[1:], out=grown[:-1])
     return out
 
 
 def _area_means(image: np.ndarray) -> np.ndarray:
-    """Pixel (y, x) becomes the mean over [y, y + SCALE) x [x, x + SCALE), to stand for that area."""
+    """Replaces pixel (y, x) by the mean over [y, y + SCALE) x [x, x + SCALE)."""
     total = image.astype(np.uint16)
     for axis in (1, 2):
         lines = np.moveaxis(total, axis, 0)
-        for reach in (1, 2):  # sums of two, then of two sums two apart: of SCALE = 4
-            lines[:-reach] += lines[reach:]
+        for offset in (1, 2):  # sums of 2 pixels, then of two such sums: SCALE = 4 pixels
+            lines[:-offset] += lines[offset:]
     return (total // SCALE**2).astype(np.uint8)
 
 
@@ -88,12 +88,12 @@ def warp(image: np.ndarray, weight: np.ndarray, rng: np.random.Generator) -> np.
 
     Args:
         image: [WEIGHTS, G, S, S] uint8, area means of the masters in every thickness.
-        weight: [G] which thickness to take.
+        weight: [G] indices of the thickness.
         rng: draws rotation (4 degrees standard deviation, at most 10), slant (0.08, at most 0.2), scale
             (0.85 to 1.05) and shift (up to 1.5 pixels along either axis).
 
     Returns:
-        [G, SIDE, SIDE] uint8, read from the masters by bilinear interpolation.
+        [G, SIDE, SIDE] uint8, sampled from the masters by bilinear interpolation.
     """
     _, count, side, _ = image.shape
     angle = np.deg2rad(np.clip(rng.normal(0, 4, count), -10, 10))
@@ -107,7 +107,7 @@ def warp(image: np.ndarray, weight: np.ndarray, rng: np.random.Generator) -> np.
     v, u = centred[:, None] - down, centred[None, :] - right
     y = cos * v - sin * u
     x = sin * v + cos * u + slant * y
-    # Output pixels and area means are both named by their first corner: no half pixels between them.
+    # Output pixels and area means both have the coordinates of their first corner: no offset of half a pixel.
     y, x = (np.clip(SCALE * (p + (SIDE - 1) / 2), 0, side - 1.01) for p in (y, x))
     row, column = y.astype(np.int32), x.astype(np.int32)
     dy, dx = y - row, x - column
@@ -117,10 +117,11 @@ def warp(image: np.ndarray, weight: np.ndarray, rng: np.random.Generator) -> np.
     return np.rint(above * (1 - dy) + below * dy).astype(np.uint8)
 
 
-def load() -> Dataset:
-    """Glyphs: 13,442 images, [28, 28, 1], 286 of each class; the same wherever versions of libraries agree.
+def load(data_dir: str = "") -> Dataset:
+    """Glyphs: 13,442 images [28, 28, 1], 286 of each class; the same with the same versions of the libraries.
 
-    The splits share fonts: the test set asks for the recognition of known fonts, moved and slanted afresh.
+    The splits share fonts: the test set has fonts that the training set has, under other transformations. `data_dir` is
+    not used.
 
     Raises:
         Refused: matplotlib is not installed, or lacks one of the fonts.

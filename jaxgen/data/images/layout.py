@@ -1,4 +1,4 @@
-"""What the folders that images lie in say about them: classes, and splits."""
+"""Classes and splits of images, inferred from the folders that they are in."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,32 +18,34 @@ Path = tuple[str, ...]  # folders and file
 
 
 class Layout(NamedTuple):
-    """N files, told apart by their folders."""
+    """The splits and classes of N files."""
 
-    parts: tuple[slice, ...]  # everything; or train and test; or train, test and valid
+    parts: tuple[slice, ...]  # of the files: all; or train and test; or train, test and valid
     classes: tuple[str, ...]  # () where there are none
     label: np.ndarray  # [N] int32
 
 
 def layout(where: str, names: Sequence[str]) -> Layout:
-    """The layout of files by their sorted paths, with slashes.
+    """The layout of files.
 
-    where: the name of the set in a message.
+    Args:
+        where: the name of the set in messages.
+        names: sorted paths of the files, with slashes.
 
     Raises:
-        Refused: files and folders are mixed, splits are incomplete or there twice, or they differ in their classes.
+        Refused: files and folders are mixed, a split is missing or occurs twice, or splits differ in their classes.
     """
     paths = [tuple(name.split("/")) for name in names]
     while min(map(len, paths)) > 1 and len({path[0] for path in paths}) == 1:
-        paths = [path[1:] for path in paths]  # the only folder
+        paths = [path[1:] for path in paths]  # all are in one folder
     parts: dict[str, slice] = {"": slice(0, len(paths))}
     tops = {path[0] for path in paths if len(path) > 1}
     if sum(top.lower() in SPLITS for top in tops) > 1:
         parts = _split(where, paths)
         paths = [path[1:] for path in paths]
-    found = {name: _classes(where, paths[part], names[part]) for name, part in parts.items()}
-    classes = next(iter(found.values()))
-    for name, others in found.items():
+    classes_by_split = {name: _classes(where, paths[part], names[part]) for name, part in parts.items()}
+    classes = next(iter(classes_by_split.values()))
+    for name, others in classes_by_split.items():
         if others != classes:
             odd = ", ".join(map(printable, sorted(classes ^ others)[:5]))
             raise Refused(f"{where}: expected the same classes in train and {name}; only one of them has {odd}")
@@ -55,7 +57,7 @@ def layout(where: str, names: Sequence[str]) -> Layout:
 
 
 def _split(where: str, paths: Sequence[Path]) -> dict[str, slice]:
-    """Split -> where its files are, which lie side by side; train and test are the first two."""
+    """Split -> its files, which are adjacent; train and test first."""
     start: dict[str, int] = {}
     for n, path in enumerate(paths):
         start.setdefault(path[0], n)
@@ -67,12 +69,12 @@ def _split(where: str, paths: Sequence[Path]) -> dict[str, slice]:
     if sorted(split) not in (["test", "train"], ["test", "train", "valid"]):
         raise Refused(f"{where}: expected one folder train, one test and at most one valid, found {', '.join(start)}")
     ends = [*list(start.values())[1:], len(paths)]
-    found = {name: slice(*ends) for name, *ends in zip(split, start.values(), ends)}
-    return {name: found[name] for name in ("train", "test", "valid") if name in found}
+    slices = {name: slice(*bounds) for name, *bounds in zip(split, start.values(), ends)}
+    return {name: slices[name] for name in ("train", "test", "valid") if name in slices}
 
 
 def _classes(where: str, paths: Sequence[Path], names: Sequence[str]) -> set[str]:
-    """Names of the folders these files lie in; none where they lie in no folder."""
+    """Names of the folders that these files are in; none where they are in no folder."""
     inside = {len(path) > 1: name for path, name in zip(paths, names)}
     if len(inside) > 1:
         raise Refused(

@@ -1,4 +1,4 @@
-"""The images in a folder, or in a zip archive that is read in place, listed alike."""
+"""Lists of the images in a folder, or in a zip archive that is read in place, behind one interface."""
 
 import contextlib
 import os
@@ -14,46 +14,46 @@ from jaxgen.data.formats import zipped
 from jaxgen.data.images.pixels import suffixes
 
 
-class Entry(NamedTuple):
-    """A file that has the suffix of an image."""
+class ImageFile(NamedTuple):
+    """A file with a suffix of an image format."""
 
-    name: str  # its path in the folder or archive, with slashes
+    name: str  # path in the folder or archive, with slashes
     size: int  # bytes, unpacked
-    stamp: int  # when it was changed, in nanoseconds; in an archive its checksum
+    stamp: int  # time of its last change in nanoseconds; in an archive its checksum
 
 
 class Listing(NamedTuple):
-    """The files of a set, sorted by name, and how to read one."""
+    """The files of a set, sorted by name, and functions that read one by its name."""
 
-    entries: list[Entry]
-    open: Callable[[str], IO[bytes]]  # to read the beginning only; one at a time
-    read: Callable[[str], bytes]  # all of it, its checksum compared; from several threads
-    where: Callable[[str], str]  # the name in a message
+    files: list[ImageFile]
+    open: Callable[[str], IO[bytes]]  # for the beginning of the file; one at a time
+    read: Callable[[str], bytes]  # the whole file, its checksum verified; thread-safe
+    where: Callable[[str], str]  # the file's name in messages
 
 
 def printable(name: str) -> str:
-    """A file's name as text that can be printed and encoded, whatever bytes it has on the disk."""
+    """The name of a file as text that can be printed and encoded, whatever its bytes on the disk."""
     return name if name.isprintable() else repr(name)[1:-1]
 
 
 @contextlib.contextmanager
-def listed(path: Path) -> Iterator[Listing]:
-    """The images in a folder or archive; those of the archive can be read inside the `with` only.
+def open_listing(path: Path) -> Iterator[Listing]:
+    """The images in a folder or archive; those of an archive can be read only within the context.
 
-    Hidden files and folders, `__MACOSX`, and what has no suffix of an image are left out.
+    Hidden files and folders, `__MACOSX`, and files without a suffix of an image format are left out.
 
     Raises:
-        Refused: the folder or archive cannot be read, or is damaged; there is no image; a folder appears twice, by a
-            link; or what has an image's name is no file.
+        Refused: the folder or archive cannot be read, or is damaged; it has no image; a folder occurs twice, by a
+            symbolic link; or something with an image's name is no file.
     """
     with contextlib.ExitStack() as stack:
-        found = _in_folder(path) if os.path.isdir(path) else _in_archive(path, stack.enter_context(_opened(path)))
-        if not found.entries:
+        listing = _of_folder(path) if os.path.isdir(path) else _of_archive(path, stack.enter_context(_opened(path)))
+        if not listing.files:
             raise Refused(f"{printable(str(path))} has no images: no visible file with a suffix such as .png or .jpg")
-        yield found
+        yield listing
 
 
-def _in_folder(path: Path) -> Listing:
+def _of_folder(path: Path) -> Listing:
     return Listing(
         sorted(_walk(path)),
         open=lambda name: open(path / name, "rb"),
@@ -62,16 +62,16 @@ def _in_folder(path: Path) -> Listing:
     )
 
 
-def _in_archive(path: Path, archive: zipfile.ZipFile) -> Listing:
+def _of_archive(path: Path, archive: zipfile.ZipFile) -> Listing:
     members = {name: info for name, info in zipped.files(path, archive).items() if _is_image(name)}
-    lock = threading.Lock()  # a ZipFile counts its readers without one
+    lock = threading.Lock()  # ZipFile's count of its readers is not thread-safe
 
     def read(name):
         with lock:
             return archive.read(members[name])
 
     return Listing(
-        sorted(Entry(name, info.file_size, info.CRC) for name, info in members.items()),
+        sorted(ImageFile(name, info.file_size, info.CRC) for name, info in members.items()),
         open=lambda name: archive.open(members[name]),
         read=read,
         where=lambda name: f"{printable(name)} in {printable(str(path))}",
@@ -84,7 +84,7 @@ def _opened(path: Path) -> zipfile.ZipFile:
         regular = stat.S_ISREG(path.stat().st_mode)
     except OSError as error:
         raise Refused(f"{name} cannot be read: {error.strerror or error}") from error
-    if not regular:  # a pipe would be waited for
+    if not regular:  # opening a pipe would block
         raise Refused(f"{name} is neither a folder nor a zip archive")
     try:
         return zipfile.ZipFile(path)
@@ -99,30 +99,29 @@ def _is_hidden(part: str) -> bool:
 
 
 def _is_image(name: str) -> bool:
-    """Whether a file of this path, with slashes, is to be read."""
+    """Whether a file with this path, with slashes, belongs to a listing."""
     parts = name.split("/")
     return os.path.splitext(parts[-1])[1].lower() in suffixes() and not any(map(_is_hidden, parts))
 
 
-def _walk(top: Path) -> Iterator[Entry]:
-    """Images of the folder and of all below it; links are followed, except back to where they come from."""
-    around = Path(os.path.realpath(top)).parents
-    above = {"": frozenset(map(str, around))}  # folder -> real paths of those it lies in
-    seen: dict[str, str] = {}  # real path -> folder
-    left = [""]
-    while left:
-        prefix = left.pop()
+def _walk(top: Path) -> Iterator[ImageFile]:
+    """Images of the folder and of all below it; links are followed, but not to a folder that they are inside of."""
+    above = {"": frozenset(map(str, Path(os.path.realpath(top)).parents))}  # folder -> real paths of its parents
+    visited: dict[str, str] = {}  # real path -> folder
+    pending = [""]
+    while pending:
+        prefix = pending.pop()
         folder = top / prefix
         real = os.path.realpath(folder)
         if real in above[prefix]:
             continue
-        if real in seen:
-            first, again = (printable(str(top / each)) for each in (seen[real], prefix))
+        if real in visited:
+            first, again = (printable(str(top / each)) for each in (visited[real], prefix))
             raise Refused(f"{again} and {first} are one folder, by a link: its images would count twice")
-        seen[real] = prefix
+        visited[real] = prefix
         try:
-            with os.scandir(folder) as found:
-                children = sorted(found, key=lambda child: child.name)
+            with os.scandir(folder) as entries:
+                children = sorted(entries, key=lambda child: child.name)
         except OSError as error:
             raise Refused(f"{printable(str(folder))} cannot be read: {error.strerror or error}") from error
         for child in children:
@@ -131,9 +130,9 @@ def _walk(top: Path) -> Iterator[Entry]:
                 continue
             if _is_folder(child):
                 above[name] = above[prefix] | {real}
-                left.append(name)
+                pending.append(name)
             elif _is_image(child.name):
-                yield _entry(child, name)
+                yield _image_file(child, name)
 
 
 def _is_folder(child: os.DirEntry) -> bool:
@@ -143,12 +142,12 @@ def _is_folder(child: os.DirEntry) -> bool:
         return False
 
 
-def _entry(child: os.DirEntry, name: str) -> Entry:
+def _image_file(child: os.DirEntry, name: str) -> ImageFile:
     where = printable(child.path)
     try:
-        found = child.stat()
+        status = child.stat()
     except OSError as error:
         raise Refused(f"{where} cannot be read: {error.strerror or error}") from error
-    if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for
+    if not stat.S_ISREG(status.st_mode):  # opening a pipe would block
         raise Refused(f"{where} has the name of an image and is no file")
-    return Entry(name, found.st_size, found.st_mtime_ns)
+    return ImageFile(name, status.st_size, status.st_mtime_ns)

@@ -9,13 +9,13 @@ import numpy as np
 
 from jaxgen.core.types import Refused
 from jaxgen.data.examples import Dataset, Examples, dataset
-from jaxgen.data.formats.arrays import archived
+from jaxgen.data.formats.arrays import read_npz
 from jaxgen.data.places import data_folders, first_existing
 from jaxgen.data.rows import RESIDENT
 
 PEOPLE, EACH, SIDE = 40, 10, 64
 NPZ, MATLAB = "olivetti.npz", "olivettifaces.mat"
-# As scikit-learn knows it: address, bytes (unknown), sha256.
+# From scikit-learn: address, bytes (unknown), sha256.
 SOURCE = {
     MATLAB: (
         "https://ndownloader.figshare.com/files/5976027",
@@ -25,8 +25,8 @@ SOURCE = {
 }
 
 
-def arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Images [400, 64, 64] uint8 and labels [400], people in order. Raises Refused where the file is none of theirs."""
+def read_faces(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Images [400, 64, 64] uint8 and labels [400] int32. Raises Refused where the file is damaged or another one."""
     try:
         if path.suffix == ".mat":
             from scipy.io import loadmat
@@ -35,22 +35,22 @@ def arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
             image = loadmat(path)["faces"].T.reshape(-1, SIDE, SIDE).swapaxes(1, 2)
             label = np.arange(len(image)) // EACH
         else:
-            found = archived(path, RESIDENT, ["images"], ["labels"])
-            image, label = (np.asarray(found[name]) for name in ("images", "labels"))
+            arrays = read_npz(path, RESIDENT, ["images"], ["labels"])
+            image, label = (np.asarray(arrays[name]) for name in ("images", "labels"))
     except Refused:
         raise
     except Exception as error:  # damage raises many types, from zipfile, zlib, numpy and scipy
         raise Refused(f"{path} cannot be read: {str(error).partition(chr(10))[0] or type(error).__name__}") from error
-    wanted = (PEOPLE * EACH, SIDE, SIDE)
-    if image.shape != wanted or image.dtype != np.uint8:
-        raise Refused(f"{path}: expected images {wanted} uint8, found {image.shape} {image.dtype}")
+    shape = (PEOPLE * EACH, SIDE, SIDE)
+    if image.shape != shape or image.dtype != np.uint8:
+        raise Refused(f"{path}: expected images {shape} uint8, found {image.shape} {image.dtype}")
     if not np.array_equal(np.sort(label), np.repeat(np.arange(PEOPLE), EACH)):
         raise Refused(f"{path}: expected {EACH} labels of each of {PEOPLE} people")
     return image, label.astype(np.int32)
 
 
 def load(data_dir: str = "") -> Dataset:
-    """Of each person, 8 photographs to train on, 1 to validate and 1 to test on, drawn once and for all.
+    """Faces [64, 64, 1]: 8 photographs of each person for training, 1 for validation, 1 for the test, always the same.
 
     Raises:
         Refused: the file is damaged, or missing and cannot be downloaded.
@@ -62,7 +62,7 @@ def load(data_dir: str = "") -> Dataset:
 
         path = bases[0] / "olivetti" / MATLAB
         fetch("olivetti", SOURCE, path.parent)
-    image, label = arrays(path)
+    image, label = read_faces(path)
     order = np.argsort(label, kind="stable").reshape(PEOPLE, EACH)
     order = np.random.Generator(np.random.PCG64(0)).permuted(order, axis=1)
     flat, names = image.reshape(len(image), -1), tuple(f"person {n + 1}" for n in range(PEOPLE))

@@ -1,7 +1,7 @@
-"""Named sets from the files they are distributed as, found in the data folder or downloaded.
+"""Named sets read from their original files, which are found in a data folder or downloaded.
 
-They are looked for in the data folder and in the cache folder's `data`: in a folder of the set's name, and where
-torchvision puts them.
+Files are looked for in the data folder and in the cache folder's `data`, in a folder with the set's name and in the one
+that torchvision uses.
 """
 
 import functools
@@ -37,11 +37,14 @@ EMNIST_CLASSES = {  # by configuration; the number in a file is the position, of
 }
 
 
-def read_pairs(paths: Sequence[idx.Place]) -> Arrays:
-    """Images and labels to train on, then to test on, in four IDX files. Raises Refused where they do not fit."""
+def read_pairs(paths: Sequence[idx.AnyPath]) -> Arrays:
+    """The arrays of four IDX files: training images and labels, test images and labels.
+
+    Raises Refused where a file is damaged, or images and labels differ in number.
+    """
     parts: Arrays = {}
     for split, (images, labels) in (("train", paths[:2]), ("test", paths[2:])):
-        image, label = idx.read(images, 3), idx.read(labels, 1)
+        image, label = idx.read_idx(images, 3), idx.read_idx(labels, 1)
         if len(image) != len(label):
             raise Refused(
                 f"{images} holds {len(image):,} images, {labels} {len(label):,} labels; expected as many of each"
@@ -52,97 +55,96 @@ def read_pairs(paths: Sequence[idx.Place]) -> Arrays:
     return parts
 
 
-def _look_for_idx(stems: Sequence[str], folder: Path) -> Callable[[], Arrays] | None:
-    """What reads the four files of these names, gzipped or not; None where one is missing, which can be fetched."""
-    found = [path for stem in stems if (path := first_existing([folder / f"{stem}.gz", folder / stem]))]
-    return (lambda: read_pairs(found)) if len(found) == len(stems) else None
+def _idx_reader(stems: Sequence[str], folder: Path) -> Callable[[], Arrays] | None:
+    """A function that reads the four files of these names, gzipped or not; None where one is missing."""
+    paths = [path for stem in stems if (path := first_existing([folder / f"{stem}.gz", folder / stem]))]
+    return (lambda: read_pairs(paths)) if len(paths) == len(stems) else None
 
 
-def _look_for_emnist(config: str, folder: Path) -> Callable[[], Arrays] | None:
+def _emnist_reader(config: str, folder: Path) -> Callable[[], Arrays] | None:
+    """A function that reads a configuration of EMNIST, from its archive or from unpacked files; None without them."""
     parts = [f"emnist-{config}-{part}" for part in ("train", "test")]
     stems = [f"{part}-{kind}-ubyte" for part in parts for kind in ("images-idx3", "labels-idx1")]
     packed = folder / EMNIST_ZIP
     if os.path.exists(packed):
         try:
-            inside = zipfile.Path(packed)
-            return lambda: read_pairs([inside / "gzip" / f"{stem}.gz" for stem in stems])
+            root = zipfile.Path(packed)
+            return lambda: read_pairs([root / "gzip" / f"{stem}.gz" for stem in stems])
         except (zipfile.BadZipFile, OSError) as error:
             raise Refused(f"{packed} is no zip archive, or damaged: {error}; fetch it again") from error
-    return _look_for_idx(stems, folder)
+    return _idx_reader(stems, folder)
 
 
-def _look_for_cifar(folder: Path) -> Callable[[], Arrays] | None:
-    place = first_existing([folder / cifar.FOLDER, folder / cifar.ARCHIVE])
-    return functools.partial(cifar.read, place) if place else None
+def _cifar_reader(folder: Path) -> Callable[[], Arrays] | None:
+    path = first_existing([folder / cifar.FOLDER, folder / cifar.ARCHIVE])
+    return functools.partial(cifar.read_cifar, path) if path else None
 
 
 class Original(NamedTuple):
-    """A set as it is distributed; its addresses and hashes are those that TFDS knows."""
+    """The original files of a set; their addresses and hashes are in TFDS's registry."""
 
     folders: tuple[str, ...]  # in the data folder; a download goes to the first
-    files: tuple[str, ...]  # what is downloaded
+    files: tuple[str, ...]  # that are downloaded
     classes: tuple[str, ...]
-    look: Callable[[Path], Callable[[], Arrays] | None]  # folder -> what reads the set there
+    reader: Callable[[Path], Callable[[], Arrays] | None]  # folder -> function that reads the set; None: not there
 
 
-_idx = functools.partial(_look_for_idx, IDX_STEMS)
+_idx = functools.partial(_idx_reader, IDX_STEMS)
 ORIGINALS = {
     "mnist": Original(("mnist", "MNIST/raw"), IDX_FILES, DIGITS, _idx),
     "fashion_mnist": Original(("fashion_mnist", "FashionMNIST/raw"), IDX_FILES, FASHION, _idx),
     "kmnist": Original(("kmnist", "KMNIST/raw"), IDX_FILES, KUZUSHIJI, _idx),
-    "cifar10": Original(("cifar10", ""), (cifar.ARCHIVE,), cifar.CLASSES, _look_for_cifar),
+    "cifar10": Original(("cifar10", ""), (cifar.ARCHIVE,), cifar.CLASSES, _cifar_reader),
     **{
         f"emnist_{config}": Original(
-            ("emnist", "EMNIST/raw"), (EMNIST_ZIP,), classes, functools.partial(_look_for_emnist, config)
+            ("emnist", "EMNIST/raw"), (EMNIST_ZIP,), classes, functools.partial(_emnist_reader, config)
         )
         for config, classes in EMNIST_CLASSES.items()
     },
 }
 
 
-def arrays(name: str, data_dir: str = "") -> Arrays:
-    """Everything in a set of ORIGINALS, as it is distributed.
+def original_arrays(name: str, data_dir: str = "") -> Arrays:
+    """The arrays of a set of ORIGINALS, as its files have them.
 
     Raises:
         Refused: a file is damaged, or missing and cannot be downloaded.
     """
-    origin = ORIGINALS[name]
+    original = ORIGINALS[name]
     bases = data_folders(data_dir)
 
-    def found():
-        folders = (base / each for base in bases for each in origin.folders)
-        return next((read for folder in folders if (read := origin.look(folder))), None)
+    def first_reader():
+        folders = (base / each for base in bases for each in original.folders)
+        return next((reader for folder in folders if (reader := original.reader(folder))), None)
 
-    read = found()
+    read = first_reader()
     if read is None:
         from jaxgen.data.download import fetch, sources  # imports TFDS, which takes a second
 
-        folder = bases[0] / origin.folders[0]
-        fetch(name, sources("emnist" if name.startswith("emnist") else name, origin.files), folder)
-        read = found()
+        folder = bases[0] / original.folders[0]
+        fetch(name, sources("emnist" if name.startswith("emnist") else name, original.files), folder)
+        read = first_reader()
         if read is None:
-            raise Refused(f"{folder} has {', '.join(origin.files)} now, and still no {name}")
+            raise Refused(f"{folder} has {', '.join(original.files)} now, and still no {name}")
     return read()
 
 
-def load(name: str, data_dir: str = "") -> Dataset:
-    """A set of ORIGINALS, upright, with class numbers from 0; up to 5,000 training images validate.
+def original_dataset(name: str, data_dir: str = "") -> Dataset:
+    """A set of ORIGINALS with upright images and class numbers from 0; up to 5,000 training images are for validation.
 
     Raises:
         Refused: a file is damaged, or missing and cannot be downloaded.
     """
-    origin = ORIGINALS[name]
+    classes = ORIGINALS[name].classes
     parts, shapes = {}, set()
-    for split, (image, label) in arrays(name, data_dir).items():
+    for split, (image, label) in original_arrays(name, data_dir).items():
         if name.startswith("emnist"):
-            image = image.swapaxes(1, 2)  # its files have columns for rows
+            image = image.swapaxes(1, 2)  # its files have transposed images
         label = label - (name == "emnist_letters")
-        if label.min() < 0 or label.max() >= len(origin.classes):
-            raise Refused(
-                f"{name}: expected {len(origin.classes)} classes, found the numbers {label.min()} to {label.max()}"
-            )
+        if label.min() < 0 or label.max() >= len(classes):
+            raise Refused(f"{name}: expected {len(classes)} classes, found the numbers {label.min()} to {label.max()}")
         shapes.add(image.shape[1:])
         parts[split] = Examples(np.ascontiguousarray(image).reshape(len(image), -1), label)
     if len(shapes) > 1:
         raise Refused(f"{name}: training and test images differ in size, {sorted(shapes)}")
-    return dataset(name, shapes.pop(), origin.classes, *hold_out(parts["train"]), parts["test"])
+    return dataset(name, shapes.pop(), classes, *hold_out(parts["train"]), parts["test"])

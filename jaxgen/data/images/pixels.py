@@ -1,4 +1,4 @@
-"""Pictures as arrays: what Pillow reads, in any of its modes, becomes uint8 of one or three channels.
+"""Conversion of Pillow's images, in any mode, to uint8 arrays of one or three channels.
 
 H, W, C    height, width, channels
 """
@@ -13,16 +13,16 @@ from jaxgen.core.types import Refused
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# Not read: EPS, which runs Ghostscript on the file, and formats of which Pillow knows the name but no pixels.
+# Formats that are not read: EPS, which runs Ghostscript on the file, and those that Pillow identifies without decoding.
 NOT_READ = ("BUFR", "EPS", "GRIB", "HDF5", "MPEG", "PALM", "PDF", "WMF")
 GREY = ("1", "L", "LA", "I", "F")
-ORIENTATION = 0x0112  # the EXIF tag: which of eight ways the camera was held
+ORIENTATION = 0x0112  # the EXIF tag of the camera's orientation, 1 to 8
 SIXTEEN_BITS = 2**16 - 1
 
 
 @functools.cache
 def suffixes() -> dict[str, str]:
-    """Lower-case suffix, with its dot, of every file that is taken for an image -> name of its format."""
+    """Lower-case suffix, with its dot, of the files that are read as images -> name of the format."""
     from PIL import Image
 
     return {suffix: name for suffix, name in Image.registered_extensions().items() if name not in NOT_READ}
@@ -32,51 +32,51 @@ def suffixes() -> dict[str, str]:
 def _formats() -> list[str]:
     from PIL import Image
 
-    names = set(suffixes().values())  # some formats have no suffix of their own, and take anything for theirs
+    names = set(suffixes().values())  # without the formats that have no suffix, which accept files of any kind
     return [name for name in Image.ID if name in names]
 
 
 def opened(file: IO[bytes]) -> "Image":
-    """The picture in an open file, its header read. Raises whatever Pillow raises, of some ten types."""
+    """The image in an open file, of which only the header is read. Raises some ten types of exceptions of Pillow's."""
     from PIL import Image
 
     return Image.open(file, formats=_formats())
 
 
 def is_grey(mode: str) -> bool:
-    """Whether an image of this mode of Pillow's has grey pixels only; a palette is taken for coloured."""
+    """Whether a mode of Pillow's has grey pixels only; palettes count as coloured."""
     return mode in GREY or mode.startswith("I;16")
 
 
 def upright_size(image: "Image") -> tuple[int, int]:
-    """Width and height as it is shown, from what has been read of it: no pixels are decoded."""
+    """Width and height of the upright image, without decoding its pixels."""
     from PIL import Image
 
-    # A TIFF's size is the upright one already. PNG's own `getexif` would decode all of it, to look behind the pixels.
+    # The size of a TIFF is that of the upright image. PNG's own `getexif` would decode the pixels, to read behind them.
     turned = image.format != "TIFF" and _orientation(functools.partial(Image.Image.getexif, image)) >= 5
     return (image.height, image.width) if turned else image.size
 
 
-AMPLE = 4  # times as large as wanted may a JPEG be decoded at half, a quarter or an eighth: it looks the same, sooner
+OVERSAMPLING = 4  # a JPEG is decoded at a half, a quarter or an eighth if still so many times as large as needed
 
 
 def drafted(image: Any, size: int) -> Any:
-    """The picture, told to be decoded no larger than ample for `size` where its format can; 0: as it is."""
+    """The image, to be decoded at a reduced scale that suffices for `size` if its format can; 0: unchanged."""
     if size:
-        image.draft(None, (AMPLE * size, AMPLE * size))
+        image.draft(None, (OVERSAMPLING * size, OVERSAMPLING * size))
     return image
 
 
 def to_array(image: "Image", size: int, channels: int) -> np.ndarray:
-    """The image upright, on white where it is transparent: uint8 [H, W, channels].
+    """The upright image with white for transparent pixels: uint8 [H, W, channels].
 
     Args:
-        image: in any mode; 16 bits a channel become 8, and of an animation it is the current frame.
-        size: if not 0, the shorter side is brought to `size` (Lanczos) and the longer one cut alike at both ends.
+        image: in any mode; channels of 16 bits are rounded to 8, and of an animation the current frame is converted.
+        size: if not 0, the shorter side is resized to `size` (Lanczos) and the longer one cropped at both ends.
         channels: 1 for grey, 3 for RGB.
 
     Raises:
-        Refused: pixels that have no place in 0..255; and whatever Pillow raises where the image is damaged.
+        Refused: pixels are outside the mode's range. A damaged image raises some ten types of Pillow's.
     """
     from PIL import Image, ImageOps
 
@@ -90,12 +90,12 @@ def to_array(image: "Image", size: int, channels: int) -> np.ndarray:
 def _orientation(getexif) -> int:
     try:
         return int(getexif().get(ORIENTATION, 1))
-    except Exception:  # damaged notes of the camera, not a damaged picture: of some ten types as well
+    except Exception:  # damaged EXIF data in an undamaged image, also of some ten types
         return 1
 
 
 def _upright(image: "Image") -> "Image":
-    """As ImageOps.exif_transpose, which also rewrites the other notes and fails on damaged ones."""
+    """As ImageOps.exif_transpose, which also rewrites the other EXIF data and fails where they are damaged."""
     from PIL.Image import Transpose
 
     turns = {
@@ -112,7 +112,7 @@ def _upright(image: "Image") -> "Image":
 
 
 def _eight_bits(image: "Image") -> "Image":
-    """Modes of more than 8 bits a channel as "L"; 65535, or 1.0, becomes 255."""
+    """Modes of more than 8 bits a channel converted to "L"; 65535, or 1.0, becomes 255."""
     from PIL import Image
 
     if not (image.mode in ("I", "F") or image.mode.startswith("I;16")):
@@ -120,7 +120,7 @@ def _eight_bits(image: "Image") -> "Image":
     array = np.asarray(image)
     limit = 1 if image.mode == "F" else SIXTEEN_BITS
     low, high = array.min(), array.max()
-    if not (low >= 0 and high <= limit):  # also where they are NaN
+    if not (low >= 0 and high <= limit):  # also true for NaN
         raise Refused(f"has pixels from {low:g} to {high:g}; expected 0 to {limit}")
     return Image.fromarray(np.rint(array.astype(np.float32) * (255 / limit)).astype(np.uint8))
 

@@ -1,49 +1,32 @@
-"""Sets of images by name or path: `load(name)`."""
+"""Sets of images by name or path: `load(name)`.
+
+A module of one named set has `load(data_dir) -> Dataset`, with "" for no folder of local files; where a set is chosen
+by name, here and in `text.texts`, `load` takes the name first. Functions for one kind of file are named after the kind.
+"""
 
 import difflib
 import functools
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 from jaxgen.core.types import Refused
 from jaxgen.data.examples import Dataset, Examples, split
 from jaxgen.data.formats import npz
 from jaxgen.data.images import digits, frogs, glyphs, olivetti, originals
 from jaxgen.data.images.subsets import narrowed
+from jaxgen.data.places import TFDS, candidate_paths, existing
 from jaxgen.data.rows import RESIDENT
 
 __all__ = ["NAMES", "Dataset", "Examples", "load", "split"]
 
-# Each takes the folder of local files; the two that come with libraries have no use for it.
-LOADERS: dict[str, Callable[[str], Dataset]] = {
-    "digits": lambda data_dir: digits.load(),
-    "glyphs": lambda data_dir: glyphs.load(),
-    **{name: functools.partial(originals.load, name) for name in originals.ORIGINALS},
+LOADERS: dict[str, Callable[[str], Dataset]] = {  # each takes data_dir
+    "digits": digits.load,
+    "glyphs": glyphs.load,
+    **{name: functools.partial(originals.original_dataset, name) for name in originals.ORIGINALS},
     "olivetti": olivetti.load,
     "frogs": frogs.load,
 }
 NAMES = tuple(LOADERS)
-TFDS = "tfds:"
-
-
-def places(path: str, data_dir: str = "") -> list[Path]:
-    """Where `path` may be: as it stands, and where it is relative in `data_dir` as well."""
-    given, folders = os.path.expanduser(path), ("", os.path.expanduser(data_dir))
-    return [Path(p) for p in dict.fromkeys(os.path.abspath(os.path.join(folder, given)) for folder in folders)]
-
-
-def find(path: str, data_dir: str = "") -> Path:
-    """The first of `places` that exists.
-
-    Raises:
-        Refused: there is none; the message lists the places.
-    """
-    for place in places(path, data_dir):
-        if os.path.exists(place):  # says no, where Path.exists raises, to names that no file can have
-            return place
-    looked = " and ".join(map(str, places(path, data_dir)))
-    raise Refused(f"there is no file or folder {path}; looked for {looked}")
 
 
 def load(
@@ -60,42 +43,44 @@ def load(
     Args:
         name: one of NAMES; tfds:NAME or tfds:NAME:CONFIG; the path of a folder or zip of images, or of an .npz or
             .npy file.
-        data_dir: folder in which sets, and relative paths as well, are looked for, and to which sets are downloaded.
-        image_size: side of the square that images of a folder, or of TFDS, are brought to; 0 where all have one size.
-        resident: bytes of images up to which a set is held in memory.
-        classes, per_class: which part of it, see `subsets.narrowed`.
-        least: how many classes the part must at least have, where images are to be told apart.
+        data_dir: folder in which sets and relative paths are looked for, and to which sets are downloaded.
+        image_size: side of the square to which images of a folder, or of TFDS, are resized and cropped; 0 where all
+            have one size.
+        resident: bytes up to which a set's images are held in memory.
+        classes, per_class: the part of the set to return, see `subsets.narrowed`.
+        least: the smallest number of classes that the part must have, for classifiers.
 
     Raises:
-        Refused: an unknown name, a missing or unusable file, classes that the set has not, too few of them, or a
-            library that is not installed.
+        Refused: the name is unknown, a file is missing or damaged, the set lacks one of the classes or has too few, or
+            a library is not installed.
     """
-    found = narrowed(_load(name, data_dir, image_size, resident), classes, per_class)
-    if len(found.classes) < least:
-        which = f"--classes={classes} of {name}" if classes else name
+    images = narrowed(_load(name, data_dir, image_size, resident), classes, per_class)
+    if len(images.classes) < least:
+        part = f"--classes={classes} of {name}" if classes else name
         raise Refused(
-            f"{which} has {len(found.classes) or 'no'} class{'es' * (len(found.classes) != 1)}; at least {least} are "
+            f"{part} has {len(images.classes) or 'no'} class{'es' * (len(images.classes) != 1)}; at least {least} are "
             "needed here (a folder has one for each subfolder)"
         )
-    return found
+    return images
 
 
 def _load(name: str, data_dir: str, image_size: int, resident: int) -> Dataset:
     if name.startswith(TFDS):
         from jaxgen.data.images import tfds_sets
 
-        return tfds_sets.load(name.removeprefix(TFDS), data_dir, image_size, resident)
-    arrays = name.lower().endswith((".npz", ".npy"))
-    if image_size and (arrays or name in LOADERS):
+        return tfds_sets.tfds_dataset(name.removeprefix(TFDS), data_dir, image_size, resident)
+    is_file = name.lower().endswith((".npz", ".npy"))
+    if image_size and (is_file or name in LOADERS):
         raise Refused(f"--image_size is for folders of images and TFDS; the images of {name} have one size already")
     if name in LOADERS:
         return LOADERS[name](data_dir)
-    if arrays:
-        return npz.load(find(name, data_dir), resident)
-    if os.sep in name or name.lower().endswith(".zip") or (name and any(map(os.path.isdir, places(name, data_dir)))):
+    if is_file:
+        return npz.npz_dataset(existing(name, data_dir), resident)
+    is_folder = name and any(map(os.path.isdir, candidate_paths(name, data_dir)))
+    if os.sep in name or name.lower().endswith(".zip") or is_folder:
         from jaxgen.data.images import folder
 
-        return folder.load(find(name, data_dir), image_size, resident)
+        return folder.folder_dataset(existing(name, data_dir), image_size, resident)
     near = difflib.get_close_matches(name.lower(), NAMES, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     raise Refused(

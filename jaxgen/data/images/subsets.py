@@ -1,4 +1,4 @@
-"""Part of a labelled set: some of its classes, few training images of each."""
+"""Parts of a labelled set: some of its classes, and a number of training images of each."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -13,20 +13,20 @@ SHOWN = 20  # class names that a message lists
 
 
 def narrowed(whole: Dataset, classes: str = "", per_class: int = 0) -> Dataset:
-    """Those classes of a set, and so many training images of each; the set itself where neither is asked.
+    """The part of a set with these classes and `per_class` training images of each; `whole` itself by default.
 
-    Which images are drawn depends on the set alone: every run has the same ones, a larger `per_class` has those of a
-    smaller one too, and other classes do not change them. Validation and test keep all images of the classes.
+    The choice of images depends on the set alone: every run has the same ones, a larger `per_class` includes those of a
+    smaller one, and other `classes` do not change them. Validation and test keep all images of the classes.
 
     Args:
         whole: a set with class names.
-        classes: names separated by commas, numbered anew in that order; `3-7` is 3,4,5,6,7 where no class is called
-            so. "" keeps all.
+        classes: names separated by commas, which are numbered in this order; `3-7` is 3,4,5,6,7 unless a class has that
+            name. "" keeps all.
         per_class: training images of each class; 0 keeps all.
 
     Raises:
-        Refused: the set has no classes, or not one of those named; a name stands twice; a class has too few training
-            images; a split has none at all.
+        Refused: the set has no classes, or lacks one of those named; a name occurs twice; a class has too few training
+            images; a split would be empty.
     """
     if not classes and not per_class:
         return whole
@@ -34,40 +34,38 @@ def narrowed(whole: Dataset, classes: str = "", per_class: int = 0) -> Dataset:
         raise Refused(f"--{'classes' if classes else 'per_class'} is for sets with classes; {whole.name} has none")
     names = _names(classes, whole) if classes else whole.classes
     kept = [whole.classes.index(name) for name in names]
-    number = np.full(len(whole.classes), -1, np.int32)  # of each old class, its new one
-    number[kept] = np.arange(len(kept), dtype=np.int32)
-    which = {split: np.flatnonzero(number[getattr(whole, split).label] >= 0) for split in ("train", "valid", "test")}
-    if per_class:
-        which["train"] = _few(whole, kept, per_class)
+    new_number = np.full(len(whole.classes), -1, np.int32)  # by old class number
+    new_number[kept] = np.arange(len(kept), dtype=np.int32)
     parts = []
-    for split, chosen in which.items():
+    for split, (image, label) in {"train": whole.train, "valid": whole.valid, "test": whole.test}.items():
+        few = per_class and split == "train"
+        chosen = _training_images(whole, kept, per_class) if few else np.flatnonzero(new_number[label] >= 0)
         if not len(chosen):
             raise Refused(f"--classes={classes} leaves no image of {whole.name} in the {split} split")
-        image, label = getattr(whole, split)
-        everything = len(chosen) == len(label)  # no copy of what stays whole
-        parts.append(Examples(image if everything else rows.pick(image, chosen), number[label[chosen]]))
+        is_whole = len(chosen) == len(label)  # and needs no copy
+        parts.append(Examples(image if is_whole else rows.pick(image, chosen), new_number[label[chosen]]))
     return dataset(whole.name, whole.shape, tuple(names), *parts)
 
 
 def _names(classes: str, whole: Dataset) -> list[str]:
-    """The class names that a flag lists."""
-    known, found = whole.classes, []
+    """The class names in the flag's value."""
+    all_names, names = whole.classes, []
     if not classes.replace(",", "").strip():
         raise Refused(f"--classes={classes} names no class")
-    for name in (name for piece in classes.split(",") for name in _expanded(piece.strip(), known)):
-        if name not in known:
-            more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
-            raise Refused(f"{whole.name} has no class {name!r}; known are {', '.join(known[:SHOWN])}{more}")
-        if name in found:
+    for name in (name for piece in classes.split(",") for name in _expanded(piece.strip(), all_names)):
+        if name not in all_names:
+            more = f" and {len(all_names) - SHOWN} more" if len(all_names) > SHOWN else ""
+            raise Refused(f"{whole.name} has no class {name!r}; known are {', '.join(all_names[:SHOWN])}{more}")
+        if name in names:
             raise Refused(f"--classes={classes} names {name!r} twice")
-        found.append(name)
-    return found
+        names.append(name)
+    return names
 
 
-def _expanded(piece: str, known: tuple[str, ...]) -> Iterator[str]:
-    """`3-7` to 3, 4, 5, 6, 7 where both ends are classes; anything else is a name."""
+def _expanded(piece: str, all_names: tuple[str, ...]) -> Iterator[str]:
+    """3, 4, 5, 6, 7 for `3-7` where both ends are classes; anything else is a name."""
     ends = re.fullmatch("([0-9]+)-([0-9]+)", piece)
-    if piece in known or not ends or not set(ends.groups()) <= set(known):
+    if piece in all_names or not ends or not set(ends.groups()) <= set(all_names):
         yield piece
         return
     first, last = map(int, ends.groups())
@@ -76,10 +74,10 @@ def _expanded(piece: str, known: tuple[str, ...]) -> Iterator[str]:
     yield from (str(n).zfill(len(ends[1])) for n in range(first, last + 1))
 
 
-def _few(whole: Dataset, kept: Sequence[int], per_class: int) -> np.ndarray:
-    """Numbers, ascending, of the training images that are drawn of those classes."""
+def _training_images(whole: Dataset, kept: Sequence[int], per_class: int) -> np.ndarray:
+    """Ascending indices of `per_class` training images of each of these classes."""
     label = whole.train.label
-    # One order of the whole split, so that neither other classes nor a larger number change the choice.
+    # One order of the whole split, so that the choice depends neither on the classes nor on their number.
     order = np.random.Generator(np.random.PCG64(0)).permutation(len(label))
     order = order[np.argsort(label[order], kind="stable")]
     counts = np.bincount(label, minlength=len(whole.classes))

@@ -1,4 +1,4 @@
-"""Corpora by name or path, in blocks of text."""
+"""Corpora by name or path, as blocks of text."""
 
 import difflib
 import functools
@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from jaxgen.core.types import Refused
-from jaxgen.data.images.sets import TFDS, find, places
-from jaxgen.data.places import data_folders, first_existing
+from jaxgen.data.places import TFDS, candidate_paths, data_folders, existing, first_existing, reading
 from jaxgen.data.text import utf8
 
-# Address, bytes and sha256 of the texts that are distributed as one file.
+# Address, bytes and sha256 of corpora that are one file.
 FILES = {
     "nietzsche": (
         "https://s3.amazonaws.com/text-datasets/nietzsche.txt",
@@ -26,26 +25,26 @@ FILES = {
 }
 
 
-def load(corpus: str, data_dir: str = "") -> Iterator[str]:
-    """A corpus in blocks of some million characters at most.
+def corpus_blocks(corpus: str, data_dir: str = "") -> Iterator[str]:
+    """A corpus in blocks of at most some million characters.
 
     Args:
         corpus: one of NAMES; tfds:NAME or tfds:NAME:CONFIG; the path of a UTF-8 file, or of a folder with files .txt,
-            which are read by name and joined with a newline.
-        data_dir: folder in which corpora, and relative paths as well, are looked for, and to which they are downloaded.
+            which are ordered by name and joined with a newline.
+        data_dir: folder in which corpora and relative paths are looked for, and to which corpora are downloaded.
 
     Raises:
-        Refused: an unknown name, a missing or unusable file; some only when their block is reached.
+        Refused: the name is unknown, or a file is missing or damaged; some only when their block is reached.
     """
     if corpus.startswith(TFDS):
         from jaxgen.data.text import tfds_texts
 
-        return tfds_texts.read(corpus.removeprefix(TFDS), data_dir)
+        return tfds_texts.tfds_text_blocks(corpus.removeprefix(TFDS), data_dir)
     if corpus in LOADERS:
         return LOADERS[corpus](data_dir)
-    found = corpus and any(map(os.path.exists, places(corpus, data_dir)))
-    if found or os.sep in corpus or corpus.lower().endswith(".txt"):
-        return _path(find(corpus, data_dir))
+    exists = corpus and any(map(os.path.exists, candidate_paths(corpus, data_dir)))
+    if exists or os.sep in corpus or corpus.lower().endswith(".txt"):
+        return _path(existing(corpus, data_dir))
     near = difflib.get_close_matches(corpus.lower(), NAMES, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     raise Refused(
@@ -55,7 +54,7 @@ def load(corpus: str, data_dir: str = "") -> Iterator[str]:
 
 
 def _pydocs(data_dir: str) -> Iterator[str]:
-    """The reference that Python brings for its `help`, in the order of its keywords; each version has another."""
+    """The text of Python's `help`, ordered by keyword; it differs between versions of Python."""
     try:
         from pydoc_data.topics import topics
     except ImportError as error:
@@ -63,7 +62,8 @@ def _pydocs(data_dir: str) -> Iterator[str]:
     return iter(["\n\n".join(topics[key] for key in sorted(topics))])
 
 
-def _file(name: str, data_dir: str) -> Iterator[str]:
+def _named(name: str, data_dir: str) -> Iterator[str]:
+    """A corpus of FILES, downloaded if it is missing."""
     folders = [folder / "text" for folder in data_folders(data_dir)]
     path = first_existing([folder / f"{name}.txt" for folder in folders])
     if path is None:
@@ -71,22 +71,23 @@ def _file(name: str, data_dir: str) -> Iterator[str]:
 
         path = folders[0] / f"{name}.txt"
         fetch(name, {path.name: FILES[name]}, path.parent)
-    return utf8.read(path)
+    return utf8.read_utf8(path)
 
 
 def _path(path: Path) -> Iterator[str]:
+    """A file, or all visible files .txt of a folder."""
     if not path.is_dir():
-        return utf8.read(path)
-    with utf8.reading(path):
+        return utf8.read_utf8(path)
+    with reading(path):
         texts = sorted(each for each in path.iterdir() if each.suffix.lower() == ".txt" and each.is_file())
-    texts = [each for each in texts if not each.name.startswith(".")]  # such as what macOS leaves beside files
+    texts = [each for each in texts if not each.name.startswith(".")]  # macOS adds such files
     if not texts:
         raise Refused(f"{path} has no files .txt")
-    return (block for each in texts for block in (*["\n"] * (each != texts[0]), *utf8.read(each)))
+    return (block for each in texts for block in (*["\n"] * (each != texts[0]), *utf8.read_utf8(each)))
 
 
 LOADERS: dict[str, Callable[[str], Iterator[str]]] = {
     "pydocs": _pydocs,
-    **{name: functools.partial(_file, name) for name in FILES},
+    **{name: functools.partial(_named, name) for name in FILES},
 }
 NAMES = tuple(LOADERS)

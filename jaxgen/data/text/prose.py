@@ -1,8 +1,9 @@
-"""Words, marks and sentences: a text cut into tokens, and tokens written as a text again.
+"""Tokenisation of prose into words, marks and ends of sentences, and the reverse.
 
 A token is a word (with the apostrophes and hyphens inside it), a number, a run of equal marks of RUNS, or another mark.
-After a sentence stands END: where white space or the end of the text follows a full stop, question or exclamation mark
-(and the quotes and brackets closed behind it), and at a blank line. A text may also say <end> and <unk> itself.
+END is inserted after each sentence: where white space or the end of the text follows a full stop, question or
+exclamation mark (and quotes and brackets closed after it), and at a blank line. A text may also contain <end> and <unk>
+literally.
 
 P          distinct pieces: a token with the white space before it
 N          tokens in a block
@@ -15,68 +16,69 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxgen.data.text.blocks import smallest, whole_words
+from jaxgen.data.text.blocks import smallest_dtype, whole_words
 
 UNKNOWN, END = "<unk>", "<end>"
-WORDS = {UNKNOWN: 0, END: 1}  # what a count of words begins with
+WORDS = {UNKNOWN: 0, END: 1}  # the first words of every vocabulary
 RUNS = "|".join(rf"\{mark}{{2,}}" for mark in "-.=*~")
 PIECE = re.compile(rf"\s*(?:{UNKNOWN}|{END}|\d+(?:[.,]\d+)+|\w+(?:['’-]\w+)*|{RUNS}|[^\w\s])|\s+")
 STOPS = frozenset(".!?…")
 CLOSERS = frozenset("\"'”’»)]}")
-ATTACHED = frozenset([*".,;:!?…%)]}”’»", "..", "..."])  # no space before them
-ATTACHING = frozenset("([{“‘«$#")  # no space behind them
-TYING = frozenset(["--", "—", "/"])  # neither
+ATTACHED = frozenset([*".,;:!?…%)]}”’»", "..", "..."])  # without a space before them
+ATTACHING = frozenset("([{“‘«$#")  # without a space after them
+TYING = frozenset(["--", "—", "/"])  # without a space before and after them
 QUOTES = frozenset("\"'")
 
 
 class Scan(NamedTuple):
-    """A text as numbers of the words that occur in it."""
+    """The tokens of a text, in blocks, as indices of its distinct words."""
 
     words: list[str]  # UNKNOWN and END, then by first appearance
-    tokens: list[np.ndarray]  # blocks of [N], numbers into `words`
-    widths: list[np.ndarray]  # blocks of [N], characters of a token and of the white space before it; of END 0
+    tokens: list[np.ndarray]  # blocks of [N], indices into `words`
+    widths: list[np.ndarray]  # blocks of [N], characters of a token and of the white space before it; 0 for END
 
 
 class Pieces(NamedTuple):
-    """What is known of each distinct piece."""
+    """The properties of each distinct piece."""
 
-    word: np.ndarray  # [P] numbers of words
+    word: np.ndarray  # [P] indices of words
     width: np.ndarray  # [P] characters
-    spaced: np.ndarray  # [P] bool: white space stands before it
-    blank: np.ndarray  # [P] bool: a blank line
-    stop: np.ndarray  # [P] bool: of STOPS
-    closer: np.ndarray  # [P] bool: of CLOSERS, and directly behind something
+    spaced: np.ndarray  # [P] bool: it begins with white space
+    blank: np.ndarray  # [P] bool: it begins with a blank line
+    stop: np.ndarray  # [P] bool: its word is one of STOPS
+    closer: np.ndarray  # [P] bool: its word is one of CLOSERS, without white space before it
 
 
 def scan(blocks: Iterable[str]) -> Scan:
-    """The tokens of a text, END after each sentence; the widths sum to its characters.
+    """The tokens of a text, with END after each sentence; the widths sum to its characters.
 
-    In Python a token costs one look into a dictionary of pieces; all else is done for distinct pieces, or by numpy.
+    A token costs one look-up in a dictionary of pieces; the rest is done once for each distinct piece, or by numpy.
     """
     numbers: dict[str, int] = collections.defaultdict()
     numbers.default_factory = numbers.__len__  # type: ignore[attr-defined]
     parts = []
     for block in whole_words(blocks):
-        found = PIECE.findall(block)
-        part = np.fromiter(map(numbers.__getitem__, found), np.uint32, len(found))
-        parts.append(part.astype(smallest(len(numbers))))
-    pieces = list(numbers)
+        pieces = PIECE.findall(block)
+        part = np.fromiter(map(numbers.__getitem__, pieces), np.uint32, len(pieces))
+        parts.append(part.astype(smallest_dtype(len(numbers))))
+    distinct = list(numbers)
     tail = ""
-    if pieces and pieces[-1].isspace():  # nothing follows this white space
-        tail, parts[-1] = pieces.pop(), parts[-1][:-1]
+    if distinct and distinct[-1].isspace():  # white space at the end of the text
+        tail, parts[-1] = distinct.pop(), parts[-1][:-1]
         parts = [part for part in parts if len(part)]
-    words, known = _known(pieces)
+    words, properties = _properties(distinct)
     tokens, widths = [], []
     last, ended = WORDS[END], False  # no END before the first token
     parts.reverse()
     while parts:
-        each, width, last, ended = _sentences(parts.pop(), known, last, ended)
+        each, width, last, ended = _sentences(parts.pop(), properties, last, ended)
         tokens.append(each)
         widths.append(width)
     return _closed(Scan(words, tokens, widths), tail, ended)
 
 
-def _known(pieces: list[str]) -> tuple[list[str], Pieces]:
+def _properties(pieces: list[str]) -> tuple[list[str], Pieces]:
+    """The distinct words of distinct pieces, UNKNOWN and END first, and the properties of the pieces."""
     numbers = dict(WORDS)
     word, spaced, blank = [], [], []
     for piece in pieces:
@@ -87,56 +89,56 @@ def _known(pieces: list[str]) -> tuple[list[str], Pieces]:
     words = list(numbers)
     stop, closer = (np.array([each in kind for each in words])[word] for kind in (STOPS, CLOSERS))
     widths = np.array([*map(len, pieces)], np.uint32)
-    width = widths.astype(smallest(1 + int(widths.max(initial=0))))
-    number = np.array(word, smallest(len(words)))
+    width = widths.astype(smallest_dtype(1 + int(widths.max(initial=0))))
+    number = np.array(word, smallest_dtype(len(words)))
     before = np.array(spaced, bool)
     return words, Pieces(number, width, before, np.array(blank, bool), stop, closer & ~before)
 
 
-def _sentences(part: np.ndarray, known: Pieces, last: int, ended: bool) -> tuple[np.ndarray, np.ndarray, int, bool]:
-    """Words and widths of a block [N] of pieces with END between sentences, its last word, whether a stop came last.
+def _sentences(part: np.ndarray, pieces: Pieces, last: int, ended: bool) -> tuple[np.ndarray, np.ndarray, int, bool]:
+    """A block with END between sentences: its words, their widths, the last word, whether the last sentence ended.
 
     Args:
-        part: numbers of pieces.
-        known: what they are.
-        last, ended: the same of the block before.
+        part: [N] indices of pieces.
+        pieces: their properties.
+        last, ended: the last two results for the block before.
     """
-    word = known.word[part]
-    # A closer is behind a stop if what stands before it is.
-    origin = np.maximum.accumulate(np.where(known.closer[part], -1, np.arange(len(part))))
-    stopped = np.where(origin < 0, ended, known.stop[part][origin])
+    word = pieces.word[part]
+    # A closer follows a stop if the piece before it is a stop, or a closer that follows one.
+    origin = np.maximum.accumulate(np.where(pieces.closer[part], -1, np.arange(len(part))))
+    stopped = np.where(origin < 0, ended, pieces.stop[part][origin])
     before = np.concatenate([[ended], stopped])[:-1]
     previous = np.concatenate([[last], word])[:-1]
-    over = (before & known.spaced[part]) | known.blank[part]
-    places = np.flatnonzero(over & (word != WORDS[END]) & (previous != WORDS[END]))
-    tokens, widths = np.insert(word, places, WORDS[END]), np.insert(known.width[part], places, 0)
+    new_sentence = (before & pieces.spaced[part]) | pieces.blank[part]
+    positions = np.flatnonzero(new_sentence & (word != WORDS[END]) & (previous != WORDS[END]))
+    tokens, widths = np.insert(word, positions, WORDS[END]), np.insert(pieces.width[part], positions, 0)
     return tokens, widths, int(word[-1]), bool(stopped[-1])
 
 
-def _closed(found: Scan, tail: str, ended: bool) -> Scan:
-    """With END where the text ends a sentence, and the white space at its end counted to the last token."""
-    if not found.tokens:
-        return found
-    tokens, widths = found.tokens[-1], found.widths[-1]
+def _closed(scan: Scan, tail: str, ended: bool) -> Scan:
+    """The scan with END after a last sentence, and with the white space `tail` added to the last token's width."""
+    if not scan.tokens:
+        return scan
+    tokens, widths = scan.tokens[-1], scan.widths[-1]
     last = int(widths[-1]) + len(tail)
-    widths = widths.astype(max(widths.dtype, smallest(last + 1)))
+    widths = widths.astype(max(widths.dtype, smallest_dtype(last + 1)))
     widths[-1] = last
     if (ended or tail.count("\n") > 1) and tokens[-1] != WORDS[END]:
         tokens, widths = np.append(tokens, tokens.dtype.type(WORDS[END])), np.append(widths, widths.dtype.type(0))
-    return Scan(found.words, [*found.tokens[:-1], tokens], [*found.widths[:-1], widths])
+    return Scan(scan.words, [*scan.tokens[:-1], tokens], [*scan.widths[:-1], widths])
 
 
 def written(words: Iterable[str]) -> str:
-    """Tokens as prose is written: no space before a full stop or behind a bracket, quotes in pairs.
+    """The text of words, without spaces before full stops and after opening brackets, and with quotes in pairs.
 
-    What follows END stands in a line of its own, or behind a blank line where no full stop, question or exclamation
-    mark ended the sentence: `scan` finds END there again.
+    END starts a new line, after a blank line where no full stop, question or exclamation mark ended the sentence, so
+    that `scan` finds END there again.
     """
     parts: list[str] = []
     gap, stopped, opened = "", False, set[str]()
     for word in words:
         if word == END:
-            opened.discard("'")  # it was an apostrophe, if nothing closed it
+            opened.discard("'")  # an apostrophe, since nothing has closed it
             if parts:
                 gap = "\n" if stopped else "\n\n"
             if gap == "\n\n":

@@ -1,4 +1,4 @@
-"""Texts by name or path, as tokens in contiguous splits: `load(corpus)`.
+"""Corpora by name or path as tokens, in contiguous splits: `load(corpus)`.
 
 N          tokens in a split
 V          size of the vocabulary
@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxgen.core.types import Refused
-from jaxgen.data.text import corpora, prose, vocabulary
-from jaxgen.data.text.blocks import counted, joined, whole_words, within
+from jaxgen.data.text import corpora, prose
+from jaxgen.data.text.blocks import concatenated, occurrences, tokens_within, whole_words
+from jaxgen.data.text.vocabulary import encode_characters, frequent_words, word_tokens
 
 SPLITS = ("training", "validation", "test")
 
@@ -21,13 +22,13 @@ SPLITS = ("training", "validation", "test")
 class Split(NamedTuple):
     """A contiguous part of a text."""
 
-    tokens: np.ndarray  # [N] of the smallest unsigned type that holds V
-    # [N] unsigned: characters of the text that each token stands for, the white space before it included; None: one
+    tokens: np.ndarray  # [N] of the smallest unsigned dtype for V
+    # [N] unsigned: characters of each token, the white space before it included; None: one character each
     widths: np.ndarray | None = None
 
 
 class Text(NamedTuple):
-    """A text as it is learnt from, in the same three splits in every run."""
+    """A text as tokens, in the same three splits in every run."""
 
     name: str
     level: str  # "char" or "word"
@@ -35,7 +36,7 @@ class Text(NamedTuple):
     train: Split
     valid: Split
     test: Split  # may be empty, as `valid` may
-    sha256: str  # of the text in UTF-8, lower case where it is learnt so: results are comparable only where it agrees
+    sha256: str  # of the text in UTF-8, after `lowercase`: results are comparable only where it agrees
     characters: tuple[int, int, int]  # in each split
 
 
@@ -47,30 +48,30 @@ def load(
     min_count: int = 2,
     shares: Sequence[float] = (90, 5, 5),
 ) -> Text:
-    """A corpus as tokens. It is read in blocks: at level "char", what is held is little more than the tokens.
+    """A corpus as tokens. It is read in blocks, so that at level "char" memory is little more than the tokens.
 
     Args:
-        corpus, data_dir: see `corpora.load`.
-        level: "char", with every character of the text; or "word", with the words of the training split.
-        lowercase: whether the text is brought to lower case first.
-        min_count: how often a word must occur in the training split to be known.
+        corpus, data_dir: see `corpora.corpus_blocks`.
+        level: "char": the vocabulary has every character of the text; "word": the words of the training split.
+        lowercase: whether the text is converted to lower case first.
+        min_count: how often a word must occur in the training split to be in the vocabulary.
         shares: percentages of the characters in the training, validation and test splits, in this order in the text. A
-            word that lies on a border is in the later split.
+            word across a border is in the later split.
 
     Raises:
-        Refused: whatever `corpora.load` refuses; a text that is empty, of one distinct character or of words that are
-            all unknown, or too short to be cut; shares that are none.
+        Refused: see `corpora.corpus_blocks`; or the text is empty, too short for the splits, has one distinct character
+            or no frequent words; or shares are no percentages.
     """
     _check_shares(shares)
     if min_count < 1:
         raise Refused(f"a word is known from 1 occurrence or more; found a minimum count of {min_count}")
     digest = hashlib.sha256()
-    blocks = corpora.load(corpus, data_dir)
+    blocks = corpora.corpus_blocks(corpus, data_dir)
     if lowercase:
-        # By whole words, because a capital sigma has another small letter at the end of one.
+        # By whole words, because the small letter of a capital sigma is another one at the end of a word.
         blocks = (block.lower() for block in whole_words(blocks))
-    cut = _words if level == "word" else _characters
-    known, parts, sizes = cut(corpus, _hashed(blocks, digest), shares, min_count)
+    tokenise = _words if level == "word" else _characters
+    vocabulary, parts, sizes = tokenise(corpus, _hashed(blocks, digest), shares, min_count)
     for name, share, split in zip(SPLITS, shares, parts):
         if share and not len(split.tokens):
             raise Refused(
@@ -78,11 +79,11 @@ def load(
                 "be empty"
             )
     train, valid, test = parts
-    return Text(corpus, level, known, train, valid, test, digest.hexdigest(), sizes)
+    return Text(corpus, level, vocabulary, train, valid, test, digest.hexdigest(), sizes)
 
 
 def check(text: Text, context: int) -> None:
-    """Raises Refused where a split is too short for a window of `context` tokens and what follows each of them."""
+    """Raises Refused where a split that is not empty has fewer than `context` + 1 tokens."""
     unit = "words and marks" if text.level == "word" else "characters"
     for name, split in zip(SPLITS, (text.train, text.valid, text.test)):
         if 0 < len(split.tokens) <= context:
@@ -93,8 +94,8 @@ def check(text: Text, context: int) -> None:
 
 
 def _check_shares(shares: Sequence[float]) -> None:
-    usable = len(shares) == len(SPLITS) and all(math.isfinite(share) and share >= 0 for share in shares)
-    if not usable or not math.isclose(sum(shares), 100) or not shares[0]:
+    valid = len(shares) == len(SPLITS) and all(math.isfinite(share) and share >= 0 for share in shares)
+    if not valid or not math.isclose(sum(shares), 100) or not shares[0]:
         raise Refused(
             "expected the percentages of training, validation and test, such as 90/5/5: three numbers that sum to 100, "
             f"of which the first is not 0; found {_percent(shares)}"
@@ -106,50 +107,51 @@ def _percent(shares: Sequence[float]) -> str:
 
 
 def _hashed(blocks: Iterable[str], digest: Any) -> Iterator[str]:
+    """The blocks, each of which updates the digest on its way."""
     for block in blocks:
         digest.update(block.encode("utf-8", "surrogatepass"))
         yield block
 
 
 def _borders(total: int, shares: Sequence[float]) -> tuple[int, int]:
-    """Where the second and the third split begin, in characters."""
+    """The starts of the second and the third split, in characters."""
     return int(total * shares[0] / 100), int(total * (shares[0] + shares[1]) / 100)
 
 
 def _characters(name, blocks, shares, min_count):
-    """Vocabulary, three Splits, and the characters in each."""
-    known, tokens = vocabulary.gathered(blocks)
-    if not known:
+    """Vocabulary, three Splits, and the characters in each, of a text by characters."""
+    characters, tokens = encode_characters(blocks)
+    if not characters:
         raise Refused(f"{name} is empty")
-    if len(known) == 1:
-        raise Refused(f"{name} has one distinct character, {known[0]!r}: there is nothing to learn from it")
+    if len(characters) == 1:
+        raise Refused(f"{name} has one distinct character, {characters[0]!r}: there is nothing to learn from it")
     parts = np.split(tokens, _borders(len(tokens), shares))
-    return known, [Split(part) for part in parts], tuple(map(len, parts))
+    return characters, [Split(part) for part in parts], tuple(map(len, parts))
 
 
 def _words(name, blocks, shares, min_count):
-    """Vocabulary, three Splits, and the characters in each."""
-    found = prose.scan(blocks)
-    widths = joined(found.widths)
+    """Vocabulary, three Splits, and the characters in each, of a text by words."""
+    scan = prose.scan(blocks)
+    widths = concatenated(scan.widths)
     if not len(widths):
         raise Refused(f"{name} is empty, or has no words")
-    places = [within(widths, border) for border in _borders(int(widths.sum(dtype=np.int64)), shares)]
-    cut = np.split(widths, places)
-    known = vocabulary.frequent(found.words, _first(found, places[0]), min_count)
-    if len(known) <= len(prose.WORDS) + 1:
-        few = "no word" if len(known) == len(prose.WORDS) else f"one word, {known[-1]!r},"
+    borders = [tokens_within(widths, border) for border in _borders(int(widths.sum(dtype=np.int64)), shares)]
+    parts = np.split(widths, borders)
+    words = frequent_words(scan.words, _first_occurrences(scan, borders[0]), min_count)
+    if len(words) <= len(prose.WORDS) + 1:
+        few = "no word" if len(words) == len(prose.WORDS) else f"one word, {words[-1]!r},"
         raise Refused(
             f"{few} of the training split of {name} occurs {min_count} or more times: nothing is to be learnt"
         )
-    tokens = joined(found.tokens, vocabulary.renumbered(found.words, known))
-    sizes = tuple(int(part.sum(dtype=np.int64)) for part in cut)
-    return known, [Split(*each) for each in zip(np.split(tokens, places), cut)], sizes
+    tokens = concatenated(scan.tokens, word_tokens(scan.words, words))
+    sizes = tuple(int(part.sum(dtype=np.int64)) for part in parts)
+    return words, [Split(*each) for each in zip(np.split(tokens, borders), parts)], sizes
 
 
-def _first(found: prose.Scan, tokens: int) -> np.ndarray:
-    """How often each word occurs among the first `tokens`."""
+def _first_occurrences(scan: prose.Scan, tokens: int) -> np.ndarray:
+    """The number of occurrences of each word among the first `tokens`."""
     parts = []
-    for part in found.tokens:
+    for part in scan.tokens:
         parts.append(part[: max(0, tokens)])
         tokens -= len(part)
-    return counted(parts, len(found.words))
+    return occurrences(parts, len(scan.words))

@@ -1,18 +1,17 @@
-"""Sets of texts that TensorFlow Datasets (TFDS) has prepared, read without TensorFlow."""
+"""Texts of sets that TensorFlow Datasets (TFDS) has prepared, read without TensorFlow."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from jaxgen.core.types import Refused
-from jaxgen.data.formats import tfds_records
-from jaxgen.data.formats.tfds_records import Shard, reading
-from jaxgen.data.images import tfds_sets
+from jaxgen.data.formats import tfds_folders
+from jaxgen.data.formats.tfds_records import Shard, check_shards, parsed_features, record_blocks, refusing_damage
 
 SPLIT, FEATURE = "train", "text"
 
 
-def read(spec: str, data_dir: str = "") -> Iterator[str]:
+def tfds_text_blocks(spec: str, data_dir: str = "") -> Iterator[str]:
     r"""The feature `text` of all examples of the split `train`, as TFDS orders them, joined with a newline.
 
     Args:
@@ -20,40 +19,39 @@ def read(spec: str, data_dir: str = "") -> Iterator[str]:
         data_dir: folder that is searched first.
 
     Raises:
-        Refused: an unknown name, a set that is not prepared or has no such feature or split, a damaged or missing file.
+        Refused: the name is unknown, the set is not prepared or has no such feature or split, or a file is damaged or
+            missing.
     """
-    name, config = tfds_sets.parse(spec)
-    places = tfds_sets.roots(data_dir)
-    folder = tfds_sets.find(name, config, places)
+    name, config = tfds_folders.parse_spec(spec)
+    roots = tfds_folders.roots(data_dir)
+    folder = tfds_folders.prepared_folder(name, config, roots)
     if folder is None:
         from jaxgen.data.images import prepare
 
-        prepare.require(name, config, places)
-        raise Refused(f"tfds:{spec} is a set of images and has no texts")  # all that can be prepared are
-    info = tfds_sets._described(folder)
-    _check(spec, folder, info)
-    with reading(folder):
-        files = info.splits[SPLIT].file_instructions
-        shards = [Shard(Path(each.filename), each.examples_in_shard) for each in files]
-    tfds_records.check(shards)
-    return _joined(shards)
+        prepare.check_preparable(name, config, roots)
+        raise Refused(f"tfds:{spec} is a set of images and has no texts")  # as all sets that can be prepared
+    info = tfds_folders.description(folder)
+    _check_feature(spec, folder, info)
+    parts = tfds_folders.shards_of(folder, info, [SPLIT])
+    if SPLIT not in parts:
+        raise Refused(f"tfds:{spec} in {folder} has no texts in a split `{SPLIT}`; found {', '.join(info.splits)}")
+    check_shards(parts[SPLIT])
+    return _blocks(parts[SPLIT])
 
 
-def _check(spec: str, folder: Path, info: Any) -> None:
+def _check_feature(spec: str, folder: Path, info: Any) -> None:
     import tensorflow_datasets as tfds
 
-    features = dict(info.features) if hasattr(info.features, "keys") else {"": info.features}
+    features = tfds_folders.features_by_name(info)
     if not isinstance(features.get(FEATURE), tfds.features.Text):
-        found = ", ".join(sorted(features))
-        raise Refused(f"tfds:{spec} in {folder} has no feature `{FEATURE}` of class Text; found {found}")
-    if SPLIT not in info.splits or not info.splits[SPLIT].num_examples:
-        raise Refused(f"tfds:{spec} in {folder} has no texts in a split `{SPLIT}`; found {', '.join(info.splits)}")
+        names = ", ".join(sorted(features))
+        raise Refused(f"tfds:{spec} in {folder} has no feature `{FEATURE}` of class Text; found {names}")
 
 
-def _joined(shards: list[Shard]) -> Iterator[str]:
-    before = ""
-    for path, records in tfds_records._blocks(shards, 1):
-        with reading(path):
-            found = [each[FEATURE].bytes_list.value[0].decode() for each in tfds_records._features(records)]
-        yield before + "\n".join(each.replace("\r\n", "\n").replace("\r", "\n") for each in found)
-        before = "\n"
+def _blocks(shards: list[Shard]) -> Iterator[str]:
+    separator = ""
+    for path, records in record_blocks(shards, 1):
+        with refusing_damage(path):
+            texts = [each[FEATURE].bytes_list.value[0].decode() for each in parsed_features(records)]
+        yield separator + "\n".join(text.replace("\r\n", "\n").replace("\r", "\n") for text in texts)
+        separator = "\n"

@@ -1,25 +1,26 @@
-"""Text files, read in blocks, so that their bytes are never in memory as a whole."""
+"""UTF-8 files read in blocks, so that they are never in memory as a whole."""
 
 import codecs
-import contextlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
 
 from jaxgen.core.types import Refused
+from jaxgen.data.places import reading
 from jaxgen.data.text.blocks import BLOCK
 
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def read(path: Path) -> Iterator[str]:
+def read_utf8(path: Path) -> Iterator[str]:
     r"""The text of a UTF-8 file in blocks; \r\n and \r become \n, a byte order mark is dropped.
 
     Raises:
-        Refused: bytes that are not UTF-8, with the position of the first; a binary file; one that cannot be read.
+        Refused: the file cannot be read, is a binary file, or is not UTF-8; the message has the position of the first
+            byte that is not.
     """
     newlines = io.IncrementalNewlineDecoder(None, translate=True)
-    first, rest = 0, b""  # position in the file of the next block; bytes of the character that the last one ended in
+    first, rest = 0, b""  # position of the next block in the file; bytes of an incomplete character before it
     with reading(path), open(path, "rb") as file:
         while block := file.read(BLOCK):
             if not first and block.startswith(UTF16):
@@ -31,17 +32,11 @@ def read(path: Path) -> Iterator[str]:
     yield newlines.decode("", final=True)
 
 
-@contextlib.contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turns what the system says of a file that it does not give into the sentence a user needs: Refused."""
-    try:
-        yield
-    except OSError as error:
-        raise Refused(f"{path} cannot be read: {error.strerror or error}") from error
-
-
 def _decoded(path: Path, data: bytes, first: int, final: bool = False) -> tuple[str, int]:
-    """The text of the bytes from position `first` of a file, and how many were used; a cut last character waits."""
+    """The text of bytes from position `first` of a file, and their number without those of an incomplete character.
+
+    With `final`, an incomplete character is an error.
+    """
     if (position := data.find(b"\0")) >= 0:
         raise Refused(f"{path} is a binary file and not text: byte {first + position:,} (counted from 0) is NUL")
     try:

@@ -1,4 +1,4 @@
-"""Characters or words as numbers, and numbers as a text.
+"""Vocabularies of characters or words, and encoding and decoding of texts with them.
 
 N          tokens in a text
 V          size of the vocabulary
@@ -11,97 +11,99 @@ import numpy as np
 
 from jaxgen.core.types import Refused
 from jaxgen.data.text import prose
-from jaxgen.data.text.blocks import BLOCK, counted, joined, sliced, smallest
+from jaxgen.data.text.blocks import BLOCK, concatenated, occurrences, sliced, smallest_dtype
 from jaxgen.data.text.prose import END, UNKNOWN, WORDS
 
-__all__ = ["END", "UNKNOWN", "characters", "decode", "encode", "frequent", "gathered", "words"]
+__all__ = ["END", "UNKNOWN", "character_vocabulary", "decode", "encode", "encode_characters", "word_vocabulary"]
 
 SHOWN = 8  # unknown characters that a message lists
 
 
-def codes(block: str) -> np.ndarray:
+def code_points(block: str) -> np.ndarray:
     """The code points of a text, [N] uint32."""
     return np.frombuffer(block.encode("utf-32-le", "surrogatepass"), "<u4")
 
 
-def gathered(blocks: Iterable[str]) -> tuple[tuple[str, ...], np.ndarray]:
-    """The distinct characters of a text, sorted, and the text as numbers of them: [N] of the smallest type.
+def encode_characters(blocks: Iterable[str]) -> tuple[tuple[str, ...], np.ndarray]:
+    """(vocabulary, tokens) of a text: its sorted characters, and its tokens [N] of the smallest dtype.
 
-    The text is gone through once, with characters numbered as they appear, and renumbered in the end.
+    One pass over the text numbers characters by first appearance; in the end they are renumbered.
     """
     numbers = np.zeros(sys.maxunicode + 1, np.uint32)  # by code point, from 1; 0: has not appeared
-    found: list[int] = []
-    kind, kept = smallest(1), bytearray()  # which grows where it stands: no second copy of the tokens
+    appeared: list[int] = []  # code points
+    dtype, buffer = smallest_dtype(1), bytearray()  # which grows in place, without a second copy of the tokens
     for block in blocks:
-        points = codes(block)
+        points = code_points(block)
         part = numbers[points]
         if not part.all():
             new = np.unique(points[part == 0])
-            numbers[new] = len(found) + 1 + np.arange(len(new))
-            found.extend(new.tolist())
-            if smallest(len(found)) != kind:
-                kept = bytearray(np.frombuffer(kept, kind).astype(smallest(len(found))).data)
-                kind = smallest(len(found))
+            numbers[new] = len(appeared) + 1 + np.arange(len(new))
+            appeared.extend(new.tolist())
+            if smallest_dtype(len(appeared)) != dtype:
+                buffer = bytearray(np.frombuffer(buffer, dtype).astype(smallest_dtype(len(appeared))).data)
+                dtype = smallest_dtype(len(appeared))
             part = numbers[points]
-        kept += (part - 1).astype(kind).data
-    rank = np.empty(len(found), kind)
-    rank[np.argsort(found)] = np.arange(len(found))
-    tokens = np.frombuffer(kept, kind)
+        buffer += (part - 1).astype(dtype).data
+    rank = np.empty(len(appeared), dtype)
+    rank[np.argsort(appeared)] = np.arange(len(appeared))
+    tokens = np.frombuffer(buffer, dtype)
     for first in range(0, len(tokens), BLOCK):
         tokens[first : first + BLOCK] = rank[tokens[first : first + BLOCK]]
-    return tuple(map(chr, sorted(found))), tokens
+    return tuple(map(chr, sorted(appeared))), tokens
 
 
-def characters(text: str) -> tuple[str, ...]:
+def character_vocabulary(text: str) -> tuple[str, ...]:
     """The distinct characters of a text, sorted by code point."""
     return tuple(sorted(set(text)))
 
 
-def words(text: str, min_count: int) -> tuple[str, ...]:
+def word_vocabulary(text: str, min_count: int) -> tuple[str, ...]:
     """UNKNOWN and END, then the words that occur at least `min_count` times: frequent first, ties by code point."""
-    found = prose.scan(sliced(text))
-    return frequent(found.words, counted(found.tokens, len(found.words)), min_count)
+    scan = prose.scan(sliced(text))
+    return frequent_words(scan.words, occurrences(scan.tokens, len(scan.words)), min_count)
 
 
-def frequent(words: Sequence[str], counts: np.ndarray, min_count: int) -> tuple[str, ...]:
-    """UNKNOWN and END, then the others of `words` by falling `counts` [len(words)], from `min_count` up."""
+def frequent_words(words: Sequence[str], counts: np.ndarray, min_count: int) -> tuple[str, ...]:
+    """UNKNOWN and END, then the other `words` with `counts` [len(words)] of at least `min_count`, frequent first."""
     enough = [number for number in np.flatnonzero(counts >= min_count).tolist() if number >= len(WORDS)]
     enough.sort(key=lambda number: (-counts[number], words[number]))
     return (*WORDS, *(words[number] for number in enough))
 
 
 def encode(text: str, vocabulary: Sequence[str], level: str = "char") -> np.ndarray:
-    """A text as tokens, [N] of the smallest unsigned type that holds V.
+    """A text as tokens, [N] of the smallest unsigned dtype for V.
 
     Args:
-        text: what to encode.
-        vocabulary: [V] characters; or words, as `words` gives them: others become UNKNOWN, END stands after sentences.
+        text: to encode.
+        vocabulary: [V] characters; or words, as of `word_vocabulary`: other words become UNKNOWN, and END follows each
+            sentence.
         level: "char" or "word".
 
     Raises:
-        Refused: characters that are not in the vocabulary, which the message shows.
+        Refused: characters are not in the vocabulary; the message lists them.
     """
     if level == "word":
-        found = prose.scan(sliced(text))
-        return joined(found.tokens, renumbered(found.words, vocabulary))
+        scan = prose.scan(sliced(text))
+        return concatenated(scan.tokens, word_tokens(scan.words, vocabulary))
     numbers = np.zeros(sys.maxunicode + 1, np.uint32)  # by code point, from 1; 0: unknown
-    numbers[codes("".join(vocabulary))] = 1 + np.arange(len(vocabulary))
+    numbers[code_points("".join(vocabulary))] = 1 + np.arange(len(vocabulary))
     parts = []
     for block in sliced(text):
-        part = numbers[codes(block)]
+        part = numbers[code_points(block)]
         if not part.all():
             raise Refused(_unknown(text, vocabulary))
-        parts.append((part - 1).astype(smallest(len(vocabulary))))
-    return joined(parts)
+        parts.append((part - 1).astype(smallest_dtype(len(vocabulary))))
+    return concatenated(parts)
 
 
-def renumbered(words: Sequence[str], vocabulary: Sequence[str]) -> np.ndarray:
-    """The place of each of `words` in a vocabulary, of UNKNOWN where it has none: [len(words)]."""
-    places = {word: number for number, word in enumerate(vocabulary)}
-    return np.array([places.get(word, places[UNKNOWN]) for word in words], smallest(len(vocabulary)))
+def word_tokens(words: Sequence[str], vocabulary: Sequence[str]) -> np.ndarray:
+    """The token of each of `words` in a vocabulary, that of UNKNOWN for words not in it: [len(words)]."""
+    tokens = {word: number for number, word in enumerate(vocabulary)}
+    return np.array([tokens.get(word, tokens[UNKNOWN]) for word in words], smallest_dtype(len(vocabulary)))
 
 
 def _unknown(text: str, vocabulary: Sequence[str]) -> str:
+    """The message that lists the characters of the text that are not in the vocabulary."""
     known = set(vocabulary)
     unknown = [each for each in dict.fromkeys(text) if each not in known]
     shown = ", ".join(map(repr, unknown[:SHOWN]))
@@ -111,6 +113,6 @@ def _unknown(text: str, vocabulary: Sequence[str]) -> str:
 
 
 def decode(tokens: np.ndarray, vocabulary: Sequence[str], level: str = "char") -> str:
-    """The text of tokens [N]: characters joined, words joined as prose is written (see `prose.written`)."""
-    found = (vocabulary[token] for token in np.asarray(tokens).tolist())
-    return prose.written(found) if level == "word" else "".join(found)
+    """The text of tokens [N]; words are joined by `prose.written`."""
+    pieces = (vocabulary[token] for token in np.asarray(tokens).tolist())
+    return prose.written(pieces) if level == "word" else "".join(pieces)

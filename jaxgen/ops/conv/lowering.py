@@ -1,10 +1,10 @@
-"""How convolutions and their gradients are computed, in layouts that are fast on CPU, and by XLA elsewhere.
+"""Lowering of convolutions and their gradients: in layouts that are fast on CPU, by XLA's own elsewhere.
 
-Names and formulas as in `ops.convolution`. XLA's CPU backend has one fast layout, NHWC with an HWIO kernel; everything
-here is written as convolutions or matrix products in it, with explicit transposes. Weight gradient of a 3x3 transposed
+Names and formulas as in `primitives`. XLA's CPU backend has one fast layout, NHWC with an HWIO kernel; everything here
+is written as convolutions or matrix products in it, with explicit transposes. Weight gradient of a 3x3 transposed
 convolution, stride 2, x [128, 14, 14, 64] to 32 channels: `lax` 158 ms, 733 in a scan; here 6.8 in a scan. A 3x3
 convolution of the same x to 64 channels: 16 and 1,130 against 12. Measured by jitting the gradient alone, minimum of 3
-or 5 calls (1 for `lax` in a scan), 2 cores of an AMD EPYC that others shared, jax 0.10.2, 2026-11-20.
+or 5 calls (1 for `lax` in a scan), 2 shared cores of an AMD EPYC, jax 0.10.2, 2026-11-20.
 """
 
 import math
@@ -17,12 +17,12 @@ import jax.numpy as jnp
 from jax import lax
 
 Pair = tuple[int, int]
-FEW = 16  # output channels below which a transposed convolution is no faster by phases
+FEW = 16  # output channels below which `by_phase` is no faster for a transposed convolution
 CHUNK = 2**20  # bytes of images in one product of a weight gradient: see `correlate`
 
 
 class Window(NamedTuple):
-    """How a kernel moves over x, per axis."""
+    """The geometry of a convolution, per axis."""
 
     strides: Pair
     dilation: Pair  # of x
@@ -32,15 +32,15 @@ class Window(NamedTuple):
 
 def sizes(image: Pair, kernel: Pair, window: Window) -> Pair:
     """H' and W' of the output."""
-    found = [
+    outputs = [
         ((n - 1) * d + 1 + lo + hi - (k - 1) * e - 1) // s + 1
         for n, k, s, d, e, (lo, hi) in zip(image, kernel, *window)
     ]
-    return found[0], found[1]
+    return outputs[0], outputs[1]
 
 
 def convolve_by_xla(x, kernel, window):
-    """XLA's own convolution; several side by side are its groups."""
+    """`convolve` by XLA's own convolution, S > 1 of them as its groups."""
     count, n, height, width, _ = x.shape
     if count == 1:
         return plain(x[0], kernel[0], window)[None]
@@ -51,13 +51,13 @@ def convolve_by_xla(x, kernel, window):
 
 
 def kernel_gradient_by_xla(x, dy, window, size):
-    """The transpose that lax has for its own convolution."""
+    """`kernel_gradient` by the transpose rule of lax's own convolution."""
     like = jax.ShapeDtypeStruct((x.shape[0], *size, x.shape[4], dy.shape[4]), x.dtype)
     return jax.linear_transpose(lambda kernel: convolve_by_xla(x, kernel, window), like)(dy)[0]
 
 
 def _one_by_one(function, by_xla):
-    """One of S convolutions after the other; of one channel to one each, depthwise, all at once by XLA.
+    """The lowering that computes S convolutions one after the other by `function`, and depthwise ones by XLA at once.
 
     XLA's own gradients of grouped convolutions are slow: 3x3 of [32, 14, 14, 64] in 16 groups, in the kernel, takes 934
     ms and here 14, in 2 groups 141 and 11 (minimum of 4 calls; 2 busy cores of an AMD EPYC, jax 0.10.2, 2026-11-21).
@@ -100,14 +100,14 @@ def _convolve(x, kernel, window):
 
 
 def by_phase(x, kernel, window):
-    """The case s = 1 without products with the zeros between pixels (sub-pixel convolution, arXiv:1609.05158).
+    """`plain` for s = 1 without products with the zeros between pixels (sub-pixel convolution, arXiv:1609.05158).
 
-    Outputs o = p d + r of one phase r meet only the taps t with r + t e - lo divisible by d, which are d / gcd(d, e)
-    apart, and there z[o + t e - lo] is x[p + (r + t e - lo) / d]: a plain convolution with those taps.
+    Outputs o = p d + r of one phase r depend only on the taps t with r + t e - lo divisible by d, which are
+    d / gcd(d, e) apart, and there z[o + t e - lo] is x[p + (r + t e - lo) / d]: a plain convolution with those taps.
     """
     _, dilation, spread, pads = window
     totals = sizes(x.shape[1:3], kernel.shape[:2], window)
-    counts = [-(-m // d) for m, d in zip(totals, dilation)]  # outputs of a phase, which may pass the end: cropped below
+    counts = [-(-m // d) for m, d in zip(totals, dilation)]  # outputs of a phase; surplus is cropped below
     phases = []
     for n, k, d, e, (lo, _), count in zip(x.shape[1:3], kernel.shape, dilation, spread, pads, counts):
         step = d // math.gcd(d, e)
@@ -121,8 +121,8 @@ def by_phase(x, kernel, window):
     images = []
     for (top, vertical, down), (left, horizontal, right) in product(*phases):
         part = kernel[top, left]  # empty where the stride exceeds the kernel
-        moved = Window((1, 1), (1, 1), (down, right), (vertical, horizontal))
-        images.append(plain(x, part, moved) if part.size else jnp.zeros(shape, x.dtype))
+        phase = Window((1, 1), (1, 1), (down, right), (vertical, horizontal))
+        images.append(plain(x, part, phase) if part.size else jnp.zeros(shape, x.dtype))
     across = [jnp.stack(images[i : i + dilation[1]], 3) for i in range(0, len(images), dilation[1])]
     y = jnp.stack(across, 2).reshape(shape[0], counts[0] * dilation[0], counts[1] * dilation[1], shape[3])
     return y[:, : totals[0], : totals[1]]
@@ -133,7 +133,7 @@ def _kernel_gradient(x, dy, window, size):
 
     A dilated z would be slow. Summed over the pixels of x, where o = i d - t e + lo, it is a correlation of dy
     with x: dk[k - 1 - u] = sum_i x[i] dy[i d + u e - ((k - 1) e - lo)], with I and O exchanged and dk flipped.
-    With s = d = 1 both forms hold; the second is cheaper where dy has one channel.
+    For s = d = 1 both forms hold; the second is cheaper where dy has one channel.
     """
     dtype, wide = x.dtype, jnp.promote_types(x.dtype, jnp.float32)
     x, dy = x.astype(wide), dy.astype(wide)  # sums of bfloat16 would be rounded chunk by chunk
@@ -149,9 +149,9 @@ def _kernel_gradient(x, dy, window, size):
 def correlate(large, small, size, strides, spread, starts):
     """c[t] = sum_i small[i] large[i s + t e - start], [kh, kw, channels of large, channels of small].
 
-    A batch is summed in chunks: sums over fewer images at once are faster (medians on the layer of 64 channels above,
-    same machine and date: 13.2 ms instead of 15.5, over two host devices 7.8, not 9.9).
-    Chunks are strided slices: a batch sharded over devices stays where it is.
+    A batch is summed in chunks, because sums over fewer images at once are faster (medians on the layer of 64 channels
+    above, same machine and date: 13.2 ms instead of 15.5, over two host devices 7.8 instead of 9.9).
+    Chunks are strided slices, so that a batch sharded over devices is not moved between them.
     """
     pads = tuple(
         (start, (m - 1) * s + (k - 1) * e + 1 - n - start)
@@ -176,13 +176,13 @@ def correlate(large, small, size, strides, spread, starts):
 
 
 def _correlate_canonically(large, small, strides, spread, pads):
-    """Channels of large are the batch, images the channels, small is the kernel, dilated by s and moved by e."""
+    """`correlate` as a convolution: large's channels are the batch, images the channels, small is the kernel."""
     large, small = large.transpose(3, 1, 2, 0), small.transpose(1, 2, 0, 3)
     return plain(large, small, Window(spread, (1, 1), strides, pads)).transpose(1, 2, 0, 3)
 
 
 def _correlate_patches(large, small, size, strides, spread, pads):
-    """One matrix product, because patches of one channel are small: large is [N, H, W, 1]."""
+    """`correlate` of large [N, H, W, 1] as one matrix product with its patches, which are small for one channel."""
     large = _pad(large, pads)
     (rows, columns), (down, right) = small.shape[1:3], strides
     taps = [

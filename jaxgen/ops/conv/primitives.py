@@ -1,13 +1,13 @@
 """Convolution as two bilinear primitives that are closed under differentiation and vmap.
 
 A convolution y = x * k and its two gradients are the partial derivatives of one trilinear form, sum(dy (x * k)):
-each is linear in its two arguments, and the transpose of each is one of the others. So they are given here as
-primitives with exactly those rules, and reverse mode, forward mode, derivatives of any order and vmap, over images,
-over kernels and over both, follow. (`custom_vjp` has no forward mode; `custom_jvp` would leave the transposes to
-XLA's slow ones.) How each is computed, on CPU and elsewhere, stands in `ops.correlation`.
+each is linear in its two arguments, and the transpose of each is one of the others. They are primitives with exactly
+those rules, from which reverse mode, forward mode, derivatives of any order and vmap, over images, over kernels and
+over both, follow. (`custom_vjp` has no forward mode; `custom_jvp` would leave the transposes to XLA's slow ones.)
+`lowering` computes them, on CPU and elsewhere.
 
-S convolutions side by side, groups or vmapped kernels, of N images of H by W, I input and O output channels, kernel
-kh by kw. Per axis: n the size of x, m of y, k of the kernel, s stride, d dilation of x (the stride of a transposed
+S parallel convolutions (groups or vmapped kernels) of N images of H by W, I input and O output channels, kernel kh by
+kw. Per axis: n the size of x, m of y, k of the kernel, s stride, d dilation of x (the stride of a transposed
 convolution), e dilation of the kernel, lo and hi padding. One of s and d is 1.
 
     y[o] = sum_t kernel[t] z[o s + t e - lo]      where z[i d] = x[i] and z is zero elsewhere
@@ -33,14 +33,15 @@ kernel_gradient_p = Primitive("convolve_kernel_gradient")  # x, dy [S, N, H', W'
 
 
 def convolve(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
-    """S convolutions of x [S, N, H, W, I] with kernel [S, kh, kw, I, O], both of one type: [S, N, H', W', O]."""
+    """S convolutions of x [S, N, H, W, I] with kernel [S, kh, kw, I, O], both of one dtype: [S, N, H', W', O]."""
     return convolve_p.bind(x, kernel, window=window)
 
 
 def input_gradient(dy: jax.Array, kernel: jax.Array, window: Window, size: Pair) -> jax.Array:
     """dx[i] = sum_t kernel[t] dy[(i d + lo - t e) / s], for x of `size` H and W: again a convolution.
 
-    The kernel is flipped and has I and O exchanged, s and d are exchanged, padding is (k - 1) e - lo and what gives n.
+    Its kernel is flipped and has I and O exchanged; s and d are exchanged; the padding before is (k - 1) e - lo, and
+    the padding after such that the output has the size n.
     """
     sides = []
     strides, dilation, spread, pads = window
@@ -67,22 +68,24 @@ def _kernel_gradient_shape(x, dy, *, window, size):
 
 
 def _fold(array, dim, axis):
-    """The axis `dim` merged into `axis` (of the array without it), in front of it."""
+    """Merges the axis `dim` into `axis` (numbered without `dim`), as its leading part."""
     array = jnp.moveaxis(array, dim, axis)
     shape = array.shape
     return array.reshape(*shape[:axis], shape[axis] * shape[axis + 1], *shape[axis + 2 :])
 
 
 def _unfold(array, count, axis):
+    """Splits an axis of length `count` off the front of `axis`; returns the array and the new axis."""
     shape = array.shape
     return array.reshape(*shape[:axis], count, shape[axis] // max(count, 1), *shape[axis + 1 :]), axis
 
 
 def _batched(operation, alone):
-    """vmap of `operation`: over both arguments more convolutions; over one, what `alone` says of its axis.
+    """The rule for vmap of `operation`: over both arguments, more parallel convolutions; over one, a longer axis.
 
-    alone: for the first and for the second argument, (its axis that grows, the output's that grows with it); of many
-    kernels on images of few channels more convolutions as well, because an output that wide would have to be turned.
+    alone: for vmap over the first and over the second argument alone, (the argument's axis that the mapped one is
+    merged into, the output's axis to split). Many kernels on images with fewer than NARROW channels are parallel
+    convolutions as well, because the transpose of so wide an output costs more.
     """
 
     def rule(arguments, dims, **params):
@@ -124,6 +127,7 @@ ad.defbilinear(
     lambda ct, x, dy, window, size: input_gradient(dy, ct, window, x.aval.shape[2:4]),
     lambda ct, x, dy, window, size: convolve(x, ct, window),
 )
-# More images; kernels side by side in O, whose images are read once; more channels of x.
+# Mapped images are more images; mapped kernels more output channels, whose images are read once; in the gradient of
+# the kernel, mapped x are more input channels and mapped dy more output channels.
 batching.primitive_batchers[convolve_p] = _batched(convolve, ((1, 1), (4, 4)))
 batching.primitive_batchers[kernel_gradient_p] = _batched(kernel_gradient, ((4, 3), (4, 4)))

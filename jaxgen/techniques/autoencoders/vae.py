@@ -1,15 +1,17 @@
 """Variational autoencoder (Kingma & Welling 2014, https://arxiv.org/abs/1312.6114).
 
-An encoder gives each image x a normal posterior q(z | x), a decoder gives each code z a distribution over images
-p(x | z); both climb the evidence lower bound E_q log p(x | z) - KL(q(z | x) || N(0, I)), or, as the importance
+An encoder maps each image x to a normal posterior q(z | x), a decoder maps each code z to a distribution over images
+p(x | z). Both maximise the evidence lower bound E_q log p(x | z) - KL(q(z | x) || N(0, I)), or, as the importance
 weighted autoencoder (Burda et al. 2016, https://arxiv.org/abs/1509.00519), the tighter E log 1/K sum_k w_k with
-w_k = p(x, z_k) / q(z_k | x). beta weighs what pulls q to the prior (Higgins et al. 2017,
-https://openreview.net/forum?id=Sy2fzU9gl). Glossary: B batch, D values of an image, Z of a code, K samples of a code.
+w_k = p(x, z_k) / q(z_k | x). In training, beta is a factor of the KL (Higgins et al. 2017,
+https://openreview.net/forum?id=Sy2fzU9gl).
 
-The preset `chollet` keeps the network, optimiser, batch and epochs of Chollet & Allaire, Deep Learning with R, section
-8.4. The book's code weighs the KL by 0.39 per image and samples with exp(log-variance) as the standard deviation; here
-sampling is right and beta is 1. The preset `mlp` is 784-512-2, the Keras blog's autoencoder. `iwae` is the network with
-one stochastic layer of Burda et al., with their optimiser, rates and pixels.
+The preset `chollet` has the network, optimiser, batch and epochs of Chollet & Allaire, Deep Learning with R, section
+8.4. The book's code multiplies the KL of an image by 0.39 and samples with a standard deviation of exp(log-variance);
+here beta is 1 and the standard deviation is exp(log-variance / 2). The preset `mlp` is 784-512-2, the Keras blog's
+autoencoder. `iwae` is the network with one stochastic layer of Burda et al., with their optimiser, rates and pixels.
+
+B images of a batch, D values of an image, K codes sampled for an image, Z dimensions of a code.
 """
 
 import dataclasses
@@ -31,7 +33,7 @@ from jaxgen.ops.imaging import to_unit
 from jaxgen.ops.likelihoods import LIKELIHOODS
 from jaxgen.optim.textbook import adam
 
-AT_ONCE = 2**22  # numbers of pixels that importance sampling holds at a time, 16 MiB
+AT_ONCE = 2**22  # decoded pixels that importance sampling holds at a time, 16 MiB
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Config:
 
 
 def network(config: Config) -> tuple[coders.Layers, coders.Layers]:
-    """Layers of encoder and decoder."""
+    """The layers of the encoder and of the decoder."""
     code, dtype = 2 * config.latent, jnp.bfloat16 if config.precision == "bf16" else jnp.float32
     if config.network == "conv":
         return coders.convolutional(config.shape, code, dtype)
@@ -69,26 +71,28 @@ def network(config: Config) -> tuple[coders.Layers, coders.Layers]:
 
 
 class VAE(nn.Module):
-    """Encoder to a normal posterior, decoder to the parameters of the pixels' distribution."""
+    """An encoder to a normal posterior, and a decoder to the parameters of the pixels' distribution."""
 
     config: Config
 
     def setup(self):
         down, up = network(self.config)
-        self.encoder, self.decoder = nn.Sequential(down), nn.Sequential(up)
+        self.encoder, self.decoder = coders.Coder(down), coders.Coder(up)
         gaussian = self.config.likelihood == "gaussian"
         self.log_sigma = self.param("log_sigma", nn.initializers.zeros, ()) if gaussian else None
 
     def encode(self, x):
         """Images [..., D] to posterior mean and log-variance [..., Z], float32."""
-        return tuple(jnp.split(self.encoder(x).astype(jnp.float32), 2, axis=-1))
+        return tuple(jnp.split(self.encoder(x)[0].astype(jnp.float32), 2, axis=-1))
 
     def decode(self, z):
         """Codes [..., Z] to Bernoulli logits or normal means [..., D], float32."""
-        return self.decoder(z).astype(jnp.float32)
+        return self.decoder(z)[0].astype(jnp.float32)
 
     def __call__(self, x, noise):
-        """Images [B, D] and standard normal noise [K, B, Z] to the decoder's [K, B, D] at K codes each."""
+        """Draws K codes of each image and decodes them: images [B, D] and standard normal noise [K, B, Z] to the
+        decoder's output [K, B, D], the codes [K, B, Z], the posterior's mean and log-variance [B, Z], and log_sigma.
+        """
         mean, log_var = self.encode(x)
         z = reparameterise(noise, mean[None], log_var[None])
         # One product over all codes: a batch of products, [K] of [B, Z], would be slower.
@@ -97,7 +101,7 @@ class VAE(nn.Module):
 
 
 class Terms(NamedTuple):
-    """What a bound is made of, for K codes of each image; the numbers are nats per image."""
+    """The terms of both bounds for K codes of each image, in nats per image."""
 
     log_likelihood: jax.Array  # [K, B] log p(x | z)
     log_ratio: jax.Array  # [K, B] log p(z) - log q(z | x)
@@ -105,12 +109,12 @@ class Terms(NamedTuple):
 
 
 def negative_elbo(terms, beta=1.0):
-    """-E log p(x | z) + beta KL [B]: the first averaged over the K codes, the second exact."""
+    """-E log p(x | z) + beta KL [B]: the first term averaged over the K codes, the second in closed form."""
     return beta * terms.kl - terms.log_likelihood.mean(0)
 
 
 def negative_iwae(terms, beta=1.0):
-    """-log 1/K sum_k w_k [B], with w = p(x | z) (p(z) / q(z | x))^beta; beta 1 is a bound on -log p(x)."""
+    """-log 1/K sum_k w_k [B], with w = p(x | z) (p(z) / q(z | x))^beta; with beta 1 an upper bound of -log p(x)."""
     return -importance.bound(terms.log_likelihood + beta * terms.log_ratio)
 
 
@@ -118,7 +122,7 @@ OBJECTIVES = {"elbo": negative_elbo, "iwae": negative_iwae}
 
 
 def inference(apply, likelihood, latent):
-    """`infer`, from apply(params, *inputs, method=...), one of LIKELIHOODS and the dimensions of a code."""
+    """The `infer` of a VAE, from `apply(params, *inputs, method=NAME)`, one of LIKELIHOODS, and Z."""
 
     def encode(state, key, image):
         """One image [D] to its posterior's mean [Z]."""
@@ -130,9 +134,9 @@ def inference(apply, likelihood, latent):
         del key
         return likelihood.mean(apply(state.params, z, method="decode"))
 
-    def sample(state, key, given=()):
+    def sample(state, key, nothing=()):
         """Pixel means [D] of a code drawn from the prior."""
-        del given
+        del nothing
         return decode(state, key, jax.random.normal(key, (latent,)))
 
     def reconstruct(state, key, image):
@@ -143,13 +147,13 @@ def inference(apply, likelihood, latent):
 
 
 def bounds(config):
-    """The network, and `terms(params, key, x, k) -> Terms`: what training and both evaluations are made of."""
+    """The network, and `terms(params, key, x, k) -> Terms` for images x [B, D] and k codes of each."""
     net, likelihood = VAE(config), LIKELIHOODS[config.likelihood]
 
     def terms(params, key, x, k):
         noise = jax.random.normal(key, (k, len(x), config.latent))
-        given: Any = net.apply({"params": params}, x, noise)
-        out, z, mean, log_var, log_sigma = given
+        outputs: Any = net.apply({"params": params}, x, noise)
+        out, z, mean, log_var, log_sigma = outputs
         log_likelihood = likelihood.log_prob(out, log_sigma, x[None])
         return Terms(log_likelihood, importance.log_ratio(z, noise, log_var[None]), kl_standard_normal(mean, log_var))
 
@@ -157,15 +161,15 @@ def bounds(config):
 
 
 def target(config, key, image):
-    """(noise_key, x [B, D]): the pixels that are modelled, and the key that is left for the codes."""
+    """(key for the codes, x [B, D]): images as the likelihood models them, binarised where it says so."""
     noise_key, target_key = jax.random.split(key)
     return noise_key, LIKELIHOODS[config.likelihood].target(target_key, to_unit(image))
 
 
 def log_likelihood(config):
-    """The Fold of -log p(x) by importance sampling from q(z | x), Burda et al., section 5.2.
+    """The Fold of -log p(x), estimated by importance sampling from q(z | x): Burda et al., section 5.2.
 
-    In expectation what is given is never below -log p(x), and comes down to it as samples grow.
+    The estimate's expectation is never below -log p(x), and falls to it as `config.importance_samples` grows.
     """
     samples, (_, terms) = config.importance_samples, bounds(config)
 
@@ -179,12 +183,13 @@ def log_likelihood(config):
 
         return (-importance.log_likelihood(log_weights, noise_key, samples, at_once),)
 
-    meaning = f"-log p(x), nats per image, {samples:,} importance samples; {LIKELIHOODS[config.likelihood].definition}"
-    return averaged(measure, {f"nll_{config.likelihood}": meaning})
+    pixels = LIKELIHOODS[config.likelihood].definition
+    definition = f"-log p(x), nats per image, {samples:,} importance samples; {pixels}"
+    return averaged(measure, {f"nll_{config.likelihood}": definition})
 
 
 def make(config=Config(), optimizer=adam):
-    """A batch is {"image": [B, D] uint8, or float32 in [0, 1]}, and whatever else; labels are not looked at."""
+    """A batch is {"image": [B, D] uint8, or float32 in [0, 1]}; other entries are ignored."""
     likelihood, pixels, (net, terms) = LIKELIHOODS[config.likelihood], math.prod(config.shape), bounds(config)
     kl, reconstruction = (f"{name}_{config.likelihood}" for name in ("kl", "reconstruction"))
     optimizer, objective = optimizer(config.learning_rate), OBJECTIVES[config.objective]
@@ -195,14 +200,14 @@ def make(config=Config(), optimizer=adam):
         return begin(state_key, params, optimizer)
 
     def loss(params, carry, key, batch):
-        found = terms(params, *target(config, key, batch["image"]), config.k)
-        value = objective(found, config.beta).mean()
-        metrics = {kl: found.kl.mean(), reconstruction: -found.log_likelihood.mean()}
+        drawn = terms(params, *target(config, key, batch["image"]), config.k)
+        value = objective(drawn, config.beta).mean()
+        metrics = {kl: drawn.kl.mean(), reconstruction: -drawn.log_likelihood.mean()}
         return value, (carry, {f"loss_{config.likelihood}": value, **metrics})
 
     def measure(state, key, batch):
-        found = terms(state.params, *target(config, key, batch["image"]), config.k)
-        return objective(found), -found.log_likelihood.mean(0), found.kl
+        drawn = terms(state.params, *target(config, key, batch["image"]), config.k)
+        return objective(drawn), -drawn.log_likelihood.mean(0), drawn.kl
 
     def example(key):
         return {"image": 255 * jax.random.bernoulli(key, 0.3, (8, pixels)).astype(jnp.uint8)}
@@ -212,14 +217,14 @@ def make(config=Config(), optimizer=adam):
         image, z = example(image_key)["image"][0], jax.random.normal(code_key, (config.latent,))
         return {"sample": (), "encode": image, "decode": z, "reconstruct": image}
 
-    given = f"{config.k} sample{'s' * (config.k > 1)} of z; {likelihood.definition}"
-    name, meaning = {
+    samples = f"{config.k} sample{'s' * (config.k > 1)} of z; {likelihood.definition}"
+    name, formula = {
         "elbo": ("negative_elbo", "-log p(x | z) + KL"),
         "iwae": (f"negative_iwae{config.k}", "-log of the mean weight p(x, z) / q(z | x)"),
     }[config.objective]
     definitions = {
-        f"{name}_{config.likelihood}": f"{meaning}, nats per image, beta 1, {given}",
-        reconstruction: f"-log p(x | z), nats per image, {given}",
+        f"{name}_{config.likelihood}": f"{formula}, nats per image, beta 1, {samples}",
+        reconstruction: f"-log p(x | z), nats per image, {samples}",
         kl: f"KL(q(z | x) || N(0, I)), nats per image, in closed form; {likelihood.definition}",
     }
 
@@ -232,7 +237,7 @@ def make(config=Config(), optimizer=adam):
 
 
 def tiny():
-    """One small case of each network, likelihood and bound, for the contract tests."""
+    """Small cases, for the contract tests: each network, likelihood and bound occurs."""
     small = Config(shape=(4, 4, 1), latent=2, hidden=8, learning_rate=1e-2)
     change = lambda **fields: make(dataclasses.replace(small, **fields))
     return {

@@ -1,46 +1,47 @@
-"""Classifier of images, with every knob of a lecture on deep learning: how an MLP or a CNN is started, bent and held.
+"""What classifiers of images share: loss, augmentation, frozen layers, statistics of layers, evaluation.
 
-Softmax regression on what a stack of hidden layers makes of the pixels, trained on the cross-entropy. Initialisation
-decides whether signals survive the layers (Glorot & Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html; He et
-al. 2015, https://arxiv.org/abs/1502.01852), batch normalisation keeps them alive (Ioffe & Szegedy 2015,
-https://arxiv.org/abs/1502.03167); dropout, smoothed labels and augmented images are against learning by heart, as are
-the penalties on weights that every optimiser can be given (`jaxgen.optim.gradients`). Glossary: B batch, D values of an
-image, C classes, L layers, the output included.
-
-Layers are called layer1, layer2, ... and output. A frozen layer is used as at evaluation: running statistics, no
-dropout, `stop_gradient` around its parameters, no update.
+A classifier is softmax regression on the activations of hidden layers, trained on the cross-entropy. Whether signals
+survive many layers depends on the initial kernels (Glorot & Bengio 2010,
+https://proceedings.mlr.press/v9/glorot10a.html; He et al. 2015, https://arxiv.org/abs/1502.01852) and on batch
+normalisation (Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167). Layers are called layer1, layer2, ... and
+output. A frozen layer is used as at evaluation: running statistics, no dropout, `stop_gradient` around its parameters,
+no update. B examples, D values of an image, C classes, L layers, the output included.
 """
 
 import dataclasses
 import math
-import re
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core.config import knob
+from jaxgen.core.config import knob, nested
 from jaxgen.core.folds import classified
 from jaxgen.core.steps import begin, gradient_step
 from jaxgen.core.types import Refused, Technique
-from jaxgen.nets.hidden import Block
-from jaxgen.nets.initializers import initializer
 from jaxgen.ops.augment import Ranges, augment
 from jaxgen.ops.classification import cross_entropy, hard_label
 from jaxgen.ops.imaging import to_unit
-from jaxgen.optim.textbook import adam
+from jaxgen.optim.settings import Factory
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
-    """`shape` and `labels` are the data set's; the rest are flags."""
+class Augmentation:
+    """How far training images are changed at most, as `ops.augment.Ranges`."""
 
-    shape: tuple[int, int, int] = (28, 28, 1)
-    labels: tuple[str, ...] = tuple("0123456789")
-    network: Literal["mlp", "cnn"] = knob("mlp", "dense layers, or 3x3 convolutions with 2x2 max pooling before them")
-    channels: str = knob("32,64", "of the CNN's convolutions, separated by commas")
-    hidden: str = knob("300,100", "units of the hidden dense layers, separated by commas; 100x50 are fifty of 100")
+    shift: float = knob(0.0, "pixels that training images are shifted by, at most, each way", lower=0.0, upper=4096)
+    rotate: float = knob(0.0, "degrees that they are rotated by, at most, each way", lower=0.0, upper=180.0)
+    zoom: float = knob(0.0, "0.1: enlarged or made smaller by up to a tenth", lower=0.0, upper=9.0)
+    flip: bool = knob(False, "half of them left to right")
+    cutout: int = knob(0, "side in pixels of a square that is blacked out in each", lower=0, upper=4096)
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """The knobs that all networks have."""
+
     activation: Literal["sigmoid", "tanh", "relu", "leaky_relu", "rrelu", "prelu", "elu", "selu", "gelu"] = knob(
         "relu", "of the hidden layers"
     )
@@ -59,156 +60,128 @@ class Config:
         0.0, "share of units dropped, from the last convolution or the first dense layer on", lower=0.0, upper=0.99
     )
     label_smoothing: float = knob(0.0, "share of a label that is spread over all classes", lower=0.0, upper=1.0)
-    shift: float = knob(0.0, "pixels that training images are shifted by, at most, each way", lower=0.0, upper=4096)
-    rotate: float = knob(0.0, "degrees that they are rotated by, at most, each way", lower=0.0, upper=180.0)
-    zoom: float = knob(0.0, "0.1: enlarged or made smaller by up to a tenth", lower=0.0, upper=9.0)
-    flip: bool = knob(False, "half of them left to right")
-    cutout: int = knob(0, "side in pixels of a square that is blacked out in each", lower=0, upper=4096)
+    augmentation: Augmentation = nested(Augmentation())
     freeze: str = knob("", "layers that do not learn, separated by commas: layer1,layer2")
     learning_rate: float = knob(1e-3, "of the optimiser", above=0.0)
     precision: Literal["float32", "bf16"] = knob("float32", "of the network's products; parameters stay float32")
 
 
-def widths(text: str, flag: str) -> list[int]:
-    """The numbers of "300,100", and fifty times 100 of "100x50". Raises Refused for what is no such list."""
-    found = []
-    for part in filter(None, text.split(",")):
-        given = re.fullmatch("([1-9][0-9]{0,6})(?:x([1-9][0-9]{0,3}))?", part)
-        if not given or int(given[1]) > 2**20:
-            raise Refused(f"--{flag} is a list of widths such as 300,100 or 100x50, not {text[:50]!r}")
-        found += [int(given[1])] * int(given[2] or 1)
-    if len(found) > 1000:
-        raise Refused(f"--{flag}={text} are {len(found):,} layers; at most 1,000 are made")
-    return found
+class Classifier(NamedTuple):
+    """A network, and what the functions below need to know of it."""
+
+    net: nn.Module  # images [B, D] in [0, 1], whether in training -> logits [B, C] float32, layer -> activations
+    layers: Sequence[str]  # from the image up; the last is "output"
+    shape: tuple[int, int, int]  # H, W, C of an image; D = H * W * C
+    labels: Sequence[str]  # names of the classes
+    training: Training
 
 
-def layers(config: Config) -> dict[str, dict[str, Any]]:
-    """Name -> what its Block is made with, from the image up. Raises Refused where pooling would leave no pixel."""
-    channels = widths(config.channels, "channels") if config.network == "cnn" else []
-    units = widths(config.hidden, "hidden")
-    if min(config.shape[:2]) < 2 ** len(channels):
-        raise Refused(
-            f"{len(channels)} convolutions with pooling need images of at least {2 ** len(channels)} pixels a side, "
-            f"found {config.shape[0]}x{config.shape[1]}; fewer --channels need less"
-        )
-    found, dtype = {}, jnp.bfloat16 if config.precision == "bf16" else jnp.float32
-    for n, features in enumerate([*channels, *units], 1):
-        found[f"layer{n}"] = {
-            "features": features,
-            "conv": n <= len(channels),
-            "activation": config.activation,
-            "initializer": config.initializer,
-            "batch_norm": config.batch_norm,
-            "dropout": config.dropout if n >= len(channels) else 0.0,
-            "dtype": dtype,
-        }
-    return found
+def listed(freeze: str) -> list[str]:
+    """The layers of --freeze."""
+    return [name for name in freeze.split(",") if name]
 
 
-def frozen(config: Config) -> frozenset[str]:
-    """Names of the layers that do not learn. Raises Refused for one that is not there, or where none is left."""
-    names, asked = [*layers(config), "output"], [name for name in config.freeze.split(",") if name]
-    if unknown := [name for name in asked if name not in names]:
-        raise Refused(f"--freeze={config.freeze}: there is no layer {unknown[0]!r}; known: {', '.join(names)}")
-    if set(asked) == set(names):
-        raise Refused(f"--freeze={config.freeze} leaves no layer to learn")
-    return frozenset(asked)
+def options(training: Training) -> dict[str, Any]:
+    """The fields of `nets.hidden.Block` that all hidden layers share."""
+    return {
+        "activation": training.activation,
+        "initializer": training.initializer,
+        "batch_norm": training.batch_norm,
+        "dropout": training.dropout,
+        "dtype": jnp.bfloat16 if training.precision == "bf16" else jnp.float32,
+    }
 
 
-class Network(nn.Module):
-    """Hidden layers and a linear output."""
-
-    config: Config
-
-    @nn.compact
-    def __call__(self, x, train=False):
-        """Images [B, D] in [0, 1] to logits [B, C] float32, and each layer's activations, the logits last."""
-        config, still, found = self.config, frozen(self.config), []
-        x = x.reshape(-1, *config.shape) if config.network == "cnn" else x
-        for name, options in layers(config).items():
-            x = x if options["conv"] else x.reshape(len(x), -1)
-            x, activations = Block(**options, name=name)(x, train and name not in still)
-            found.append(activations)
-        start = initializer(config.initializer, config.activation)
-        logits = nn.Dense(len(config.labels), kernel_init=start, name="output")(x.reshape(len(x), -1))
-        return logits.astype(jnp.float32), [*found, logits]
+def frozen(model: Classifier) -> frozenset[str]:
+    """The layers that do not learn. Raises Refused for one that does not exist, or where all are listed."""
+    freeze = model.training.freeze
+    layers = listed(freeze)
+    if unknown := [name for name in layers if name not in model.layers]:
+        raise Refused(f"--freeze={freeze}: there is no layer {unknown[0]!r}; known: {', '.join(model.layers)}")
+    if set(layers) == set(model.layers):
+        raise Refused(f"--freeze={freeze} leaves no layer to learn")
+    return frozenset(layers)
 
 
-def training(config: Config) -> tuple[Network, Any]:
-    """The network, and `loss(params, carry, key, batch) -> [], (carry, logits [B, C], activations)` in training."""
-    net, still = Network(config), frozen(config)
-    ranges = Ranges(config.shift, config.rotate, config.zoom, config.flip, config.cutout)
+def training_loss(model: Classifier) -> Callable:
+    """`loss(params, carry, key, batch) -> [], (carry, logits [B, C], layer -> activations)`, as in training."""
+    still, training = frozen(model), model.training
+    ranges = Ranges(**vars(training.augmentation))
 
     def loss(params, carry, key, batch):
         augment_key, dropout_key, slope_key = jax.random.split(key, 3)
-        x = augment(augment_key, to_unit(batch["image"]), config.shape, ranges)
+        x = augment(augment_key, to_unit(batch["image"]), model.shape, ranges)
         params = {name: jax.lax.stop_gradient(p) if name in still else p for name, p in params.items()}
-        random = {"dropout": dropout_key, "rrelu": slope_key}
-        given: Any = net.apply({"params": params, **dict(carry)}, x, True, rngs=random, mutable=list(carry))
-        (logits, activations), moved = given
-        value = cross_entropy(logits, batch["label"], config.label_smoothing).mean()
+        variables, random = {"params": params, **dict(carry)}, {"dropout": dropout_key, "rrelu": slope_key}
+        applied: Any = model.net.apply(variables, x, True, rngs=random, mutable=list(carry))
+        (logits, activations), moved = applied
+        value = cross_entropy(logits, batch["label"], training.label_smoothing).mean()
         return value, (moved or carry, logits, activations)
 
-    return net, loss
+    return loss
 
 
 def root_mean_square(x: jax.Array) -> jax.Array:
-    """[] of an array of any shape. What vanishes has squares below the smallest float32: it is scaled first."""
+    """[] of an array of any shape. Scaled first: the squares of a vanishing signal are below the smallest float32."""
     largest = jnp.maximum(jnp.abs(x).max(), jnp.finfo(x.dtype).tiny)
     return largest * jnp.sqrt(jnp.square(x / largest).mean())
 
 
-def layer_statistics(config: Config):
-    """State, key, batch -> per layer [L] what a vanishing or exploding signal shows, in training.
+def layer_statistics(model: Classifier) -> Callable[..., Mapping[str, jax.Array]]:
+    """State, key, batch -> statistics of each layer [L] that show vanishing and exploding signals, as in training.
 
-    `gradient`: root mean square of the loss's gradient in the layer's kernel; `mean` and `spread`: mean and standard
-    deviation of its activations, of the output the logits.
+    `gradient`: root mean square of the loss's gradient in the layer's kernel. `mean` and `spread`: mean and standard
+    deviation of its activations; of the output's logits.
     """
-    _, loss = training(config)
+    loss = training_loss(model)
 
     def measure(state, key, batch):
-        (_, (_, _, activations)), slopes = jax.value_and_grad(loss, has_aux=True)(state.params, state.carry, key, batch)
-        kernels = [slopes[name].get("linear", slopes[name])["kernel"] for name in [*layers(config), "output"]]
+        (_, (_, _, activations)), grads = jax.value_and_grad(loss, has_aux=True)(state.params, state.carry, key, batch)
+        kernels = [grads[name].get("linear", grads[name])["kernel"] for name in model.layers]
+        values = [activations[name] for name in model.layers]
         return {
             "gradient": jnp.stack([root_mean_square(g) for g in kernels]),
-            "mean": jnp.stack([a.astype(jnp.float32).mean() for a in activations]),
-            "spread": jnp.stack([a.astype(jnp.float32).std() for a in activations]),
+            "mean": jnp.stack([a.astype(jnp.float32).mean() for a in values]),
+            "spread": jnp.stack([a.astype(jnp.float32).std() for a in values]),
         }
 
     return measure
 
 
-def make(config=Config(), optimizer=adam):
-    """A batch is {"image": [B, D] uint8 or float32 in [0, 1], "label": [B] class numbers, or [B, C] distributions}."""
-    (net, training_loss), still = training(config), frozen(config)
-    pixels, classes = math.prod(config.shape), len(config.labels)
-    optimizer = optimizer(config.learning_rate)
+def technique(model: Classifier, optimizer: Factory) -> Technique:
+    """The classifier as a Technique.
+
+    A batch is {"image": [B, D] uint8 or float32 in [0, 1], "label": [B] class numbers, or [B, C] distributions}.
+    """
+    still, loss_of = frozen(model), training_loss(model)
+    pixels, classes = math.prod(model.shape), len(model.labels)
+    descent = optimizer(model.training.learning_rate)
 
     def init(key):
         state_key, net_key = jax.random.split(key)
-        variables: Any = dict(net.init(net_key, jnp.zeros((1, pixels))))
+        variables: Any = dict(model.net.init(net_key, jnp.zeros((1, pixels))))
         params = variables.pop("params")
-        return begin(state_key, params, optimizer, variables or (), still)
+        return begin(state_key, params, descent, variables or (), still)
 
     def loss(params, carry, key, batch):
-        value, (carry, logits, _) = training_loss(params, carry, key, batch)
+        value, (carry, logits, _) = loss_of(params, carry, key, batch)
         right = logits.argmax(-1) == hard_label(batch["label"])
         return value, (carry, {"loss": value, "accuracy": right.mean()})
 
-    def judge(state, image) -> Any:
+    def evaluated(state, image) -> Any:
         """Logits [B, C] and activations, as at evaluation."""
-        return net.apply({"params": state.params, **dict(state.carry)}, to_unit(image))
+        return model.net.apply({"params": state.params, **dict(state.carry)}, to_unit(image))
 
     def predict(state, key, image):
         """One image [D] to the probabilities [C] of its classes."""
         del key
-        return jax.nn.softmax(judge(state, image[None])[0][0])
+        return jax.nn.softmax(evaluated(state, image[None])[0][0])
 
     def features(state, key, image):
-        """One image [D] to the activations [F] of the last hidden layer."""
+        """One image [D] to the activations of the last hidden layer, flat; without one, to its pixels [D]."""
         del key
-        hidden = judge(state, image[None])[1][:-1]
-        return hidden[-1].reshape(-1) if hidden else to_unit(image)
+        *hidden, _ = model.layers
+        return evaluated(state, image[None])[1][hidden[-1]].reshape(-1) if hidden else to_unit(image)
 
     def example(key):
         image_key, label_key = jax.random.split(key)
@@ -219,20 +192,6 @@ def make(config=Config(), optimizer=adam):
         image = example(key)["image"][0]
         return {"predict": image, "features": image}
 
-    evaluate = classified(lambda state, batch: judge(state, batch["image"])[0], config.labels)
-    step = gradient_step(loss, optimizer, still)
+    evaluate = classified(lambda state, batch: evaluated(state, batch["image"])[0], model.labels)
+    step = gradient_step(loss, descent, still)
     return Technique(init, step, evaluate, {"predict": predict, "features": features}, example, inputs)
-
-
-def tiny():
-    """A small case of every kind of layer, for the contract tests."""
-    small = Config(shape=(8, 8, 1), labels=("a", "b", "c"), hidden="8,8", channels="4,4", learning_rate=1e-2)
-    change = lambda **fields: make(dataclasses.replace(small, **fields))
-    return {
-        "classifier_mlp": change(activation="prelu", label_smoothing=0.1),
-        "classifier_cnn": change(network="cnn", batch_norm=True, shape=(9, 8, 3), hidden="8", activation="gelu"),
-        "classifier_noisy": change(
-            **{"dropout": 0.2, "activation": "rrelu", "batch_norm": True, "shift": 1.0, "rotate": 10.0, "cutout": 2},
-            **{"freeze": "layer1", "hidden": "8,8,8", "initializer": "lecun_normal"},
-        ),
-    }

@@ -24,7 +24,7 @@ def encoded(array, magic=None):
 def test_what_was_written_is_read(array, pack, tmp_path):
     path = tmp_path / "file"
     path.write_bytes(pack(encoded(array)))
-    found = idx.read(path, array.ndim)
+    found = idx.read_idx(path, array.ndim)
     assert found.dtype == np.uint8
     assert np.array_equal(found, array)
 
@@ -33,9 +33,9 @@ def test_a_member_of_an_archive_is_read_in_place(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("inside/images.gz", gzip.compress(encoded(IMAGES)))
     place = zipfile.Path(tmp_path / "a.zip") / "inside" / "images.gz"
-    assert np.array_equal(idx.read(place, 3), IMAGES)
+    assert np.array_equal(idx.read_idx(place, 3), IMAGES)
     with pytest.raises(Refused, match=r"labels\.gz cannot be read"):
-        idx.read(zipfile.Path(tmp_path / "a.zip") / "inside" / "labels.gz", 3)
+        idx.read_idx(zipfile.Path(tmp_path / "a.zip") / "inside" / "labels.gz", 3)
 
 
 WHOLE, PACKED = encoded(IMAGES), gzip.compress(encoded(IMAGES))
@@ -67,7 +67,7 @@ def test_damage_is_told_in_a_sentence(name, tmp_path):
     path = tmp_path / f"{name}-ubyte.gz"
     path.write_bytes(data)
     with pytest.raises(Refused) as refusal:
-        idx.read(path, 3)
+        idx.read_idx(path, 3)
     assert str(path) in str(refusal.value)
     assert fragment in str(refusal.value)
     assert "\n" not in str(refusal.value)
@@ -75,6 +75,6 @@ def test_damage_is_told_in_a_sentence(name, tmp_path):
 
 def test_what_cannot_be_opened(tmp_path):
     with pytest.raises(Refused, match="cannot be read: No such file"):
-        idx.read(tmp_path / "none", 3)
+        idx.read_idx(tmp_path / "none", 3)
     with pytest.raises(Refused, match="cannot be read: Is a directory"):
-        idx.read(tmp_path, 3)
+        idx.read_idx(tmp_path, 3)

@@ -5,22 +5,15 @@ import zipfile
 
 import numpy as np
 import pytest
+from archives import GREY, LABEL, saved
 
 from jaxgen.core.types import Refused
 from jaxgen.data.formats import npz
 
-GREY = np.random.default_rng(0).integers(0, 256, (20, 4, 5), np.uint8)
-LABEL = np.arange(20) % 3
-
-
-def saved(path, compressed=False, **arrays):
-    (np.savez_compressed if compressed else np.savez)(path, **arrays)
-    return path
-
 
 def refused(path, says):
     with pytest.raises(Refused, match=says) as caught:
-        npz.load(path)
+        npz.npz_dataset(path)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -108,14 +101,14 @@ def test_a_hostile_pickle_is_never_run(tmp_path):
 @pytest.fixture(scope="module", params=[False, True], ids=["stored", "deflated"])
 def whole(request, tmp_path_factory):
     path = saved(tmp_path_factory.mktemp("npz") / "a.npz", request.param, images=GREY, labels=LABEL)
-    return path.read_bytes(), npz.load(path).sha256
+    return path.read_bytes(), npz.npz_dataset(path).sha256
 
 
 def attempt(path, content):
     """The hash of what is read, None where it is refused as it should be, and the message where not."""
     path.write_bytes(content)
     try:
-        return npz.load(path).sha256
+        return npz.npz_dataset(path).sha256
     except Refused as refusal:
         message = str(refusal)
     return None if str(path) in message and "\n" not in message else message
@@ -129,15 +122,16 @@ def test_a_file_cut_short_is_refused_at_any_length(whole, tmp_path):
     assert attempt(tmp_path / "a.npz", content) == sha256
 
 
-def test_a_flipped_byte_is_harmless_or_refused(whole, tmp_path):
+@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_flipped_byte_is_harmless_or_refused(whole, tmp_path, step):
     content, sha256 = whole
     outcomes = []
-    for position in range(len(content)):
+    for position in range(0, len(content), step):
         flipped = bytearray(content)
         flipped[position] ^= 1 << (position % 8) if position % 3 else 0xFF
         outcomes.append(attempt(tmp_path / "a.npz", bytes(flipped)))
     assert set(outcomes) == {None, sha256}
-    assert outcomes.count(None) > len(content) / 2  # harmless: time stamps and the like
+    assert outcomes.count(None) > len(outcomes) / 2  # harmless: time stamps and the like
 
 
 def test_a_changed_shape_is_noticed_though_fewer_bytes_are_wanted(tmp_path):

@@ -41,22 +41,22 @@ SETS = {
 IN_PLACE = ("images", "colour", "keras", "three", "floats")
 
 
-@pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("case", SETS)
-def test_large_sets_equal_small_ones(tmp_path, cache, case, compressed):
-    path = saved(tmp_path / "a.npz", compressed, **SETS[case])
-    large = npz.load(path, LIMIT)
-    same(npz.load(path), large)
-    in_place = case in IN_PLACE and not compressed
-    assert (large.train.image.path == path) == in_place
-    assert bool(cached(cache)) != in_place
-    assert sets.load(str(path), resident=LIMIT).sha256 == large.sha256
+def test_large_sets_equal_small_ones(tmp_path, cache, case):
+    for compressed in (False, True):
+        path = saved(tmp_path / "a.npz", compressed, **SETS[case])
+        large = npz.npz_dataset(path, LIMIT)
+        same(npz.npz_dataset(path), large)
+        in_place = case in IN_PLACE and not compressed
+        assert (large.train.image.path == path) == in_place
+        assert bool(cached(cache)) != in_place
+        assert sets.load(str(path), resident=LIMIT).sha256 == large.sha256
 
 
 @pytest.mark.parametrize("image", [GREY, COLOUR, UNIT.astype(np.float32), UNIT])
 def test_an_array_alone(tmp_path, image):
     np.save(tmp_path / "mine.npy", image)
-    small, large = (npz.load(tmp_path / "mine.npy", resident) for resident in (image.nbytes, image.nbytes - 1))
+    small, large = (npz.npz_dataset(tmp_path / "mine.npy", resident) for resident in (image.nbytes, image.nbytes - 1))
     same(small, large)
     assert (small.name, small.shape, small.classes) == ("mine", (*image.shape[1:], 1)[:3], ())
     assert (large.train.image.path == tmp_path / "mine.npy") == (image.dtype != np.float64)
@@ -65,25 +65,25 @@ def test_an_array_alone(tmp_path, image):
 
 def test_stored_and_compressed_sets_are_one(tmp_path):
     paths = [saved(tmp_path / f"{n}.npz", bool(n), images=COLOUR, labels=LABEL) for n in range(2)]
-    assert len({npz.load(path, LIMIT).sha256 for path in paths}) == 1
+    assert len({npz.npz_dataset(path, LIMIT).sha256 for path in paths}) == 1
 
 
 def test_an_archive_behind_something_else(tmp_path):
     path = saved(tmp_path / "a.npz", images=GREY)
-    small = npz.load(path)
+    small = npz.npz_dataset(path)
     path.write_bytes(b"PK\x03\x04, it says here" + path.read_bytes())
-    same(small, npz.load(path, LIMIT))
+    same(small, npz.npz_dataset(path, LIMIT))
 
 
 def test_what_was_unpacked_is_kept(tmp_path, cache):
     path = saved(tmp_path / "a.npz", True, images=GREY)
-    first = npz.load(path, LIMIT)
+    first = npz.npz_dataset(path, LIMIT)
     (kept,) = (file for file in cached(cache) if file.suffix == ".u8")
     stamp = kept.stat().st_mtime_ns
-    assert npz.load(path, LIMIT).sha256 == first.sha256
+    assert npz.npz_dataset(path, LIMIT).sha256 == first.sha256
     assert kept.stat().st_mtime_ns == stamp
     saved(path, True, images=255 - GREY)
-    assert npz.load(path, LIMIT).sha256 != first.sha256
+    assert npz.npz_dataset(path, LIMIT).sha256 != first.sha256
     assert len(cached(cache)) == 4
 
 
@@ -95,7 +95,7 @@ def test_memory_stays_bounded(tmp_path, monkeypatch, compressed):
     ]
     path = saved(tmp_path / "a.npz", compressed, train=image, test=image[:3])
     tracemalloc.start()
-    found = npz.load(path, 2**20)
+    found = npz.npz_dataset(path, 2**20)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert rows.size(found.train.image) >= image.nbytes * 0.8

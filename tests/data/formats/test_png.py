@@ -16,14 +16,14 @@ def test_many_files_are_decoded_as_pillow_decodes_each(channels):
     images = np.concatenate(
         [noise(20, 6, 5, channels), SMOOTH[None, ..., :channels], np.zeros((1, 6, 5, channels), np.uint8)]
     )
-    files = [encoded(image) for image in images] + [png.encode(image) for image in images]
-    assert np.array_equal(png.decode(files, 6, 5, channels), np.concatenate([images, images]).reshape(44, -1))
+    files = [encoded(image) for image in images] + [png.encode_png(image) for image in images]
+    assert np.array_equal(png.decode_pngs(files, 6, 5, channels), np.concatenate([images, images]).reshape(44, -1))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_what_is_encoded_is_a_png(channels):
     image = noise(1, 6, 5, channels)[0]
-    with Image.open(io.BytesIO(png.encode(image))) as found:
+    with Image.open(io.BytesIO(png.encode_png(image))) as found:
         assert found.mode == {1: "L", 3: "RGB"}[channels]
         assert np.array_equal(np.asarray(found).reshape(image.shape), image)
 
@@ -32,19 +32,19 @@ def test_what_is_encoded_is_a_png(channels):
 def test_rows_coded_in_every_way(kind):
     """After a file that ends in bright pixels, of which the first row must see nothing."""
     rows = np.insert(noise(1, 6, 15)[0], 0, kind, axis=1)
-    files = [png.encode(np.full((6, 5, 3), 255, np.uint8)), png._file(rows.tobytes(), 6, 5, 3)]
+    files = [png.encode_png(np.full((6, 5, 3), 255, np.uint8)), png._file(rows.tobytes(), 6, 5, 3)]
     with Image.open(io.BytesIO(files[1])) as alone:
-        assert np.array_equal(png.decode(files, 6, 5, 3)[1], np.asarray(alone).ravel())
+        assert np.array_equal(png.decode_pngs(files, 6, 5, 3)[1], np.asarray(alone).ravel())
 
 
 def test_notes_and_several_pieces_of_pixels():
     image, notes = noise(1, 6, 5, 3)[0], PngImagePlugin.PngInfo()
     notes.add_text("author", "nobody")
-    whole = png.encode(image)
+    whole = png.encode_png(image)
     start, packed = whole[:33], zlib.compress(np.insert(image.reshape(6, 15), 0, 0, axis=1).tobytes())
     pieces = [png._chunk(b"IDAT", packed[n : n + 10]) for n in range(0, len(packed), 10)]
     files = [encoded(image, pnginfo=notes), start + b"".join(pieces) + png._chunk(b"IEND", b"")]
-    assert np.array_equal(png.decode(files, 6, 5, 3), np.stack([image.ravel()] * 2))
+    assert np.array_equal(png.decode_pngs(files, 6, 5, 3), np.stack([image.ravel()] * 2))
 
 
 def test_others_are_left_to_pillow():
@@ -55,16 +55,16 @@ def test_others_are_left_to_pillow():
         (Image.new(mode, (5, 6)) if mode == "I;16" else image.convert(mode)).save(file, "PNG")
         others.append(file.getvalue())
     for other in others:
-        assert png.decode([plain, other], 6, 5, 3) is None
-    assert png.decode([plain], 6, 5, 4) is None
-    assert png.decode([], 6, 5, 3) is None
-    assert png.decode([encoded(noise(1, 65, 64, 1)[0])], 65, 64, 1) is None
+        assert png.decode_pngs([plain, other], 6, 5, 3) is None
+    assert png.decode_pngs([plain], 6, 5, 4) is None
+    assert png.decode_pngs([], 6, 5, 3) is None
+    assert png.decode_pngs([encoded(noise(1, 65, 64, 1)[0])], 65, 64, 1) is None
 
 
 def outcome(file):
     """The pixels, None where the file is left to Pillow, and the error where it is damaged."""
     try:
-        found = png.decode([file, png.encode(SMOOTH)], 6, 5, 3)
+        found = png.decode_pngs([file, png.encode_png(SMOOTH)], 6, 5, 3)
     except (ValueError, OSError, zlib.error) as error:
         return type(error)
     return None if found is None else found[0].tobytes()

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from jaxgen.data.images.subsets import narrowed
 
 from jaxgen.core.types import Refused
 from jaxgen.data import rows
 from jaxgen.data.examples import Dataset, Examples, dataset
 from jaxgen.data.images import sets
+from jaxgen.data.images.subsets import narrowed
 from jaxgen.data.rows import Rows
 
 NAMES = ("cat", "dog", "frog", "t-shirt")

@@ -22,9 +22,9 @@ CLASSES = [f"{name}/{n}.png" for name in ("ant", "bee") for n in range(10)]
 
 def test_large_sets_equal_small_ones(tmp_path, monkeypatch):
     path = packed(saved(tmp_path / "a", [f"{part}/{name}" for part in ("test", "train") for name in CLASSES]))
-    small = folder.load(path)
+    small = folder.folder_dataset(path)
     monkeypatch.setattr(rows, "BLOCK", 60)  # three images
-    large = folder.load(path, resident=0)
+    large = folder.folder_dataset(path, resident=0)
     for one, other in zip(small[3:6], large[3:6]):
         assert isinstance(other.image, Rows)
         assert np.array_equal(one.image, rows.read(other.image, slice(None)))
@@ -45,7 +45,7 @@ def test_a_folder_is_decoded_once_until_it_changes(tmp_path, decoded):
 
     def count(size=0):
         decoded.clear()
-        folder.load(path, size, resident=0)
+        folder.folder_dataset(path, size, resident=0)
         return len(decoded)
 
     assert (count(), count()) == (9, 0)
@@ -60,23 +60,23 @@ def test_a_folder_is_decoded_once_until_it_changes(tmp_path, decoded):
 
 def test_an_archive_is_decoded_once_until_it_changes(tmp_path, decoded):
     path = packed(saved(tmp_path / "a", [f"{n}.png" for n in range(9)]))
-    first = folder.load(path, resident=0)
-    assert folder.load(path, resident=0).sha256 == first.sha256
+    first = folder.folder_dataset(path, resident=0)
+    assert folder.folder_dataset(path, resident=0).sha256 == first.sha256
     assert len(decoded) == 9
     Image.fromarray(picture(99).squeeze()).save(tmp_path / "a" / "3.png")
     packed(tmp_path / "a")
-    assert folder.load(path, resident=0).sha256 != first.sha256
+    assert folder.folder_dataset(path, resident=0).sha256 != first.sha256
     assert len(decoded) == 18
 
 
 def test_progress_is_shown_where_it_takes_long(tmp_path, capsys, monkeypatch):
     path = saved(tmp_path / "a", [f"{n}.png" for n in range(9)])
-    folder.load(path)
+    folder.folder_dataset(path)
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(rows, "PAUSE", 0.0)
     monkeypatch.setattr(folder.os, "cpu_count", lambda: 2)
     monkeypatch.setattr(rows, "BLOCK", 80)
-    folder.load(path)
+    folder.folder_dataset(path)
     lines = capsys.readouterr().err.splitlines()
     assert lines[-1] == "decoded 9 of 9 images"
     assert "looked at 1 of 9 images" in lines

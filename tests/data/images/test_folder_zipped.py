@@ -1,34 +1,18 @@
 import stat
 import struct
-import zipfile
 
 import pytest
-from folders import PNG, THREE
+from folders import PNG, THREE, archived, refused
 
 from jaxgen.core.types import Refused
 from jaxgen.data.images import folder
-
-
-def packed(path, files):
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return path
-
-
-def refused(path, says, *given):
-    with pytest.raises(Refused, match=says) as caught:
-        folder.load(path, *given)
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
-
 
 NAMES = ["../1.png", "a/../../1.png", "/1.png", "C:/1.png", "c:1.png", "a\\1.png", "..\\1.png"]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names_that_lead_out_of_an_archive_are_refused(tmp_path, name):
-    refused(packed(tmp_path / "a.zip", {**THREE, name: PNG}), "is no name of a file inside an archive")
+    refused(archived(tmp_path / "a.zip", {**THREE, name: PNG}), "is no name of a file inside an archive")
 
 
 def altered(path, name, offset, format, value, local=None):
@@ -45,7 +29,7 @@ def test_archives_that_are_not_to_be_trusted_are_refused(tmp_path):
     path = tmp_path / "a.zip"
 
     def fresh():
-        return packed(path, THREE)
+        return archived(path, THREE)
 
     refused(
         altered(fresh(), "1.png", 24, "<I", 2**31 - 1), r"'1\.png' in .* claims to unpack from \d+ to 2,147,483,647"
@@ -69,14 +53,14 @@ def test_archives_that_are_not_to_be_trusted_are_refused(tmp_path):
 
 
 def test_an_archive_cut_short_or_changed_anywhere_is_refused_or_harmless(tmp_path):
-    data = packed(tmp_path / "a.zip", THREE).read_bytes()
-    sha256 = folder.load(tmp_path / "a.zip").sha256
+    data = archived(tmp_path / "a.zip", THREE).read_bytes()
+    sha256 = folder.folder_dataset(tmp_path / "a.zip").sha256
     flips = [data[:at] + bytes([data[at] ^ (0xFF if at % 3 else 1)]) + data[at + 1 :] for at in range(0, len(data), 2)]
     outcomes = []
     for content in [data[:length] for length in range(0, len(data), 19)] + flips:
         (tmp_path / "a.zip").write_bytes(content)
         try:
-            outcomes.append(folder.load(tmp_path / "a.zip").sha256)
+            outcomes.append(folder.folder_dataset(tmp_path / "a.zip").sha256)
         except Refused as refusal:
             message = str(refusal)
             outcomes.append(None if str(tmp_path) in message and "\n" not in message else message)

@@ -1,7 +1,5 @@
 import builtins
 import importlib.util
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -173,12 +171,3 @@ def test_a_missing_font_is_named(monkeypatch):
     monkeypatch.setattr(glyphs, "FONTS", ("NoSuchFont",))
     with pytest.raises(Refused, match=r"font that glyphs are drawn with is missing in .*ttf"):
         glyphs.masters()
-
-
-def test_importing_the_sets_imports_no_plotting_and_no_scikit_learn():
-    code = (
-        "import sys, jaxgen.data.images.sets as i, jaxgen.data.sources, jaxgen.data.images.glyphs as g; g._font_folder();"
-        "print(sorted({'matplotlib', 'sklearn', 'PIL'} & sys.modules.keys()))"
-    )
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert out.strip() == "[]"

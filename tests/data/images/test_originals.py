@@ -74,7 +74,7 @@ def test_cifar10_and_its_frogs(packed, tmp_path):
         (tmp_path / cifar.FOLDER).mkdir()
         for name, data in batches.items():
             (tmp_path / cifar.FOLDER / name).write_bytes(data)
-    parts = originals.arrays("cifar10", str(tmp_path))
+    parts = originals.original_arrays("cifar10", str(tmp_path))
     image, label = parts["train"]
     assert (image.shape, parts["test"][0].shape) == ((100, 32, 32, 3), (20, 32, 32, 3))
     assert (image[0] == np.array([1, 2, 3])).all()

@@ -48,11 +48,11 @@ def wrong(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["mnist", "emnist_letters", "olivetti", "frogs", "tfds:mnist"])
-@pytest.mark.parametrize("data_dir", ["~nosuchuser/x", "x" * 300, "a\0b"])
-def test_impossible_folders_are_refused(name, data_dir, monkeypatch):
+def test_impossible_folders_are_refused(name, monkeypatch):
     monkeypatch.setattr(download, "reachable", lambda *_: False)
-    with pytest.raises(Refused):
-        sets.load(name, data_dir)
+    for data_dir in ("~nosuchuser/x", "x" * 300, "a\0b"):
+        with pytest.raises(Refused):
+            sets.load(name, data_dir)
 
 
 @pytest.mark.parametrize("labels", [np.arange(400) / 10, np.arange(400) // 10 - 1, np.full(400, 10**11)])

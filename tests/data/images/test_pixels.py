@@ -100,19 +100,19 @@ def test_an_animation_gives_its_first_picture():
     assert (pixels.to_array(image, 0, 1) == 10).all()
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("format", ["png", "tiff", "webp"])
-def test_cameras_may_be_turned(orientation, format):
-    exif = Image.Exif()
-    exif[pixels.ORIENTATION] = orientation
+def test_cameras_may_be_turned(format):
     options = {"lossless": True} if format == "webp" else {}
-    image, _ = through(Image.fromarray(COLOUR), format, exif=exif, **options)
-    size = pixels.upright_size(image)
-    found = pixels.to_array(image, 0, 3)
-    again, _ = through(Image.fromarray(COLOUR), format, exif=exif, **options)
-    assert np.array_equal(found, np.asarray(ImageOps.exif_transpose(again)))
-    assert found.shape == (*size[::-1], 3)
-    assert size == ((6, 9) if orientation >= 5 else (9, 6))
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[pixels.ORIENTATION] = orientation
+        image, _ = through(Image.fromarray(COLOUR), format, exif=exif, **options)
+        size = pixels.upright_size(image)
+        found = pixels.to_array(image, 0, 3)
+        again, _ = through(Image.fromarray(COLOUR), format, exif=exif, **options)
+        assert np.array_equal(found, np.asarray(ImageOps.exif_transpose(again)))
+        assert found.shape == (*size[::-1], 3)
+        assert size == ((6, 9) if orientation >= 5 else (9, 6))
 
 
 def test_damaged_notes_of_a_camera_do_no_harm():

@@ -26,7 +26,7 @@ def distributed(monkeypatch, *shape, classes=10, first=0):
         split: (noise(count, *shape), (first + np.arange(count) % classes).astype(np.int32))
         for split, count in COUNTS.items()
     }
-    monkeypatch.setattr(originals, "arrays", lambda name, data_dir="": parts)
+    monkeypatch.setattr(originals, "original_arrays", lambda name, data_dir="": parts)
     return parts
 
 
@@ -64,14 +64,14 @@ def test_what_is_prepared_is_what_was_distributed(tmp_path, monkeypatch, capfd, 
 @pytest.mark.parametrize("name", ["mnist", "emnist/letters", "cifar10"])
 def test_tfds_reads_what_is_prepared(tmp_path, monkeypatch, name):
     parts = distributed(monkeypatch, *((32, 32, 3) if name == "cifar10" else (28, 28, 1)))
-    folder = prepare.build(*(*name.split("/"), "")[:2], "", tmp_path)
+    folder = prepare.prepare_set(*(*name.split("/"), "")[:2], "", tmp_path)
     assert folder.parent == tmp_path / name
     source = tfds.data_source(name, data_dir=tmp_path, download=False)
     for split, part in parts.items():
         assert {(each["image"].tobytes(), each["label"]) for each in source[split]} == expected(part)
     if name == "cifar10":
         assert {each["id"].decode() for each in source["test"]} == {f"test_{n:05}" for n in range(COUNTS["test"])}
-        assert tfds_sets.load(name, str(tmp_path)).classes[6] == "frog"
+        assert tfds_sets.tfds_dataset(name, str(tmp_path)).classes[6] == "frog"
     assert tfds.builder_cls("mnist").__module__.startswith("tensorflow_datasets.")  # still TFDS's own
 
 
@@ -95,9 +95,9 @@ def test_a_failure_leaves_nothing(tmp_path, monkeypatch):
 
 def test_where_another_process_was_faster_its_result_stays(tmp_path, monkeypatch):
     distributed(monkeypatch, 28, 28, 1)
-    first = prepare.build("mnist", "", "", tmp_path)
+    first = prepare.prepare_set("mnist", "", "", tmp_path)
     (first / "mark").write_text("")
-    assert prepare.build("mnist", "", "", tmp_path) == first
+    assert prepare.prepare_set("mnist", "", "", tmp_path) == first
     assert (first / "mark").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["mnist"]
 
@@ -112,7 +112,7 @@ def test_where_another_process_was_faster_its_result_stays(tmp_path, monkeypatch
 def test_files_of_another_set_are_refused(tmp_path, monkeypatch, shape, first, says):
     distributed(monkeypatch, *shape, first=first)
     with pytest.raises(Refused, match=says):
-        prepare.build("mnist", "", "", tmp_path)
+        prepare.prepare_set("mnist", "", "", tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -143,8 +143,8 @@ def test_what_cannot_be_prepared_is_refused_with_what_to_do(tmp_path, spec, says
 
 PROGRAM = """
 import sys
-from jaxgen.data import images, originals
-found = images.load("tfds:mnist", sys.argv[1])
+from jaxgen.data.images import sets
+found = sets.load("tfds:mnist", sys.argv[1])
 print(len(found.test.label), [name for name in sys.modules if name.split(".")[0] == "tensorflow"])
 """
 
@@ -158,7 +158,7 @@ def test_mnist_prepared_from_its_files_without_tensorflow_is_mnist(tmp_path):
         [sys.executable, "-W", "error", "-c", PROGRAM, str(tmp_path)], capture_output=True, text=True, check=True
     )
     assert done.stdout == "10000 []\n"
-    ours, theirs = (tfds_sets.load("mnist", str(folder)) for folder in (tmp_path, DATA))
+    ours, theirs = (tfds_sets.tfds_dataset("mnist", str(folder)) for folder in (tmp_path, DATA))
     files = sets.load("mnist", DATA)
     for found in (ours, theirs):
         assert pairs(found.test) == pairs(files.test)

@@ -20,7 +20,7 @@ def _nowhere_else(tmp_path, monkeypatch):
 def stored(root, feature, values, **options):
     """Shape, and the rows of a set of these images as a set."""
     prepare(root, {"train": [{"image": value} for value in values]}, {"image": feature})
-    found = tfds_sets.load("toys", str(root), **options)
+    found = tfds_sets.tfds_dataset("toys", str(root), **options)
     return found.shape, {bytes(row) for part in found[3:6] for row in part.image}
 
 
@@ -118,7 +118,7 @@ def test_a_set_without_a_feature_image_is_refused_with_those_that_it_has(tmp_pat
     splits = {"train": [{"picture": encoded(noise(1, 6, 5, 1)[0]), "text": "a"}]}
     prepare(tmp_path, splits, known)
     with pytest.raises(Refused, match=r"found picture Image\(shape=\(6, 5, 1\), dtype=uint8\); text Text\("):
-        tfds_sets.load("toys", str(tmp_path))
+        tfds_sets.tfds_dataset("toys", str(tmp_path))
 
 
 @pytest.mark.parametrize(

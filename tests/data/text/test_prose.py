@@ -145,10 +145,10 @@ def test_white_space_alone_is_no_block(monkeypatch):
 
 def test_parts_are_joined_and_emptied():
     parts = [np.array([0, 2], np.uint8), np.array([1], np.uint16)]
-    assert blocks.joined(parts, np.array([7, 8, 9], np.uint8)).tolist() == [7, 9, 8]
+    assert blocks.concatenated(parts, np.array([7, 8, 9], np.uint8)).tolist() == [7, 9, 8]
     assert parts == []
-    assert blocks.joined([]).tolist() == []
-    assert blocks.joined([np.array([3], np.uint8), np.array([300], np.uint16)]).tolist() == [3, 300]
+    assert blocks.concatenated([]).tolist() == []
+    assert blocks.concatenated([np.array([3], np.uint8), np.array([300], np.uint16)]).tolist() == [3, 300]
 
 
 @pytest.mark.parametrize("block", [1, 3, 100])
@@ -157,4 +157,4 @@ def test_how_many_tokens_lie_within(block, monkeypatch):
     widths = np.array([3, 0, 2, 0, 0, 4, 1], np.uint8)
     ends = np.cumsum(widths)
     for characters in range(12):
-        assert blocks.within(widths, characters) == sum(ends <= characters)
+        assert blocks.tokens_within(widths, characters) == sum(ends <= characters)

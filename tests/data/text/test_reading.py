@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from jaxgen.core.types import Refused
-from jaxgen.data.text import reading
+from jaxgen.data.text import reading, windows
+from jaxgen.data.text.reading import Reading
 from jaxgen.data.text.texts import Split
 
 KEY = jax.random.key(0)
@@ -24,9 +25,8 @@ def batches(source, numbers, key=KEY):
 
 
 def test_streams_go_on_where_they_were():
-    count, size, context = 200, 3, 7
-    source = reading.source(counting(count), size, context)
-    epoch = reading.epoch(count, size, context, "stream")
+    count, size, reads = 200, 3, Reading(context=7)
+    source, epoch = reading.source(counting(count), size, reads), reading.epoch(count, size, reads)
     found = batches(source, range(2 * epoch))
     for number, batch in enumerate(found):
         tokens = batch["tokens"].astype(int)
@@ -43,16 +43,16 @@ def test_streams_go_on_where_they_were():
 @pytest.mark.parametrize("count", [26, 31, 200])
 def test_no_window_passes_the_end(count):
     """The last window of the last piece, at every offset: repeated last tokens would show a clipped one."""
-    size, context = 2, 8
-    source, epoch = reading.source(counting(count), size, context), reading.epoch(count, size, context, "stream")
+    size, reads = 2, Reading(context=8)
+    source, epoch = reading.source(counting(count), size, reads), reading.epoch(count, size, reads)
     for seed in range(20):
         (batch,) = batches(source, [epoch - 1], jax.random.key(seed))
         np.testing.assert_array_equal(np.diff(batch["tokens"].astype(int)), 1)
 
 
 def test_strided_windows_are_all_there_once():
-    source = reading.source(counting(100), 4, 10, "strided", 3)
-    epoch = reading.epoch(100, 4, 10, "strided", 3)
+    reads = Reading(context=10, windows="strided", stride=3)
+    source, epoch = reading.source(counting(100), 4, reads), reading.epoch(100, 4, reads)
     found = np.concatenate([batch["tokens"] for batch in batches(source, range(epoch))]).astype(int)
     assert sorted(found[:, 0]) == sorted(set(found[:, 0]))
     assert set(found[:, 0]) <= set(range(0, 90, 3))
@@ -62,56 +62,63 @@ def test_strided_windows_are_all_there_once():
 
 
 def test_random_windows_reach_both_ends():
-    source = reading.source(counting(20), 64, 10, "random")
+    source = reading.source(counting(20), 64, Reading(context=10, windows="random"))
     firsts = np.concatenate([batch["tokens"][:, 0] for batch in batches(source, range(5))])
     assert set(firsts) == set(range(10))
 
 
-@pytest.mark.parametrize(("windows", "least"), [("stream", 26), ("random", 9), ("strided", 14)])
-def test_a_text_too_short_for_a_batch_is_refused(windows, least):
-    reading.source(counting(least), 2, 8, windows, 5)
+@pytest.mark.parametrize(("kind", "least"), [("stream", 26), ("random", 9), ("strided", 14)])
+def test_a_text_too_short_for_a_batch_is_refused(kind, least):
+    reads = Reading(context=8, windows=kind, stride=5)
+    reading.source(counting(least), 2, reads)
     with pytest.raises(Refused, match=f"need {least} tokens to train on, and there are {least - 1}"):
-        reading.source(counting(least - 1), 2, 8, windows, 5)
+        reading.source(counting(least - 1), 2, reads)
 
 
-def told(holdout):
-    """Of every counted target its place, what it is predicted from, and its width."""
-    found = []
-    for n in range(holdout.batches):
-        batch, mask = jax.tree.map(np.asarray, jax.jit(holdout.take)(holdout.arrays, jnp.int32(n)))
-        assert mask.all()
+def batches_of(holdout):
+    """All batches of a split, none of which has an example that only fills it up."""
+    take = jax.jit(holdout.take)
+    taken = [jax.tree.map(np.asarray, take(holdout.arrays, jnp.int32(n))) for n in range(holdout.batches)]
+    assert all(mask.all() for _, mask in taken)
+    return [batch for batch, _ in taken]
+
+
+def targets(holdout):
+    """(place in the text, column in its window) of every target that counts; checks its width and the token before."""
+    counted = []
+    for batch in batches_of(holdout):
         for row, column in zip(*np.nonzero(batch["counted"])):
             place = batch["tokens"][row, column + 1]
             assert batch["tokens"][row, column] == place - 1
             assert "widths" not in batch or batch["widths"][row, column] == place % 7
-            found.append((int(place), int(column)))
-    return found
+            counted.append((int(place), int(column)))
+    return counted
 
 
 @pytest.mark.parametrize("count", [9, 10, 57, 100])
 @pytest.mark.parametrize(("size", "overlap"), [(1, 0), (3, 4), (4, 7)])
 def test_windows_that_overlap_count_every_token_once(count, size, overlap):
-    found = told(reading.overlapping(counting(count), size, 8, overlap))
-    assert sorted(place for place, _ in found) == list(range(1, count))
-    assert all(column >= overlap or place <= 8 for place, column in found)
+    counted = targets(windows.overlapping(counting(count), size, 8, overlap))
+    assert sorted(place for place, _ in counted) == list(range(1, count))
+    assert all(column >= overlap or place <= 8 for place, column in counted)
 
 
 def test_where_only_whole_windows_count():
-    found = told(reading.overlapping(counting(30, widths=True), 4, 8, 7, whole=True))
-    assert sorted(found) == [(place, 7) for place in range(8, 30)]
+    counted = targets(windows.overlapping(counting(30, widths=True), 4, 8, 7, whole=True))
+    assert sorted(counted) == [(place, 7) for place in range(8, 30)]
 
 
 @pytest.mark.parametrize("count", [9, 57, 100])
 @pytest.mark.parametrize("size", [1, 3, 4])
 def test_pieces_count_every_token_once(count, size):
     """Each piece has read a window before it, or all there is, and reads on without a gap."""
-    holdout = reading.pieces(counting(count, widths=True), size, 8)
-    assert sorted(place for place, _ in told(holdout)) == list(range(1, count))
-    found = [jax.tree.map(np.asarray, jax.jit(holdout.take)(holdout.arrays, jnp.int32(n))[0]) for n in range(holdout.batches)]
+    holdout = windows.pieces(counting(count, widths=True), size, 8)
+    assert sorted(place for place, _ in targets(holdout)) == list(range(1, count))
+    taken = batches_of(holdout)
     for row in range(size):
-        counted = [batch["tokens"][row, 1:][batch["counted"][row]] for batch in found]
+        counted = [batch["tokens"][row, 1:][batch["counted"][row]] for batch in taken]
         first = min((int(each[0]) for each in counted if len(each)), default=None)
         if first is not None:
-            assert found[0]["tokens"][row, 0] == max(0, first - 1 - 8)
-    assert found[0]["fresh"].all()
-    assert not any(batch["fresh"].any() for batch in found[1:])
+            assert taken[0]["tokens"][row, 0] == max(0, first - 1 - 8)
+    assert taken[0]["fresh"].all()
+    assert not any(batch["fresh"].any() for batch in taken[1:])

@@ -7,7 +7,7 @@ import pytest
 
 from jaxgen.core.types import Refused
 from jaxgen.data.text import blocks, corpora, texts, utf8
-from jaxgen.data.text.vocabulary import decode, encode, words
+from jaxgen.data.text.vocabulary import decode, encode, word_vocabulary
 
 DATA = os.environ.get("JAXGEN_DATA", "")
 STORY = "Ala ma kota. Kot ma Al\u0119!\n\nIt is \u20ac1.\n" * 12
@@ -65,7 +65,7 @@ def test_a_file_by_words(story):
     assert all(len(split.widths) == len(split.tokens) for split in found[3:6])
     first = STORY[: found.characters[0]]
     assert abs(len(first) - 0.6 * len(STORY)) < 5
-    assert found.vocabulary == words(first, 1)
+    assert found.vocabulary == word_vocabulary(first, 1)
     every = np.concatenate([split.tokens for split in found[3:6]])
     np.testing.assert_array_equal(every, encode(STORY, found.vocabulary, "word"))
     assert found.sha256 == texts.load(story).sha256

@@ -32,7 +32,7 @@ def examples(documents, **others):
 def test_documents_are_joined_with_newlines(tmp_path, most, monkeypatch):
     monkeypatch.setattr(tfds_records, "MOST", most)
     prepare(tmp_path / "tfds", {"train": examples(DOCUMENTS), "test": examples(["of no use"])}, TEXT)
-    found = "".join(corpora.load("tfds:toys", str(tmp_path)))
+    found = "".join(corpora.corpus_blocks("tfds:toys", str(tmp_path)))
     order = tfds.data_source("toys", data_dir=tmp_path / "tfds", split="train", download=False)
     expected = [each["text"].decode().replace("\r\n", "\n") for each in order]
     assert found == "\n".join(expected)

@@ -6,7 +6,7 @@ import pytest
 
 from jaxgen.core.types import Refused
 from jaxgen.data.text import blocks, prose, vocabulary
-from jaxgen.data.text.vocabulary import characters, decode, encode, words
+from jaxgen.data.text.vocabulary import character_vocabulary, decode, encode, word_vocabulary
 
 TEXT = "Ala ma kota. Ko\u0142o \u2014 \u20ac1 \U0001f600!\nAla"
 
@@ -17,18 +17,18 @@ def random_text(size, seed=0, first=32, last=0x3000):
 
 
 @pytest.mark.parametrize("text", ["", "a", TEXT, random_text(500)])
-@pytest.mark.parametrize("block", [1, 7, 10**6])
-def test_characters_are_their_places_in_the_sorted_set(text, block, monkeypatch):
-    monkeypatch.setattr(blocks, "BLOCK", block)
+def test_characters_are_their_places_in_the_sorted_set(text, monkeypatch):
     known = sorted(set(text))
-    tokens = encode(text, known)
-    assert characters(text) == tuple(known)
-    assert tokens.tolist() == [known.index(each) for each in text]
-    assert decode(tokens, known) == text
-    gathered, same = vocabulary.gathered(blocks.sliced(text))
-    assert gathered == tuple(known)
-    assert same.dtype == tokens.dtype
-    np.testing.assert_array_equal(same, tokens)
+    assert character_vocabulary(text) == tuple(known)
+    for block in (1, 7, 10**6):
+        monkeypatch.setattr(blocks, "BLOCK", block)
+        tokens = encode(text, known)
+        assert tokens.tolist() == [known.index(each) for each in text]
+        assert decode(tokens, known) == text
+        characters, same = vocabulary.encode_characters(blocks.sliced(text))
+        assert characters == tuple(known)
+        assert same.dtype == tokens.dtype
+        np.testing.assert_array_equal(same, tokens)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_tokens_are_of_the_smallest_type(level, size, kind):
 
 def test_a_type_that_becomes_too_small_half_way_is_widened():
     text = "".join(map(chr, range(1000, 1300)))
-    known, tokens = vocabulary.gathered([text[:200], text[200:], text[::-1]])
+    known, tokens = vocabulary.encode_characters([text[:200], text[200:], text[::-1]])
     assert len(known) == 300
     assert tokens.tolist() == [*range(300), *range(299, -1, -1)]
 
@@ -60,21 +60,21 @@ def test_a_type_that_becomes_too_small_half_way_is_widened():
 )
 def test_unknown_characters_are_shown(text, says):
     with pytest.raises(Refused) as caught:
-        encode(text, characters(" abcdefghijklmnopqrstuvwxy"))
+        encode(text, character_vocabulary(" abcdefghijklmnopqrstuvwxy"))
     assert str(caught.value).startswith(says)
     assert "\n" not in str(caught.value)
 
 
 def test_words_stand_by_frequency_and_then_by_name():
     text = "b a c b a c b d. B e e"
-    assert words(text, 1) == ("<unk>", "<end>", "b", "a", "c", "e", ".", "B", "d")
-    assert words(text, 2) == ("<unk>", "<end>", "b", "a", "c", "e")
-    assert words(text, 4) == ("<unk>", "<end>")
-    assert words("", 1) == ("<unk>", "<end>")
+    assert word_vocabulary(text, 1) == ("<unk>", "<end>", "b", "a", "c", "e", ".", "B", "d")
+    assert word_vocabulary(text, 2) == ("<unk>", "<end>", "b", "a", "c", "e")
+    assert word_vocabulary(text, 4) == ("<unk>", "<end>")
+    assert word_vocabulary("", 1) == ("<unk>", "<end>")
 
 
 def test_unknown_words_are_unknown_and_sentences_end():
-    known = words("Ala ma kota. Kot ma Ale.", 1)
+    known = word_vocabulary("Ala ma kota. Kot ma Ale.", 1)
     tokens = encode("Ala ma psa. Kot", known, "word")
     assert [known[token] for token in tokens] == ["Ala", "ma", "<unk>", ".", "<end>", "Kot"]
     assert decode(tokens, known, "word") == "Ala ma <unk>.\nKot"
@@ -86,4 +86,4 @@ def test_the_counts_of_words_are_those_of_a_counter(monkeypatch):
     found = [draw.choice(["the", "of", "and", "to", "in", "a", "is"]) * draw.randint(1, 2) for _ in range(400)]
     counts = collections.Counter(found)
     expected = sorted((word for word in counts if counts[word] >= 20), key=lambda word: (-counts[word], word))
-    assert words(" ".join(found), 20) == ("<unk>", "<end>", *expected)
+    assert word_vocabulary(" ".join(found), 20) == ("<unk>", "<end>", *expected)

@@ -1,0 +1,54 @@
+"""The process of one contender, so that thread pools and allocators do not meet.
+
+python -m benchmarks.serving LOOP CONTENDER CASE
+
+Prints "ready" when the contender is warm; then, for each line on stdin, a number of seconds, works for about as long
+and prints its speed, in the loop's unit, and its quality, which was taken after a fixed amount of work.
+"""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+
+from benchmarks.contender import Loop, Work
+from benchmarks.loops import adam, classifier, grid, lstm, sampling, transformer, vae
+from jaxgen.run import machine
+
+LOOPS: dict[str, Loop] = {  # each by the name that --only has for it
+    "vae": vae.LOOP,
+    "classifier": classifier.LOOP,
+    "grid": grid.LOOP,
+    "optimizers": adam.LOOP,
+    "text_windows": lstm.WINDOWS,
+    "text_carried": lstm.STREAMS,
+    "text_sampling": sampling.LOOP,
+    "text_transformer": transformer.LOOP,
+}
+
+
+def answers(work: Work, lines: Iterable[str]) -> Iterator[str]:
+    """What is printed: that it is ready, then the answer to each line."""
+    for _ in range(work.calls):
+        work.call()
+    quality = work.quality()
+    yield "ready"
+    for line in lines:
+        start = time.perf_counter()
+        end, count = start + float(line), 0
+        while time.perf_counter() < end:
+            work.call()
+            count += 1
+        yield f"{count * work.amount / (time.perf_counter() - start)} {quality}"
+
+
+def main(name: str, label: str, case: str) -> None:
+    """Prepares the contender and answers until stdin ends."""
+    loop = LOOPS[name]
+    (contender,) = (each for each in loop.contenders if each.label == label)
+    machine.prepare(contender.devices)
+    for answer in answers(contender.prepare(loop.cases[case]), sys.stdin):
+        print(answer, flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
