@@ -64,7 +64,7 @@ def check(argv: list[str]) -> int:
     Raises Refused, before anything is trained, for a set, classes or layers that do not exist.
     """
     parsed = parse(classify.EXPERIMENT, argv)
-    images = image_reader.dataset(parsed.flags, least=2)
+    images = image_reader.read_dataset(parsed.flags, least=2)
     parsed.module.make(fitted(parsed.config, {"shape": images.shape, "labels": images.classes}))
     return len(images.train.label)
 

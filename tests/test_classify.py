@@ -120,7 +120,7 @@ def test_an_interrupted_run_ends_at_the_same_bytes(tmp_path, without_plots):
 
     def train(name, steps):
         assert go(tmp_path / name, *knobs, f"--steps={steps}") == 0
-        rows = record.read(tmp_path / name / "metrics.jsonl")
+        rows = record.read_rows(tmp_path / name / "metrics.jsonl")
         state = load(tmp_path / name)[1]
         seen = {path.name: path.read_bytes() for path in (tmp_path / name / "samples").glob("*.npz")}
         timeless = [{k: v for k, v in row.items() if k != "timing"} for row in rows]

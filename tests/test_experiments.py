@@ -10,7 +10,7 @@ from sklearn.svm import SVC
 
 from experiments import tour, vae
 from jaxgen.data.images import sets
-from jaxgen.figures.latents import mapped
+from jaxgen.figures.latents import vmapped
 from jaxgen.run import cli
 from jaxgen.run.load import load
 
@@ -99,7 +99,7 @@ def test_the_tours_glyphs_are_legible(tmp_path):
     reader = SVC(C=10).fit(glyphs.train.image[:6000] / 255.0, glyphs.train.label[:6000])
     real = reader.score(glyphs.test.image / 255.0, glyphs.test.label)
     technique, state = load(tmp_path / "vae")
-    decoded = np.asarray(mapped(technique, "reconstruct")(state, jax.random.key(0), glyphs.test.image))
+    decoded = np.asarray(vmapped(technique, "reconstruct")(state, jax.random.key(0), glyphs.test.image))
     read = reader.score(decoded, glyphs.test.label)
     print(f"read as their class: {real:.1%} of real test glyphs, {read:.1%} of decoded ones")
     assert real > 0.9

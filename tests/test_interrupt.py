@@ -116,7 +116,7 @@ def whole(tmp_path_factory, cache):
     workdir = tmp_path_factory.mktemp("runs") / "whole"
     finish(workdir, cache)
     assert rows_of(workdir) == ROWS
-    rates = {row["train"]["rate"] for row in record.read(workdir / "metrics.jsonl")}
+    rates = {row["train"]["rate"] for row in record.read_rows(workdir / "metrics.jsonl")}
     assert len(rates) > 1, "the plateau never cut the rate: its resumption would not be tested"
     return workdir
 

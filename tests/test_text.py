@@ -18,7 +18,7 @@ from jaxgen.figures import writing
 from jaxgen.run import cli, watched
 from jaxgen.run.load import load
 from jaxgen.run.provenance import fingerprint
-from jaxgen.run.record import read
+from jaxgen.run.record import read_rows
 
 CORPUS = "the cat sat on the mat. the dog sat on the log! was it so? it was so.\n" * 40
 TINY = ["--width=8", "--context=16", "--batch_size=4", "--steps=6", "--log_every=2", "--eval_every=4", "--length=20"]
@@ -70,7 +70,7 @@ def test_it_trains_measures_and_writes(tmp_path, corpus, capsys):
     nats = one(state, jax.random.key(0), tokens)
     assert written["metrics"]["test_nats_per_token"]["value"] == pytest.approx(float(nats.mean()), rel=0.02)
     assert list(written["metrics"]) == ["test_bits_per_char", "test_nats_per_token"]
-    assert {"loss", "bits_per_char"} <= read(workdir / "metrics.jsonl")[0]["train"].keys()
+    assert {"loss", "bits_per_char"} <= read_rows(workdir / "metrics.jsonl")[0]["train"].keys()
 
 
 def test_more_steps_go_on_with_the_hidden_states(tmp_path, corpus, without_plots):
@@ -86,7 +86,7 @@ def test_without_a_test_split_validation_is_shown_and_the_best_kept(tmp_path, co
     workdir = tmp_path / "run"
     flags = ["--model=transformer", "--heads=2", "--splits=80/20/0", "--patience=9", "--windows=random"]
     assert go(workdir, corpus, *flags, "--learning_rate=3") == 0
-    values = [row["valid"]["bits_per_char"] for row in read(workdir / "metrics.jsonl") if "valid" in row]
+    values = [row["valid"]["bits_per_char"] for row in read_rows(workdir / "metrics.jsonl") if "valid" in row]
     metrics = summary(workdir)["metrics"]
     assert list(metrics) == ["valid_bits_per_char", "valid_nats_per_token"]
     assert metrics["valid_bits_per_char"]["value"] == pytest.approx(min(values), rel=1e-5)

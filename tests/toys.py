@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.core.steps import begin, gradient_step
-from jaxgen.core.types import Fold, Source, Stage, Holdout, Technique
+from jaxgen.core.types import Fold, Holdout, Source, Stage, Technique
 from jaxgen.optim.textbook import momentum
 
 

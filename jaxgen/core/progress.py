@@ -69,7 +69,7 @@ def adapt(policy: Policy, progress: Progress, objective: jax.Array, state: State
     factor = jnp.where(cut, policy.plateau_factor, 1.0).astype(jnp.float32)
     kept = progress.kept
     if policy.keeps:
-        kept = jax.tree.map(lambda new, old: pick(improved, new, old), (state.params, state.carry), kept)
+        kept = jax.tree.map(lambda new, old: select(improved, new, old), (state.params, state.carry), kept)
     progress = Progress(
         best=jnp.where(improved, objective, progress.best),
         best_step=jnp.where(improved, state.step, progress.best_step),
@@ -82,7 +82,7 @@ def adapt(policy: Policy, progress: Progress, objective: jax.Array, state: State
     return progress, (scale_rates(state, factor) if policy.plateau else state)
 
 
-def pick(condition: jax.Array, new: jax.Array, old: jax.Array) -> jax.Array:
+def select(condition: jax.Array, new: jax.Array, old: jax.Array) -> jax.Array:
     """One of two leaves; PRNG keys, which `where` of raw bits would lose the type of, included."""
     return jax.lax.select(jnp.broadcast_to(condition, jnp.shape(new)), jnp.asarray(new), jnp.asarray(old))
 

@@ -34,7 +34,7 @@ def length(columns: Columns) -> int:
     return next(iter(counts.values()))
 
 
-def size(columns: Columns) -> int:
+def total_bytes(columns: Columns) -> int:
     """Bytes of all columns, wherever they are."""
     return sum(rows.size(column) for column in columns.values())
 
@@ -71,7 +71,7 @@ def streamed(columns: Columns, batch_size: int) -> Source:
 
 def fits(columns: Columns, resident_bytes: int = rows.RESIDENT) -> bool:
     """Whether a split is to be resident: in memory as it is, and at most so many bytes."""
-    return not any(isinstance(column, Rows) for column in columns.values()) and size(columns) <= resident_bytes
+    return not any(isinstance(column, Rows) for column in columns.values()) and total_bytes(columns) <= resident_bytes
 
 
 def source(columns: Columns, batch_size: int, resident_bytes: int = rows.RESIDENT) -> Source:
@@ -172,7 +172,7 @@ def _on_device(columns):
 
 
 def _batches_at_once(columns, batch_size):
-    return max(1, CHUNK * length(columns) // (max(1, size(columns)) * batch_size))
+    return max(1, CHUNK * length(columns) // (max(1, total_bytes(columns)) * batch_size))
 
 
 def _gathered(columns, chosen):

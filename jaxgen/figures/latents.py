@@ -28,7 +28,7 @@ BLOCK = 500  # test images encoded at a time: the activations of all would not f
 SCALE = 2  # pixels of the pictures kept in training are repeated so often
 
 
-def mapped(technique: Technique, name: str) -> Callable:
+def vmapped(technique: Technique, name: str) -> Callable:
     """An `infer` function over a batch, compiled once: (State, key, x [B, ...]) -> y [B, ...]."""
     return _mapped(technique.infer[name])
 
@@ -46,7 +46,7 @@ def grid(images, shape, columns: int) -> np.ndarray:
 
 def prior_samples(technique: Technique, state: State, shape, seed: int = 0) -> np.ndarray:
     """100 samples from the prior as one image; the draws depend on `seed` alone."""
-    return grid(mapped(technique, "sample")(state, jax.random.key(seed), jnp.zeros(100)), shape, 10)
+    return grid(vmapped(technique, "sample")(state, jax.random.key(seed), jnp.zeros(100)), shape, 10)
 
 
 def to_plane(codes: np.ndarray) -> tuple[np.ndarray, str]:
@@ -109,13 +109,13 @@ def concept_codes(codes: np.ndarray, label: np.ndarray, strengths: np.ndarray):
 def drawn(technique: Technique, state: State, dataset: Dataset, codes) -> Iterator[tuple[str, np.ndarray, str]]:
     """Yields name, image and caption of each picture, the most informative first; `codes` [N, Z] of the test images."""
     key, shape, test = jax.random.key(0), dataset.shape, dataset.test
-    decoded = lambda z: mapped(technique, "decode")(state, key, jnp.asarray(z, jnp.float32))
+    decoded = lambda z: vmapped(technique, "decode")(state, key, jnp.asarray(z, jnp.float32))
     if codes.shape[1] == 2:
         caption = "The plane of codes, decoded: 15 x 15 normal quantiles from 5 % to 95 %"
         yield "manifold", grid(decoded(quantile_grid(15)), shape, 15), caption
     yield "samples", prior_samples(technique, state, shape), "Samples from the prior (pixel means)"
     shown = test.image[:40]
-    reconstructed = np.asarray(mapped(technique, "reconstruct")(state, key, jnp.asarray(shown)))
+    reconstructed = np.asarray(vmapped(technique, "reconstruct")(state, key, jnp.asarray(shown)))
     both = below_each(np.asarray(to_unit(jnp.asarray(shown))), reconstructed, 20)
     caption = "Test images and, below each, their reconstruction"
     yield "reconstructions", grid(both, shape, min(20, len(shown))), caption
@@ -143,7 +143,7 @@ def show(setting: Setting, result: Result) -> Iterator[Figure]:
     technique, state, images = result.stage.technique, result.state, setting.data.examples
     test = Examples(rows.read(images.test.image, slice(0, MOST)), images.test.label[:MOST])
     images = images._replace(test=test)
-    encode, blocks = mapped(technique, "encode"), [test.image[n : n + BLOCK] for n in range(0, len(test.image), BLOCK)]
+    encode, blocks = vmapped(technique, "encode"), [test.image[n : n + BLOCK] for n in range(0, len(test.image), BLOCK)]
     codes = np.concatenate([encode(state, jax.random.key(0), block) for block in blocks])
     for name, image, caption in drawn(technique, state, images, codes):
         yield still(name, caption, image)

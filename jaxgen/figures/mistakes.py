@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxgen.core.types import State, Technique
 from jaxgen.data import rows
-from jaxgen.figures.latents import BLOCK, MOST, mapped
+from jaxgen.figures.latents import BLOCK, MOST, vmapped
 from jaxgen.report.canvas import drawing
 from jaxgen.report.items import Figure
 from jaxgen.report.plots import gallery, matrix
@@ -24,7 +24,7 @@ SHOWN = 40  # mistakes
 
 def probabilities(technique: Technique, state: State, images: Any) -> np.ndarray:
     """Class probabilities [N, C] of images [N, D], which are read a block at a time."""
-    predict = mapped(technique, "predict")
+    predict = vmapped(technique, "predict")
     blocks = (rows.read(images, slice(n, n + BLOCK)) for n in range(0, rows.count(images), BLOCK))
     return np.concatenate([predict(state, jax.random.key(0), block) for block in blocks])
 

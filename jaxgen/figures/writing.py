@@ -96,12 +96,12 @@ def of_setting(setting: Setting) -> tuple[LanguageModel, TextFlags, str]:
 def show(setting: Setting, result: Result) -> Iterator[Table]:
     """Statistics of samples at each temperature, and samples over training."""
     unit = "characters" if setting.config.reading.level == "char" else "words"
-    rows = statistics(setting, result.stage.technique, result.state)
+    rows = sample_statistics(setting, result.stage.technique, result.state)
     yield samples.temperature_table(rows, f"{MANY} samples of {setting.flags.sampling.length} {unit}")
     yield samples.side_by_side([row for rows in result.history(SAMPLES).values() for row in rows])
 
 
-def statistics(setting: Setting, technique: Technique, state: State) -> list[samples.Statistics]:
+def sample_statistics(setting: Setting, technique: Technique, state: State) -> list[samples.Statistics]:
     """For each of TEMPERATURES: of MANY samples, with the entropy over as many pieces of held-out text."""
     model, flags, prompt = of_setting(setting)
     text, context = setting.data.examples, setting.config.reading.context

@@ -22,7 +22,7 @@ from jaxgen.core.types import Refused
 from jaxgen.ops.dense import gelu, layer_norm, linear, linear_turned
 
 
-class Block(nn.Module):
+class DecoderBlock(nn.Module):
     """Attention and a perceptron of one hidden layer, 4 D wide, each added to what it was given the normalised form of.
 
     Without biases. `branches` is how many residual branches the net has: the last kernel of each starts smaller by
@@ -103,7 +103,7 @@ class Transformer(nn.Module):
         self.tokens = self.param("tokens", normal, (self.vocabulary, self.width))
         self.positions = self.param("positions", normal, (self.context, self.width))
         options = (self.width, self.heads, 2 * self.layers, self.dropout, self.dtype)
-        self.blocks = [Block(*options, name=f"block{n}") for n in range(self.layers)]
+        self.blocks = [DecoderBlock(*options, name=f"block{n}") for n in range(self.layers)]
         self.norm = self.param("norm", nn.initializers.ones, (self.width,))
         self.output = self.tokens if self.tie else self.param("output", normal, (self.vocabulary, self.width))
         self.drop = nn.Dropout(self.dropout)

@@ -46,7 +46,7 @@ def add(total: Total, exponents: jax.Array) -> Total:
     return Total(peak, scaled)
 
 
-def log_likelihood(
+def sampled_log_likelihood(
     log_weights: Callable[[jax.Array], jax.Array], key: jax.Array, samples: int, at_once: int
 ) -> jax.Array:
     """log 1/K sum_k w_k with K = `samples`, drawn `at_once` at a time, so that memory does not grow with K.

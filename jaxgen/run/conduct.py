@@ -18,7 +18,7 @@ from jaxgen.run.experiment import Data, Experiment, Result, Setting
 from jaxgen.run.inherit import starting_from
 from jaxgen.run.parsing import Parsed, parse
 from jaxgen.run.players import factories
-from jaxgen.run.train import train
+from jaxgen.run.train import train_run
 from jaxgen.run.workdir import identity, open_workdir
 
 
@@ -41,11 +41,13 @@ def conduct(experiment: Experiment, argv: Sequence[str]) -> Chapter | None:
         look = lambda stage, total, state: watched.keep(directory, total, watch(stage, total, state))
         if experiment.watch and experiment.watch.at_start and not (directory / "checkpoints").exists():
             look(0, 0, loop.first_state(stages[0], jax.random.key(flags.seed), previous=previous))
-        outcome = train(directory, flags, stages, look, previous)
+        outcome = train_run(directory, flags, stages, look, previous)
         measured, counted = measure(experiment, setting, stages[-1], outcome.state)
         history = lambda name: watched.history(directory, name, outcome.steps)
         result = Result(stages[-1], *outcome, measured, counted, history)
-        return results.finish(directory, experiment, stages, flags.seed, result, experiment.show(setting, result))
+        return results.write_results(
+            directory, experiment, stages, flags.seed, result, experiment.show(setting, result)
+        )
 
 
 def read(experiment: Experiment, parsed: Parsed) -> Setting:

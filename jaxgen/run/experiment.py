@@ -109,7 +109,7 @@ def short(name: str) -> str:
     return name.rsplit(".", 1)[-1]
 
 
-def modules(experiment: Experiment) -> Sequence[ModuleType]:
+def technique_modules(experiment: Experiment) -> Sequence[ModuleType]:
     """The modules of the experiment's techniques."""
     technique = experiment.technique
     return list(technique.modules.values()) if isinstance(technique, Choice) else [technique]

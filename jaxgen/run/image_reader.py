@@ -46,7 +46,7 @@ class ImageFlags(RunFlags):
     )
 
 
-def dataset(flags: ImageFlags, least: int = 0) -> Dataset:
+def read_dataset(flags: ImageFlags, least: int = 0) -> Dataset:
     """The part of a set that the flags name, of at least so many classes. Raises Refused, see `sets.load`."""
     resident = flags.resident_mb * 2**20
     return sets.load(flags.dataset, flags.data_dir, flags.image_size, resident, flags.classes, flags.per_class, least)
@@ -58,7 +58,7 @@ def read(flags: ImageFlags, config: Any, least: int = 0) -> Data:
     Raises Refused, see `dataset`, and where a batch is larger than the training split.
     """
     del config
-    images = dataset(flags, least)
+    images = read_dataset(flags, least)
     resident, size = flags.resident_mb * 2**20, flags.batch_size
     facts = {"shape": images.shape, "labels": images.classes, "batch": size}
     train = source(images.train._asdict(), size, resident)

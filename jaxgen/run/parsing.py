@@ -14,7 +14,7 @@ from absl import flags as absl_flags
 from jaxgen.core.config import Knob, built, check, knobs
 from jaxgen.core.types import Refused
 from jaxgen.optim.settings import HYPERPARAMETERS, SHAPE
-from jaxgen.run.experiment import Choice, Experiment, modules, short
+from jaxgen.run.experiment import Choice, Experiment, short, technique_modules
 from jaxgen.run.flags import players_class
 
 
@@ -83,7 +83,7 @@ def every_knob(experiment: Experiment) -> list[Knob]:
     if isinstance(choice, Choice):
         values = tuple(choice.modules)
         listed[choice.flag] = Knob(choice.flag, str, values, values[0], choice.help, False, "technique")
-    classes = [*(each.Config for each in modules(experiment)), experiment.data.flags]
+    classes = [*(each.Config for each in technique_modules(experiment)), experiment.data.flags]
     for each in [*classes, players_class(experiment.players)]:
         for one in knobs(each):
             group = one.group or ("technique" if len(classes) > 2 else each.__module__.rsplit(".", 1)[-1])

@@ -73,7 +73,7 @@ def append(path: str | os.PathLike, row: Row) -> None:
             os.close(file)
 
 
-def read(path: str | os.PathLike) -> list[dict]:
+def read_rows(path: str | os.PathLike) -> list[dict]:
     """All rows but a torn last one. Raises Refused for other damage, FileNotFoundError without a file."""
     lines = Path(path).read_bytes().splitlines()
     rows = [to_row(line) for line in lines]
@@ -92,7 +92,7 @@ def rewind(path: str | os.PathLike, stage: int, step: int) -> list[dict]:
     """
     if not os.path.exists(path):
         return []
-    rows = [row for row in read(path) if (row["stage"], row["step"]) <= (stage, step)]
+    rows = [row for row in read_rows(path) if (row["stage"], row["step"]) <= (stage, step)]
     before = Path(path).read_bytes()
     after = b"".join(line + b"\n" for line in before.splitlines()[: len(rows)])
     if after != before:  # a last line without its end would swallow the next one

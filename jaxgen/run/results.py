@@ -17,7 +17,7 @@ from jaxgen.run.workdir import read_config
 FREE = ("dataset", "corpus", "preset", "init_from")  # flags that may change on resuming and belong into a summary
 
 
-def finish(
+def write_results(
     directory: Path,
     experiment: Experiment,
     stages: Sequence[Stage],
@@ -29,7 +29,7 @@ def finish(
 
     `items` are taken once the numbers are written and printed.
     """
-    rows = record.read(directory / "metrics.jsonl")
+    rows = record.read_rows(directory / "metrics.jsonl")
     config = read_config(directory)
     named = {name: config["free"][name] for name in FREE if config["free"].get(name)}
     last = config["stages"][-1]

@@ -56,7 +56,7 @@ def text(flags: TextFlags) -> Text:
     if not shares[1]:
         raise Refused(f"--splits={flags.splits} leaves nothing to validate on: the second share must not be 0")
     loaded = texts.load(flags.corpus, flags.data_dir, flags.reading.level, flags.lowercase, flags.min_count, shares)
-    texts.check(loaded, flags.reading.context)
+    texts.check_context(loaded, flags.reading.context)
     return loaded
 
 

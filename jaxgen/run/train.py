@@ -60,7 +60,7 @@ def warn(message: str) -> None:
     print(f"warning: {message}", file=sys.stderr)
 
 
-def train(
+def train_run(
     workdir: Path,
     flags: Any,
     stages: Sequence[Stage],

@@ -36,10 +36,10 @@ def keep(directory: Path, step: int, items: Iterable[Still | Arrays | Lines]) ->
             case Lines(name, rows, text):
                 if text:
                     print(text, flush=True)
-                append(folder / f"{name}.jsonl", [{"step": step, **row} for row in rows])
+                append_lines(folder / f"{name}.jsonl", [{"step": step, **row} for row in rows])
 
 
-def append(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+def append_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     """Adds lines to a .jsonl file, after an end for a last line that a killed process left without one."""
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ import pytest
 from scipy.special import erf
 
 from jaxgen.core.types import Refused
-from jaxgen.nets.transformer import Block, Transformer, causal_weights
+from jaxgen.nets.transformer import DecoderBlock, Transformer, causal_weights
 
 V, C, D, H, L = 11, 8, 12, 3, 2
 NET = Transformer(V, C, L, H, D)
@@ -145,7 +145,7 @@ def test_parameters_are_as_many_as_the_formula_says(net, parameters):
 
 
 def test_residual_kernels_start_smaller_the_more_there_are():
-    block = Block(64, 2, branches=16)
+    block = DecoderBlock(64, 2, branches=16)
     params = jax.jit(lambda key: block.init(key, jnp.zeros((4, 64)), 4))(jax.random.key(0))["params"]
     spread = {name: float(leaf.std()) for name, leaf in params.items() if leaf.ndim == 2}
     expected = {"qkv": 0.02, "up": 0.02, "mix": 0.005, "down": 0.005}

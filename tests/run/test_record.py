@@ -41,7 +41,7 @@ def test_float32_values_survive(tmp_path):
     values = values[np.isfinite(values)]  # all magnitudes, denormal ones too
     for n, value in enumerate(values):
         record.append(tmp_path / "m", {"stage": 0, "step": n, "train": {"x": value}, "timing": TIMING})
-    read = np.array([r["train"]["x"] for r in record.read(tmp_path / "m")], np.float32)
+    read = np.array([r["train"]["x"] for r in record.read_rows(tmp_path / "m")], np.float32)
     np.testing.assert_array_equal(read, values)
 
 
@@ -50,7 +50,7 @@ def test_what_is_not_finite_is_null_for_every_reader(tmp_path):
     record.append(tmp_path / "m", {"stage": 0, "step": 1, "train": train, "timing": TIMING})
     strict = json.loads((tmp_path / "m").read_text(), parse_constant=pytest.fail)
     assert strict["train"] == {"a": None, "b": None, "c": None}
-    assert all(math.isnan(value) for value in record.read(tmp_path / "m")[0]["train"].values())
+    assert all(math.isnan(value) for value in record.read_rows(tmp_path / "m")[0]["train"].values())
 
 
 def test_unknown_keys_are_named(tmp_path):
@@ -67,9 +67,9 @@ def test_a_resumed_file_is_that_of_an_uninterrupted_run(tmp_path, torn, written)
     write(resumed, EVENTS[:written])
     with open(resumed, "ab") as file:
         file.write(torn)
-    assert len(record.read(resumed)) == written  # the torn last line is not there for readers
+    assert len(record.read_rows(resumed)) == written  # the torn last line is not there for readers
     record.rewind(resumed, *EVENTS[1])
-    assert [(r["stage"], r["step"]) for r in record.read(resumed)] == EVENTS[:2]
+    assert [(r["stage"], r["step"]) for r in record.read_rows(resumed)] == EVENTS[:2]
     write(resumed, EVENTS[2:])
     assert resumed.read_bytes() == whole.read_bytes()
     assert sorted(tmp_path.iterdir()) == [resumed, whole]
@@ -81,7 +81,7 @@ def test_rewind_goes_by_stage_first_and_needs_no_file(tmp_path):
     assert not path.exists()
     write(path, EVENTS)
     record.rewind(path, 1, 2)
-    assert [(r["stage"], r["step"]) for r in record.read(path)] == EVENTS[:4]
+    assert [(r["stage"], r["step"]) for r in record.read_rows(path)] == EVENTS[:4]
     before = path.stat()
     record.rewind(path, 1, 2)
     assert path.stat().st_ino == before.st_ino  # nothing to drop, nothing rewritten
@@ -92,7 +92,7 @@ def test_rewind_goes_by_stage_first_and_needs_no_file(tmp_path):
 def test_a_damaged_line_in_the_middle_is_no_torn_end(tmp_path):
     (tmp_path / "m").write_bytes(record.to_line(row(0, 1)) + b'{"sta\n' + record.to_line(row(0, 2)))
     with pytest.raises(Refused, match=r"line 2 of .* is damaged"):
-        record.read(tmp_path / "m")
+        record.read_rows(tmp_path / "m")
 
 
 def test_fingerprint_sees_every_change():
@@ -180,4 +180,4 @@ def test_a_last_line_without_its_end_does_not_swallow_the_next(tmp_path):
     path.write_bytes(path.read_bytes()[:-1])
     assert [r["step"] for r in record.rewind(path, 0, 5)] == [1]
     record.append(path, {**row, "step": 2})
-    assert [r["step"] for r in record.read(path)] == [1, 2]
+    assert [r["step"] for r in record.read_rows(path)] == [1, 2]

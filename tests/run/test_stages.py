@@ -44,7 +44,7 @@ def killed_at(step):
 
 
 def rows(directory):
-    return [{k: v for k, v in row.items() if k != "timing"} for row in record.read(directory / "metrics.jsonl")]
+    return [{k: v for k, v in row.items() if k != "timing"} for row in record.read_rows(directory / "metrics.jsonl")]
 
 
 @pytest.fixture(scope="module")

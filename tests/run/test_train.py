@@ -33,7 +33,7 @@ def stages(steps=(7, 8)):
 
 
 def history(place):
-    rows = record.read(place / "metrics.jsonl")
+    rows = record.read_rows(place / "metrics.jsonl")
     return [{k: v for k, v in row.items() if k != "timing"} for row in rows]
 
 
@@ -47,7 +47,7 @@ def go(place, flags=FLAGS, plan=None, leave_after=10**9):
             raise Enough
 
     with open_workdir(place, IDENTITY) as opened:
-        return train.train(opened, flags, plan or stages(), snapshot)
+        return train.train_run(opened, flags, plan or stages(), snapshot)
 
 
 @pytest.mark.parametrize("patience", [0, 2])
@@ -81,7 +81,7 @@ def test_a_signal_checkpoints_and_leaves_even_in_the_last_chunk(tmp_path, capsys
             os.kill(os.getpid(), signal.SIGTERM)
 
     with open_workdir(tmp_path / "run", IDENTITY) as place, pytest.raises(SystemExit) as left:
-        train.train(place, FLAGS, stages(), last)
+        train.train_run(place, FLAGS, stages(), last)
     assert left.value.code == 128 + signal.SIGTERM
     assert checkpoint.candidates(tmp_path / "run/checkpoints")[0].name == "01-00000008"
     assert "stopping after this chunk" in capsys.readouterr().err

@@ -53,7 +53,9 @@ def test_the_bound_is_monotone_in_k_and_ends_at_the_likelihood():
 @pytest.mark.parametrize(("samples", "at_once"), [(20_000, 700), (1000, 1000), (1, 7), (10, 3)])
 def test_portions_agree_with_float64_over_all_at_once(samples, at_once):
     """Also where the last portion is not whole; 700 does not divide 20,000."""
-    estimate = jax.jit(lambda key: importance.log_likelihood(lambda k: weights(k, at_once), key, samples, at_once))(KEY)
+    estimate = jax.jit(
+        lambda key: importance.sampled_log_likelihood(lambda k: weights(k, at_once), key, samples, at_once)
+    )(KEY)
     keys = [jax.random.fold_in(KEY, n) for n in range(-(-samples // at_once))]
     all_of_them = np.concatenate([np.asarray(draw(key, at_once), np.float64) for key in keys])[:samples]
     peak = all_of_them.max(0)
@@ -66,13 +68,13 @@ def test_portions_agree_with_float64_over_all_at_once(samples, at_once):
 @pytest.mark.parametrize("offset", [-1e4, -200.0, 0.0, 1e4])
 def test_nothing_under_or_overflows(offset):
     logs = np.random.default_rng(0).normal(0, 30, (500, 3)) + offset
-    estimate = importance.log_likelihood(lambda key: jnp.asarray(logs, jnp.float32), KEY, 500, 500)
+    estimate = importance.sampled_log_likelihood(lambda key: jnp.asarray(logs, jnp.float32), KEY, 500, 500)
     np.testing.assert_allclose(estimate, np.logaddexp.reduce(logs) - np.log(500), rtol=1e-5, atol=1e-4)
 
 
 def test_memory_does_not_grow_with_the_samples():
     def compiled(samples):
-        estimate = lambda key: importance.log_likelihood(lambda k: weights(k, 100), key, samples, 100)
+        estimate = lambda key: importance.sampled_log_likelihood(lambda k: weights(k, 100), key, samples, 100)
         return jax.jit(estimate).lower(KEY).compile().memory_analysis().temp_size_in_bytes
 
     assert compiled(100_000) <= 1.1 * compiled(1000)

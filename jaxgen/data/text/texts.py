@@ -82,7 +82,7 @@ def load(
     return Text(corpus, level, vocabulary, train, valid, test, digest.hexdigest(), sizes)
 
 
-def check(text: Text, context: int) -> None:
+def check_context(text: Text, context: int) -> None:
     """Raises Refused where a split that is not empty has fewer than `context` + 1 tokens."""
     unit = "words and marks" if text.level == "word" else "characters"
     for name, split in zip(SPLITS, (text.train, text.valid, text.test)):

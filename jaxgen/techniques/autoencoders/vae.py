@@ -181,7 +181,7 @@ def log_likelihood(config):
             drawn = terms(state.params, key, x, at_once)
             return drawn.log_likelihood + drawn.log_ratio
 
-        return (-importance.log_likelihood(log_weights, noise_key, samples, at_once),)
+        return (-importance.sampled_log_likelihood(log_weights, noise_key, samples, at_once),)
 
     pixels = LIKELIHOODS[config.likelihood].definition
     definition = f"-log p(x), nats per image, {samples:,} importance samples; {pixels}"

@@ -28,7 +28,7 @@ class Config:
     training: Training = nested(Training())
 
 
-class Network(nn.Module):
+class CNN(nn.Module):
     """Convolutions with pooling, hidden dense layers and a linear output."""
 
     config: Config
@@ -61,7 +61,7 @@ def network(config: Config) -> classifier.Classifier:
             f"found {config.shape[0]}x{config.shape[1]}; fewer --channels need less"
         )
     layers = names(len(channels) + len(units))
-    return classifier.Classifier(Network(config), layers, config.shape, config.labels, config.training)
+    return classifier.Classifier(CNN(config), layers, config.shape, config.labels, config.training)
 
 
 def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:

@@ -27,7 +27,7 @@ class Config:
     training: Training = nested(Training())
 
 
-class Network(nn.Module):
+class MLP(nn.Module):
     """Hidden dense layers and a linear output."""
 
     config: Config
@@ -43,7 +43,7 @@ class Network(nn.Module):
 def network(config: Config) -> classifier.Classifier:
     """The network for the functions of `classifier`. Raises Refused for what is no list of widths."""
     layers = names(len(widths(config.hidden, "hidden")))
-    return classifier.Classifier(Network(config), layers, config.shape, config.labels, config.training)
+    return classifier.Classifier(MLP(config), layers, config.shape, config.labels, config.training)
 
 
 def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:

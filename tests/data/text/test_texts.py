@@ -102,13 +102,13 @@ def test_pydocs_needs_no_file():
 def test_a_window_and_what_follows_must_fit(story):
     found = texts.load(story, shares=(80, 10, 10))
     shortest = min(found.characters)
-    texts.check(found, shortest - 1)
+    texts.check_context(found, shortest - 1)
     with pytest.raises(Refused, match=f"the validation split of {story} has {shortest} characters, and a context of "):
-        texts.check(found, shortest)
-    texts.check(texts.load(story, shares=(80, 20, 0)), shortest)
+        texts.check_context(found, shortest)
+    texts.check_context(texts.load(story, shares=(80, 20, 0)), shortest)
     short = texts.load(story, level="word", min_count=1)
     with pytest.raises(Refused, match="words and marks, and a context of 1,000 needs 1,001 or more"):
-        texts.check(short, 1000)
+        texts.check_context(short, 1000)
 
 
 def peak(path, level):
