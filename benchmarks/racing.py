@@ -55,6 +55,15 @@ def plain_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("XLA_")}
 
 
+def timed(command: Sequence[str]) -> tuple[float, str]:
+    """Seconds that a process took, `python -m COMMAND`, and what it printed."""
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", *command], check=True, stdout=subprocess.PIPE, text=True, env=plain_environment()
+    )
+    return time.perf_counter() - start, done.stdout
+
+
 def _answer(process: subprocess.Popen) -> str:
     assert process.stdout is not None
     line = process.stdout.readline()

@@ -15,10 +15,10 @@ jax 0.10.2, 2026-11-21.
 
 import sys
 
-from jaxgen.core.types import Refused
 from jaxgen.figures import mistakes, signals
 from jaxgen.run import cli, image_reader
 from jaxgen.run.experiment import Choice, Experiment, Watch
+from jaxgen.run.inherit import check_alike
 from jaxgen.techniques.vision import cnn, mlp
 
 PRESETS: dict[str, dict] = {
@@ -85,23 +85,13 @@ PRESETS: dict[str, dict] = {
 }
 
 
-def anew(there, config):
-    """The output layer, if the run that this one starts from has other classes.
-
-    Raises Refused where its layers were trained with another activation, which their shapes do not show.
-    """
-    activation, before = config.training.activation, there["config"]
-    if before.get("activation", activation) != activation:
-        raise Refused(
-            f"the run of --init_from was trained with --activation={before['activation']}, and this is {activation}"
-        )
-    return () if tuple(before.get("labels", ())) == config.labels else ("output",)
+ABOUT = "dense layers, or 3x3 convolutions with 2x2 max pooling before them"
 
 
-def show(setting, result):
-    """Confusions, mistakes, and what signals the layers had."""
-    yield from mistakes.show(setting, result)
-    yield from signals.show(setting, result)
+def anew(stage, config):
+    """The output layer, if the run that this one starts from has other classes; refuses one of another activation."""
+    check_alike(stage, config, "activation")
+    return () if tuple(stage["config"]["labels"]) == config.labels else ("output",)
 
 
 EXPERIMENT = Experiment(
@@ -110,15 +100,13 @@ EXPERIMENT = Experiment(
     title="Classifier",
     text="Layers are turned into class probabilities and trained on the cross-entropy. How signals pass through the "
     "layers, forward and backward, decides what can be learnt.",
-    technique=Choice(
-        "network", "dense layers, or 3x3 convolutions with 2x2 max pooling before them", {"mlp": mlp, "cnn": cnn}
-    ),
+    technique=Choice("network", ABOUT, {"mlp": mlp, "cnn": cnn}),
     data=image_reader.reader(least=2),
     presets=PRESETS,
     defaults={"dataset": "glyphs", "epochs": 10, "eval_every": 100},
     anew=anew,
     watch=Watch(signals.layers, at_start=True),
-    show=show,
+    show=mistakes.show,
 )
 
 if __name__ == "__main__":

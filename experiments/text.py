@@ -12,23 +12,13 @@ the validation split. Two cores of an AMD EPYC, jax 0.10.2, 2026-11-22.
 """
 
 import functools
-import os
 import sys
-from pathlib import Path
 
-from jaxgen.core.config import built
-from jaxgen.core.types import Refused
-from jaxgen.figures import writing
-from jaxgen.run import cli, text_reader, watched, workdir
-from jaxgen.run.experiment import LARGEST, Choice, Experiment, Watch
-from jaxgen.run.load import load_run
+from jaxgen.figures import continuing, writing
+from jaxgen.run import cli, text_reader
+from jaxgen.run.experiment import Choice, Experiment, Watch
+from jaxgen.run.inherit import check_alike
 from jaxgen.techniques.text import gpt, gru, lstm, wavenet
-
-TEXT = (
-    "A network is trained to predict the next token of a text from those before it. To write, its prediction is drawn "
-    "from, and what was drawn is read as if it had stood there. At temperature T, p becomes p^(1/T), normalised: below "
-    "1 the probable becomes more so, and 0 always takes the most probable."
-)
 
 NETWORKS = {"lstm": lstm, "gru": gru, "conv": wavenet, "transformer": gpt}
 
@@ -105,53 +95,27 @@ PRESETS = {
 }
 
 
-def same_vocabulary(stage, config):
-    """Raises Refused where another run has other tokens: its parameters would fit, and mean something else."""
-    if tuple(stage["config"]["vocabulary"]) != config.vocabulary:
-        count = len(stage["config"]["vocabulary"])
-        raise Refused(f"the run of --init_from has another vocabulary ({count} tokens) than this text's")
+def anew(stage, config):
+    """Nothing; refuses a run whose parameters belong to other tokens."""
+    check_alike(stage, config, "vocabulary")
     return ()
-
-
-def sample(flags):
-    """Prints --count continuations of --prompt, or of what it continued in training, by the run in --workdir."""
-    config, sampling = workdir.read_config(flags.workdir), flags.sampling
-    stage, modules = config["stages"][-1], {module.__name__: module for module in NETWORKS.values()}
-    if stage["technique"] not in modules:
-        raise Refused(f"{flags.workdir} holds a run of {stage['technique']}, which writes no text")
-    module, fields = modules[stage["technique"]], stage["config"]
-    model = module.network(built(module.Config, {**fields, "vocabulary": tuple(fields["vocabulary"])}))
-    prompt = sampling.prompt.lower() if config["flags"]["lowercase"] else sampling.prompt
-    history = watched.history(Path(os.path.expanduser(flags.workdir)), writing.SAMPLES, LARGEST)
-    if history and not prompt:
-        prompt = history[max(history)][-1]["prompt"]
-    params = load_run(flags.workdir).state.params
-    if sampling.temperature == 0:
-        print("temperature 0: greedy, always the most probable token", file=sys.stderr)
-    for number, text in enumerate(writing.continuations(model, params, prompt, sampling, flags.seed), 1):
-        if sampling.count > 1:
-            print(f"--- {number} of {sampling.count}")
-        print(text)
-
-
-def instead(flags):
-    """With --sample_only, `sample`."""
-    return functools.partial(sample, flags) if flags.sampling.sample_only else None
 
 
 EXPERIMENT = Experiment(
     name="experiments.text",
     doc=__doc__ or "",
     title="Text",
-    text=TEXT,
+    text="A network is trained to predict the next token of a text from those before it. To write, its prediction is "
+    "drawn from, and what was drawn is read as if it had stood there. At temperature T, p becomes p^(1/T), normalised: "
+    "below 1 the probable becomes more so, and 0 always takes the most probable.",
     technique=Choice("model", "the network", NETWORKS),
     data=text_reader.TEXTS,
     presets=PRESETS,
     defaults={"width": 256, "context": 64, "batch_size": 32, "steps": 1500, "eval_every": 500},
-    anew=same_vocabulary,
+    anew=anew,
     watch=Watch(writing.look),
     show=writing.show,
-    instead=instead,
+    instead=functools.partial(continuing.sample_only, modules=NETWORKS),
 )
 
 if __name__ == "__main__":

@@ -109,5 +109,5 @@ def test_another_configuration_is_not_resumed(source, capsys):
 def test_another_activation_is_another_architecture(source, tmp_path, capsys):
     """Its arrays have the same shapes."""
     assert go(tmp_path / "run", f"--init_from={source}", "--classes=0-4", "--activation=tanh") == 2
-    assert "was trained with --activation=relu, and this is tanh" in capsys.readouterr().err
+    assert "another activation (relu) than this one (tanh)" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()

@@ -7,17 +7,15 @@ python -m benchmarks.loops.start [COMPILATION CACHE] is that process.
 """
 
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from typing import Any
 
 import jax
 
 from benchmarks import trainers
-from benchmarks.racing import plain_environment
+from benchmarks.racing import timed
 from experiments.vae import EXPERIMENT
 from jaxgen.core import loop
 from jaxgen.run import machine
@@ -27,15 +25,6 @@ WRITING = """From the start of a process to 400 characters of a trained LSTM, in
 `python -m experiments.text --sample_only`, the whole process. Quality: the characters printed, prompt included.
 """
 MODEL = ("--steps=1", "--width=128", "--context=60")  # what writes: its training does not matter
-
-
-def timed(command: Sequence[str]) -> tuple[float, str]:
-    """Seconds that a process took, `python -m COMMAND`, and what it printed."""
-    start = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-m", *command], check=True, stdout=subprocess.PIPE, text=True, env=plain_environment()
-    )
-    return time.perf_counter() - start, done.stdout
 
 
 def row(contender: str, command: Sequence[str], rounds: int, quality: Any) -> dict[str, Any]:

@@ -9,7 +9,6 @@ python -m benchmarks.loops.streaming FILE resident|streamed STEPS is a process: 
 
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +19,7 @@ import jax
 import numpy as np
 
 from benchmarks import trainers
+from benchmarks.racing import timed
 from experiments.vae import EXPERIMENT
 from jaxgen.core import loop
 from jaxgen.run.provenance import fingerprint
@@ -49,11 +49,10 @@ def measure(rounds: int = 3, size: int = 2**31) -> list[dict[str, Any]]:
             steps = 2000 if shape[2] == 1 else 500
             runs: dict[str, list[dict[str, Any]]] = {how: [] for how in RESIDENT_MB}
             for how in list(runs) * min(rounds, 3):
-                command = [sys.executable, "-m", "benchmarks.loops.streaming", str(path), how, str(steps)]
-                runs[how].append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
-            rows += [
-                {"images": name, "contender": how, **summary(each, runs["resident"])} for how, each in runs.items()
-            ]
+                _, printed = timed(["benchmarks.loops.streaming", str(path), how, str(steps)])
+                runs[how].append(json.loads(printed))
+            for how, each in runs.items():
+                rows.append({"images": name, "contender": how, **summary(each, runs["resident"])})
     return rows
 
 

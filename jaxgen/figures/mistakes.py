@@ -13,6 +13,7 @@ import numpy as np
 
 from jaxgen.core.types import State, Technique
 from jaxgen.data import rows
+from jaxgen.figures import signals
 from jaxgen.figures.latents import BLOCK, MOST, vmapped
 from jaxgen.report.canvas import drawing
 from jaxgen.report.items import Figure
@@ -42,6 +43,12 @@ def surest(probability: np.ndarray, label: np.ndarray) -> np.ndarray:
 
 
 def show(setting: Setting, result: Result) -> Iterator[Figure]:
+    """All pictures of a classifier: its confusions, its surest mistakes, then the signals in its layers."""
+    yield from confused(setting, result)
+    yield from signals.show(setting, result)
+
+
+def confused(setting: Setting, result: Result) -> Iterator[Figure]:
     """The confusion matrix of the test split, and the surest mistakes among its first MOST images."""
     dataset = setting.data.examples
     names = dataset.classes

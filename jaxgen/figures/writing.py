@@ -18,7 +18,7 @@ from jaxgen.figures import samples
 from jaxgen.ops.generation import padded
 from jaxgen.report.items import Lines, Table
 from jaxgen.run.experiment import Result, Setting
-from jaxgen.run.text_reader import Sampling, TextFlags
+from jaxgen.run.text_reader import TextFlags
 from jaxgen.techniques.text import language
 from jaxgen.techniques.text.model import LanguageModel
 
@@ -129,23 +129,3 @@ def training_words(text: Text) -> set[str]:
         part = text.train.tokens[first : first + BLOCK]
         words |= samples.words(vocabulary.decode(part, text.vocabulary, text.level))
     return words
-
-
-def continuations(model: LanguageModel, params: Any, prompt: str, sampling: Sampling, seed: int) -> Iterator[str]:
-    """The prompt with what a trained network goes on with, `sampling.count` times.
-
-    Raises Refused where the prompt cannot be read.
-    """
-    write = writer(model, prompt, sampling.length, sampling.top_k, sampling.top_p, sampling.stop)
-    keys = jax.random.split(key_of_samples(seed, 0), sampling.count)
-    joint = "" if model.config.reading.level == "char" else " "
-    for tokens in write(params, keys, np.full(sampling.count, sampling.temperature)):
-        yield prompt + joint + decoded(model, until_end(model, tokens))
-
-
-def until_end(model: LanguageModel, tokens: np.ndarray) -> np.ndarray:
-    """The tokens [L] up to the first of the ends of sentences that all after it are."""
-    if model.config.reading.level == "char":
-        return tokens
-    others = np.flatnonzero(tokens != model.config.vocabulary.index(vocabulary.END))
-    return tokens[: others[-1] + 1 if len(others) else 0]

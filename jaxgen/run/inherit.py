@@ -1,12 +1,14 @@
 """Starting from another run's parameters: fine-tuning, and transfer with a new output layer."""
 
 import itertools
+import json
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
 
+from jaxgen.core.config import flat
 from jaxgen.core.types import Refused, Stage, State
 from jaxgen.run.load import load_run
 from jaxgen.run.workdir import read_config
@@ -52,6 +54,23 @@ def starting_from(
             return [first, *stages[number + 1 :]], loaded.state
         reasons.append(reason)
     raise Refused(f"--init_from={init_from} is another architecture: {reasons[0]}")
+
+
+def check_alike(stage: Mapping[str, Any], config: Any, *names: str) -> None:
+    """Raises Refused where fields differ that shapes do not show: parameters would fit, and mean something else.
+
+    Args:
+        stage: of the other run, as config.json describes it.
+        config: this run's.
+        names: of the fields.
+    """
+    here = json.loads(json.dumps(flat(config)))
+    for name in names:
+        values = [
+            each if isinstance(each, str) else f"{len(each)} entries" for each in (stage["config"][name], here[name])
+        ]
+        if stage["config"][name] != here[name]:
+            raise Refused(f"--init_from: that run has another {name} ({values[0]}) than this one ({values[1]})")
 
 
 def adopting(
