@@ -16,8 +16,9 @@ from jaxgen.data import rows
 from jaxgen.figures import signals
 from jaxgen.figures.latents import BLOCK, MOST, vmapped
 from jaxgen.report.canvas import drawing
+from jaxgen.report.confusions import matrix
+from jaxgen.report.galleries import gallery
 from jaxgen.report.items import Figure
-from jaxgen.report.plots import gallery, matrix
 from jaxgen.run.experiment import Result, Setting
 
 SHOWN = 40  # mistakes

@@ -2,12 +2,10 @@
 
 import contextlib
 import io
-import os
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any, Concatenate, Literal, ParamSpec
+from typing import Any, Literal, ParamSpec
 
-from jaxgen.core.files import write_whole
 from jaxgen.core.types import Refused
 from jaxgen.report.items import Figure
 
@@ -62,14 +60,3 @@ def rendered(draw: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> bytes
 def drawing(name: str, caption: str, draw: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> Figure:
     """The report's Figure of the drawing `draw(*args, **kwargs)`, which is made only when it is rendered."""
     return Figure(name, caption, lambda: rendered(draw, *args, **kwargs))
-
-
-def saved(draw: Callable[P, Any]) -> Callable[Concatenate[str | os.PathLike, P], None]:
-    """`draw` as a function that writes its drawing as a PNG file to the path, its first argument."""
-
-    def save(path: str | os.PathLike, *args: P.args, **kwargs: P.kwargs) -> None:
-        write_whole(path, rendered(draw, *args, **kwargs))
-
-    save.__name__ = f"save_{draw.__name__}"
-    save.__doc__ = f"Writes the drawing of `{draw.__name__}` to `path` as a PNG file.\n\n{draw.__doc__}"
-    return save

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from jaxgen.core.types import Refused
-from jaxgen.report import plots
-from jaxgen.report.canvas import drawing
+from jaxgen.report import confusions, galleries, plots
+from jaxgen.report.canvas import drawing, rendered
 from jaxgen.report.page import FULL, HALF, shown_width
 from jaxgen.report.plots import Panel
 
@@ -15,6 +15,13 @@ from matplotlib.text import Text
 
 LETTERS = ["$", "_b"] + [chr(65 + n) for n in range(45)]  # a dollar sign is no mathematics here
 X = np.arange(30)
+
+
+DRAWN = {"scatter": plots.scatter, "matrix": confusions.matrix, "gallery": galleries.gallery, "lines": plots.lines}
+
+
+def save(path, draw, *arguments):
+    path.write_bytes(rendered(draw, *arguments))
 
 
 def pixels(path):
@@ -34,7 +41,7 @@ def cloud(classes=47, count=2000):
     return generator.normal(size=(classes, 2))[labels] * 8 + generator.normal(size=(count, 2)), labels
 
 
-def confusions(classes):
+def counted(classes):
     generator = np.random.default_rng(classes)
     counts = np.diag(generator.integers(50, 1000, classes)) + generator.poisson(2.0, (classes, classes))
     counts[classes // 2] = 0  # a class without examples
@@ -48,11 +55,11 @@ def layers(count, low=1e-30):
 
 CASES = {
     "scatter": ((*cloud(), LETTERS, "$^$ per _x", ("first", "second")), HALF),
-    "matrix_2": ((confusions(2), ["real", "fake"], "$^$ per _x"), HALF),
-    "matrix_20": ((confusions(20), ["ankle boot"] * 20, "$^$ per _x"), HALF),
-    "matrix_47": ((confusions(47), LETTERS, "$^$ per _x"), HALF),
-    "matrix_48": ((confusions(48), ["ankle boot"] * 48, "$^$ per _x"), HALF),
-    "matrix_300": ((confusions(300), ["お"] * 300, "$^$ per _x"), HALF),
+    "matrix_2": ((counted(2), ["real", "fake"], "$^$ per _x"), HALF),
+    "matrix_20": ((counted(20), ["ankle boot"] * 20, "$^$ per _x"), HALF),
+    "matrix_47": ((counted(47), LETTERS, "$^$ per _x"), HALF),
+    "matrix_48": ((counted(48), ["ankle boot"] * 48, "$^$ per _x"), HALF),
+    "matrix_300": ((counted(300), ["お"] * 300, "$^$ per _x"), HALF),
     "gallery_grey": ((np.random.default_rng(0).random((7, 28, 28)), ["$4 not $9\n98 %"] * 7, 7, "$^$ per _x"), FULL),
     "gallery_colour": ((np.zeros((38, 32, 32, 3), np.uint8), ["お"] * 38, 10, "$^$ per _x"), 825),
     "lines_50": (([Panel("$", "_x", "$y", layers(50), log_y=True)] * 3, "$^$ per _x"), FULL),
@@ -64,7 +71,7 @@ CASES = {
 def test_files_suit_the_page(name, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)  # importing it would fail
     arguments, width = CASES[name]
-    getattr(plots, f"save_{name.split('_')[0]}")(tmp_path / "a.png", *arguments)
+    save(tmp_path / "a.png", DRAWN[name.split("_")[0]], *arguments)
     height, across = pixels(tmp_path / "a.png").shape[:2]
     assert shown_width(across, height) == width
     assert 1.7 < across / width <= 2  # letters have the sizes they were given
@@ -72,22 +79,21 @@ def test_files_suit_the_page(name, tmp_path, monkeypatch):
 
 def test_the_look_is_not_the_users(tmp_path):
     arguments = ([Panel("p", "x", "y", layers(3, 0.1))], "t")
-    plots.save_lines(tmp_path / "a.png", *arguments)
+    save(tmp_path / "a.png", plots.lines, *arguments)
     with matplotlib.rc_context({"font.size": 20, "savefig.dpi": 30, "axes.facecolor": "red"}):
-        plots.save_lines(tmp_path / "b.png", *arguments)
+        save(tmp_path / "b.png", plots.lines, *arguments)
         assert matplotlib.rcParams["font.size"] == 20
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-def test_a_figure_is_drawn_when_it_is_rendered(tmp_path, monkeypatch):
+def test_a_figure_is_drawn_when_it_is_rendered(monkeypatch):
     arguments = ([Panel("p", "x", "y", layers(3, 0.1))], "t")
     figure = drawing("lines", "three lines", plots.lines, *arguments, colours="category")
-    plots.save_lines(tmp_path / "a.png", *arguments, "category")
     assert (figure.name, figure.caption, figure.suffix) == ("lines", "three lines", ".png")
-    assert figure.render() == (tmp_path / "a.png").read_bytes()
+    assert figure.render() == rendered(plots.lines, *arguments, "category")
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(Refused, match=r"jaxgen\[report\]"):
-        drawing("lines", "", plots.lines, *arguments).render()
+        figure.render()
 
 
 def test_scatter_leaves_out_what_is_not_finite(tmp_path):
@@ -96,35 +102,6 @@ def test_scatter_leaves_out_what_is_not_finite(tmp_path):
     written = text_of(plots.scatter(points, labels, ["a", "b", "c"], "title", ("first", "second")))
     assert {"a", "c", "title", "first", "second"} <= set(written)
     assert "b" not in written
-
-
-@pytest.mark.parametrize("columns", [3, 9])
-@pytest.mark.parametrize("depth", [(), (1,), (3,)])
-def test_gallery_keeps_pixels(columns, depth, tmp_path):
-    images = np.random.default_rng(0).integers(100, 200, (7, 5, 4, *depth), np.uint8)
-    figure = plots.gallery(images, [f"n {n}\n{n} %" for n in range(7)], columns)
-    assert [text for text in text_of(figure) if text[0] == "n"] == [f"n {n}\n{n} %" for n in range(7)]
-    plots.save_gallery(tmp_path / "a.png", images, [""] * 7, columns)
-    plots.save_gallery(tmp_path / "b.png", images.astype(np.float32) / 255, [""] * 7, columns)
-    page = pixels(tmp_path / "a.png")
-    assert np.array_equal(page, pixels(tmp_path / "b.png"))
-    inside = (page < 255).any(-1)
-    rows, across = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
-    assert (len(rows), len(across)) == (-(-7 // min(columns, 7)) * 5 * 16, min(columns, 7) * 4 * 16)
-    found = page[np.ix_(rows[8::16], across[8::16])].reshape(-1, 5, len(across) // 64, 4, 3).transpose(0, 2, 1, 3, 4)
-    expected = np.broadcast_to(images.reshape(7, 5, 4, -1), (7, 5, 4, 3))
-    assert np.array_equal(found.reshape(-1, 5, 4, 3)[:7], expected)
-    assert (found.reshape(-1, 5, 4, 3)[7:] == 255).all()  # the rest of a last row
-
-
-def test_gallery_makes_large_images_small(tmp_path):
-    plots.save_gallery(tmp_path / "a.png", np.zeros((8, 700, 600, 3)), ["a long caption for it"] * 8, 8)
-    assert pixels(tmp_path / "a.png").shape[1] == 2 * FULL
-    for images, captions, columns in [(np.zeros((2, 3, 3)), ["a"], 1), ([], [], 1), (np.zeros((1, 3, 3)), ["a"], 0)]:
-        with pytest.raises(ValueError, match="expected images"):
-            plots.save_gallery(tmp_path / "b.png", images, captions, columns)
-    with pytest.raises(ValueError, match="expected an image"):
-        plots.save_gallery(tmp_path / "b.png", np.zeros((1, 3, 3, 2)), ["a"], 1)
 
 
 def curves(figure, panel=0):
@@ -200,13 +177,6 @@ def test_what_cannot_be_drawn_as_lines_is_named():
 def test_scatter_needs_matching_shapes_and_labels(tmp_path):
     for points, labels in [(np.zeros((3, 3)), np.zeros(3, int)), (np.zeros((3, 2)), np.zeros(2, int))]:
         with pytest.raises(ValueError, match=r"expected points \[N, 2\]"):
-            plots.save_scatter(tmp_path / "a.png", points, labels, ["a"])
+            save(tmp_path / "a.png", plots.scatter, points, labels, ["a"])
     with pytest.raises(ValueError, match="expected labels from 0 to 1, found 0 to 2"):
-        plots.save_scatter(tmp_path / "a.png", np.zeros((3, 2)), np.arange(3), ["a", "b"])
-
-
-@pytest.mark.parametrize("name", ["scatter", "matrix_2", "gallery_grey", "lines_3"])
-def test_without_matplotlib_the_extra_is_named(name, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(Refused, match=r"jaxgen\[report\]"):
-        getattr(plots, f"save_{name.split('_')[0]}")(tmp_path / "a.png", *CASES[name][0])
+        save(tmp_path / "a.png", plots.scatter, np.zeros((3, 2)), np.arange(3), ["a", "b"])
