@@ -33,6 +33,7 @@ def test_the_experiment_is_short():
     assert len(blocks()[1].splitlines()) <= 15
 
 
+@pytest.mark.slow  # starts processes
 def test_it_trains_resumes_and_reports(folder):
     argv = ["train_sparse", "--hidden=10", "--batch_size=64", "--log_every=10", "--eval_every=10"]
     first = python(folder, *argv, "--steps=10")
@@ -49,6 +50,7 @@ def test_it_trains_resumes_and_reports(folder):
     assert (wrong.returncode, wrong.stderr) == (2, "train_sparse: --hidden must be at least 1, not 0\n")
 
 
+@pytest.mark.slow  # starts processes
 def test_it_is_studied(folder):
     argv = ["--optimizers=sgd,adam", "--learning_rates=1e-3,1e-2", "--tuning_seeds=1", "--seeds=2", "--steps=20"]
     done = python(folder, "jaxgen.study", "--tasks=train_sparse", *argv, "--workdir=study")
@@ -59,6 +61,7 @@ def test_it_is_studied(folder):
     assert "Optimiser study" in (folder / "study/report.html").read_text()
 
 
+@pytest.mark.slow  # starts processes
 def test_it_is_benchmarked(folder):
     done = python(folder, "benchmarks", "--technique=sparse", "--races=false", "--out=speed.json")
     assert done.returncode == 0, done.stderr

@@ -55,7 +55,7 @@ def whole(tmp_path_factory):
     return directory
 
 
-@pytest.mark.parametrize("step", [4, 10, 14, 18, 20, 28])
+@pytest.mark.parametrize("step", [4, 10, 18, 28])
 def test_left_in_any_stage_it_ends_at_the_same_bytes(step, whole, tmp_path):
     argv = ["--checkpoint_every=4", f"--workdir={tmp_path / 'run'}"]
     with pytest.raises(Killed):
@@ -70,7 +70,7 @@ def test_left_in_any_stage_it_ends_at_the_same_bytes(step, whole, tmp_path):
 
 @pytest.mark.slow  # starts processes
 def test_killed_by_the_system_in_each_stage(tmp_path):
-    command = [sys.executable, "tests/planted_growth.py", "--steps=300", "--log_every=2", "--checkpoint_every=2"]
+    command = [sys.executable, "tests/planted_growth.py", "--steps=180", "--log_every=2", "--checkpoint_every=2"]
     env = {**os.environ, "PYTHONPATH": ".:tests"}
 
     def start(name):
@@ -78,7 +78,7 @@ def test_killed_by_the_system_in_each_stage(tmp_path):
         return subprocess.Popen(argv, env=env, cwd=floors.root(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     assert start("whole").wait() == 0
-    for least in (5, 55, 105):  # rows of the first, second and third stage
+    for least in (5, 35, 65):  # rows of the first, second and third stage
         process, log = start("killed"), tmp_path / "killed/metrics.jsonl"
         while process.poll() is None and (not log.exists() or log.read_bytes().count(b"\n") < least):
             time.sleep(0.002)
@@ -115,14 +115,14 @@ def test_the_length_of_earlier_stages_belongs_to_the_run(whole):
     assert everything(whole) == before
 
 
-@pytest.mark.parametrize("step", [8, 18, 28])
+@pytest.mark.parametrize("step", [8, 18])
 def test_a_state_is_loaded_in_the_shape_that_its_stage_adopted(step, tmp_path):
     """The technique's own shape is that of the last stage."""
     experiment = killed_at(step)._replace(plan=planted_growth.adopting_plan)
     with pytest.raises(Killed):
         conduct(experiment, ["--checkpoint_every=2", f"--workdir={tmp_path / 'run'}"])
     module, technique, state = load_run(tmp_path / "run")
-    side = {8: 2, 18: 4, 28: 8}[step]
+    side = {8: 2, 18: 4}[step]
     assert (module, state.params.shape) == ("planted_growth", (side, side, 1))
     after, _ = jax.jit(technique.step)(state, technique.example(jax.random.key(0)))
     assert after.params.shape == state.params.shape
