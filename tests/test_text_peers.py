@@ -61,7 +61,8 @@ def of_transformer(model):
     """Likewise."""
     pairs = [(getattr(model, name).weight, lambda p, name=name: p[name]) for name in ("tokens", "positions", "norm")]
     for n, block in enumerate(model.blocks):
-        for name in ("norm1", "norm2", "qkv", "mix", "up", "down"):
+        pairs.append((block.down.weight, lambda p, n=n: p[f"block{n}"]["down"]))  # ours lies as PyTorch's does
+        for name in ("norm1", "norm2", "qkv", "mix", "up"):
             pairs.append((getattr(block, name).weight, lambda p, n=n, name=name: p[f"block{n}"][name].T))
     return pairs
 
@@ -169,8 +170,8 @@ def test_pytorchs_loops_write_what_ours_writes(torch):
 @pytest.mark.filterwarnings("ignore")
 def test_kerass_network_and_its_step_are_ours(monkeypatch):
     """From the same parameters, the same probabilities and the same parameters after an update."""
-    pytest.importorskip("keras")
     monkeypatch.setenv("KERAS_BACKEND", "jax")
+    pytest.importorskip("keras")
     model, technique, state = seeded("windows")
     (window, batch), context = batch_of(model), SMALL["windows"].context
     after, _ = jax.jit(technique.step)(state, batch)

@@ -33,7 +33,7 @@ class Sizes(NamedTuple):
 
 
 def network(torch: Any, sizes: Sizes, shape: tuple[int, int, int], classes: int) -> Any:
-    """PyTorch's network: images [B, C, H, W] to logits [B, classes]."""
+    """PyTorch's network: images [B, C, H, W] to logits [B, classes]. Kernels begin as ours, by He et al. 2015."""
     nn, (height, width, inputs), layers = torch.nn, shape, []
     for outputs in sizes.channels:
         layers += [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
@@ -41,6 +41,9 @@ def network(torch: Any, sizes: Sizes, shape: tuple[int, int, int], classes: int)
         height, width, inputs = height // 2, width // 2, outputs
     layers += [nn.Flatten(), nn.Linear(inputs * height * width, sizes.hidden, bias=False)]
     layers += [nn.BatchNorm1d(sizes.hidden), nn.ReLU(), nn.Linear(sizes.hidden, classes)]
+    for layer in layers:
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
     return nn.Sequential(*layers).to(memory_format=torch.channels_last)
 
 

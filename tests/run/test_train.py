@@ -131,7 +131,8 @@ def test_two_host_devices_agree_with_one_and_resume(network, tmp_path):
             f"--steps={steps}",
             f"--host_devices={devices}",
         ]
-        env = {**os.environ, "PYTHONPATH": "."}
+        # Compiled as users' runs are: quickly compiled programs round so that Adam's first updates differ by 3e-4.
+        env = {k: v for k, v in os.environ.items() if not k.startswith("XLA_")} | {"PYTHONPATH": "."}
         done = subprocess.run(
             [*command, f"--workdir={tmp_path / name}", f"--compilation_cache={tmp_path}"],
             cwd=floors.root(),
