@@ -63,7 +63,7 @@ def test_it_trains_measures_and_writes(tmp_path, corpus, capsys):
     written = summary(workdir)
     data = texts.load(str(corpus))
     assert written["technique"] == "jaxgen.techniques.text.lstm"
-    assert (written["config"]["corpus"], written["config"]["context"]) == (str(corpus), 16)
+    assert [written["config"][name] for name in ("corpus", "context", "model")] == [str(corpus), 16, "lstm"]
     assert json.loads((workdir / "config.json").read_text())["data"] == data.sha256
     technique, state = load(workdir)
     tokens, one = data.test.tokens, jax.jit(technique.infer["score"])

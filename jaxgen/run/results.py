@@ -9,7 +9,7 @@ from jaxgen.core.types import Measured, Refused, Stage
 from jaxgen.report import page
 from jaxgen.report.items import Figure, Picture, Table
 from jaxgen.run import provenance, record
-from jaxgen.run.experiment import Experiment, Result
+from jaxgen.run.experiment import Choice, Experiment, Result
 from jaxgen.run.train import warn
 from jaxgen.run.watched import FOLDER
 from jaxgen.run.workdir import read_config
@@ -32,7 +32,10 @@ def write_results(
     rows = record.read_rows(directory / "metrics.jsonl")
     config = read_config(directory)
     named = {name: config["free"][name] for name in FREE if config["free"].get(name)}
-    last = config["stages"][-1]
+    last, choice = config["stages"][-1], experiment.technique
+    if isinstance(choice, Choice):
+        values = {module.__name__: value for value, module in choice.modules.items()}
+        named |= {choice.flag: values[last["technique"]]} if last["technique"] in values else {}
     summary = record.write_summary(
         directory / "summary.json",
         technique=last["technique"],
