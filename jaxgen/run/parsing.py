@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from absl import flags as absl_flags
 
-from jaxgen.core.config import Knob, built, check, knobs
+from jaxgen.core.config import Knob, built, check, knobs, values
 from jaxgen.core.types import Refused
-from jaxgen.optim.settings import HYPERPARAMETERS, SHAPE
+from jaxgen.optim.settings import HYPERPARAMETERS, SHAPE, Settings
 from jaxgen.run.experiment import Choice, Experiment, short, technique_modules
-from jaxgen.run.flags import players_class
+from jaxgen.run.flags import RunFlags, players_class
 
 
 class Parsed(NamedTuple):
@@ -37,7 +37,7 @@ def parse(experiment: Experiment, argv: Sequence[str]) -> Parsed:
         raise Refused("give --steps or --epochs, not both")
     start = {"workdir": os.path.join("runs", short(experiment.name)), "data_dir": os.environ.get("JAXGEN_DATA", "")}
     layers = (start, experiment.defaults, experiment.presets.get(preset, {}), typed)
-    merged = merge(layers, experiment.players)
+    merged = complete(merge(layers, experiment.players), experiment.players)
     module = chosen_module(experiment, merged, typed)
     classes = [experiment.data.flags, module.Config, players_class(experiment.players)]
     flags, config, players = build(classes, merged)
@@ -57,6 +57,24 @@ def merge(layers: Iterable[Mapping[str, Any]], players: Sequence[str] = ()) -> d
                     merged |= {prefix + name: None for name in shaped}
         merged |= layer
     return merged
+
+
+def complete(merged: Mapping[str, Any], players: Sequence[str]) -> dict[str, Any]:
+    """The values, with what the flags of further players leave open taken from the first player's.
+
+    Hyper-parameters of the first player's optimiser are not passed on to another one, and likewise with its schedule.
+    """
+    full, default = dict(merged), values(RunFlags())
+    for prefix in (f"{name}_" for name in players):
+        skipped: set[str] = set()
+        for flag, shaped in (("optimizer", HYPERPARAMETERS), ("schedule", SHAPE)):
+            first = merged.get(flag) or default[flag]
+            full[prefix + flag] = merged.get(prefix + flag) or first
+            skipped |= set(shaped) if full[prefix + flag] != first else set()
+        for name in {each.name for each in knobs(Settings)} & merged.keys() - skipped:
+            if full.get(prefix + name) is None:
+                full[prefix + name] = merged[name]
+    return full
 
 
 def chosen_module(experiment: Experiment, merged: Mapping[str, Any], typed: Mapping[str, Any]) -> ModuleType:
@@ -81,8 +99,8 @@ def every_knob(experiment: Experiment) -> list[Knob]:
     """All knobs that are flags of an experiment, each once, whichever technique is chosen."""
     choice, listed = experiment.technique, {}
     if isinstance(choice, Choice):
-        values = tuple(choice.modules)
-        listed[choice.flag] = Knob(choice.flag, str, values, values[0], choice.help, False, "technique")
+        names = tuple(choice.modules)
+        listed[choice.flag] = Knob(choice.flag, str, names, names[0], choice.help, False, "technique")
     classes = [*(each.Config for each in technique_modules(experiment)), experiment.data.flags]
     for each in [*classes, players_class(experiment.players)]:
         for one in knobs(each):
@@ -155,7 +173,7 @@ def usage(
             lines += textwrap.wrap(f"{head}  {each.help}", 100, subsequent_indent="      ")
     if presets:
         lines += ["", "presets:"]
-    for preset, values in presets.items():
-        text = " ".join(f"--{key}={value}" for key, value in values.items())
+    for preset, preset_flags in presets.items():
+        text = " ".join(f"--{key}={value}" for key, value in preset_flags.items())
         lines += textwrap.wrap(f"  {preset}: {text}", 100, subsequent_indent="      ")
     return "\n".join(lines)

@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from jaxgen.core.config import built
-from jaxgen.optim.settings import HYPERPARAMETERS, Factory, Settings, chosen
-from jaxgen.run.flags import Player
+from jaxgen.core.types import Refused
+from jaxgen.optim.settings import Factory, Settings, chosen
 
 
 def factories(
@@ -15,26 +14,18 @@ def factories(
 
     Args:
         flags: the run's, of which `optimizer` and `settings` are the first player's.
-        players: an instance of `run.flags.players_class`.
+        players: an instance of `run.flags.players_class`, completed by `run.parsing.complete`.
         epoch: updates in a pass over the data, which some schedules count.
         total: updates in all, which others need.
         change: applied to the settings of each player before they are used.
 
     Raises:
-        Refused: an unknown optimiser, or settings that it does not have.
+        Refused: an unknown optimiser, or settings that it does not have; a further player is named.
     """
-    both = [(flags.optimizer, flags.settings), *(settings_of(flags, player) for player in vars(players).values())]
-    return [chosen(name, change(settings), epoch, total) for name, settings in both]
-
-
-def settings_of(flags: Any, player: Player) -> tuple[str, Settings]:
-    """The name and settings of a further player's optimiser: what its flags leave open is as the first player's.
-
-    Hyper-parameters of the first player's optimiser are not passed on to another one.
-    """
-    name, default = player.optimizer or flags.optimizer, Settings()
-    first = dict(vars(flags.settings))
-    if name != flags.optimizer:
-        first |= {key: getattr(default, key) for key in HYPERPARAMETERS}
-    own = {key: value for key, value in vars(player.settings).items() if value != getattr(default, key)}
-    return name, built(Settings, {**first, **own})
+    made = [chosen(flags.optimizer, change(flags.settings), epoch, total)]
+    for name, player in vars(players).items():
+        try:
+            made.append(chosen(player.optimizer or flags.optimizer, change(player.settings), epoch, total))
+        except Refused as refusal:
+            raise Refused(f"of the {name}: {refusal}") from None
+    return made

@@ -18,7 +18,6 @@ from jaxgen.run.conduct import conduct
 from jaxgen.run.experiment import Experiment, with_shared
 from jaxgen.run.load import load_run
 from jaxgen.run.parsing import parse
-from jaxgen.run.players import settings_of
 
 EXPERIMENT = Experiment(
     name="planted_game",
@@ -64,13 +63,14 @@ def test_a_technique_without_its_frozen_network_is_a_mistake_that_is_named(tmp_p
         (["--beta1=0.5", "--l2=0.1"], "adam", {"beta1": 0.5, "l2": 0.1}),
         (["--beta1=0.5", "--critic_beta1=0.3"], "adam", {"beta1": 0.3}),
         (["--beta1=0.5", "--l2=0.1", "--critic_optimizer=sgd"], "sgd", {"l2": 0.1}),
+        (["--l2=0.1", "--clip_norm=1", "--critic_l2=0"], "adam", {"clip_norm": 1.0}),
+        (["--schedule=power", "--decay_power=2", "--critic_schedule=cosine"], "adam", {"schedule": "cosine"}),
         (["--preset=fast"], "rmsprop", {"beta2": 0.9}),
         (["--preset=fast", "--critic_optimizer=lion"], "lion", {}),
     ],
 )
 def test_what_a_player_is_not_told_is_as_the_first_ones(argv, name, changed):
-    flags, _, _, players = parse(EXPERIMENT, argv)
-    optimizer, settings = settings_of(flags, players.critic)
+    optimizer, settings = vars(parse(EXPERIMENT, argv).players.critic).values()
     assert optimizer == name
     assert {k: v for k, v in vars(settings).items() if v != getattr(type(settings)(), k)} == changed
 
