@@ -65,8 +65,12 @@ def make_task(
     experiment, preset = experiment_of(name, experiments)
     parsed = parse_task(experiment, preset, argv)
     settings, policy = parsed.flags.settings, policy_of(parsed.flags)
-    flags = dataclasses.replace(parsed.flags, settings=fitting(settings, PLAIN))
-    setting = read(experiment, parsed._replace(flags=flags))
+    flags, *others = (
+        dataclasses.replace(each, settings=fitting(each.settings, PLAIN))
+        for each in (parsed.flags, *vars(parsed.players).values())
+    )
+    players = type(parsed.players)(*others)
+    setting = read(experiment, parsed._replace(flags=flags, players=players))
     stage, data = only_stage(name, experiment, setting), setting.data
     if stage.valid is None or data.test is None:
         raise Refused(f"{name} has no validation split or no test split: a study needs both")
