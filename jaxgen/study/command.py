@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from jaxgen.core.config import knob, knobs, nested, values
 from jaxgen.core.files import write_whole
@@ -24,7 +24,8 @@ from jaxgen.run.parsing import alone, usage
 from jaxgen.run.provenance import environment
 from jaxgen.run.train import warn
 from jaxgen.study import grid, landscapes, records, reporting, side_by_side, store, table
-from jaxgen.study.protocol import Protocol, read_execution, run_study
+from jaxgen.study.execution import read_execution
+from jaxgen.study.protocol import Protocol, run_study
 from jaxgen.study.tasks import StudyTask, make_task
 
 STUDY = "study"  # heading of --help
@@ -48,6 +49,13 @@ class Flags:
     seeds: int = knob(10, "fresh seeds that judge the best rate", lower=1, upper=10_000, free=True, group=STUDY)
     steps: int | None = knob(None, "updates of a run; the preset's by default", lower=1, upper=2**31 - 1, group=STUDY)
     evaluations: int = knob(20, "validations in a run, about", lower=1, upper=10_000, group=STUDY)
+    mode: Literal["auto", "vmap", "map", "single"] = knob(
+        "auto",
+        "runs side by side in every operation (vmap), one after the other in a program (map) or from Python (single); "
+        "auto: the fastest by a measurement, recorded and kept. Modes round differently, and training amplifies "
+        "that: to repeat a study to the same bytes, name the mode that its summary.json has",
+        group=STUDY,
+    )
     baseline: str = knob(
         "", "the optimiser that the others are compared with; the first by default", free=True, group=STUDY
     )
@@ -128,7 +136,7 @@ def study(experiments: Mapping[str, Experiment], argv: Sequence[str], **defaults
                     total += updates
                     show(total, {})
 
-                run_study(folder, each.problem, each.task, optimizers, protocol, advance=advance)
+                run_study(folder, each.problem, each.task, optimizers, protocol, flags.mode, advance=advance)
         conclude(folder, flags, tasks, optimizers)
 
 
@@ -174,16 +182,17 @@ def conclude(folder: Path, flags: Flags, tasks: Sequence[StudyTask], optimizers:
     for panel in reporting.by_task(results, built):
         print(f"\n{table.as_text(table.task_table(panel, baseline))}")
     print("", *verdict, sep="\n")
+    execution = read_execution(folder)
     summary = {
         **environment(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "modes": {name: each["mode"] for name, each in execution.items()},
         "runs": len(counted),
         "updates": sum(row["steps"] for row in counted),
         "seconds": round(sum(row["seconds"] for row in counted), 3),
         "verdict": verdict,
     }
     write_whole(folder / "summary.json", json.dumps(summary, indent=2).encode() + b"\n")
-    execution = read_execution(folder)
     modes = {name: side_by_side.MEANING[each["mode"]] for name, each in execution.items()}
     wall = {name: each["seconds"] for name, each in execution.items() if "seconds" in each}
     config = {name: value for name, value in values(flags).items() if value is not None and value != ""}

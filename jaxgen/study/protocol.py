@@ -5,7 +5,6 @@ of the protocol and of them, so that a study that was killed goes on where it wa
 loses the part that was being trained.
 """
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,15 +12,9 @@ from typing import Any, NamedTuple
 
 import jax
 
-from jaxgen.core.files import write_whole
-from jaxgen.core.types import Refused
-from jaxgen.run import machine
-from jaxgen.study import grid, side_by_side, statistics, store, timing, training
+from jaxgen.study import execution, grid, side_by_side, statistics, store, timing, training
 from jaxgen.study.memory import bytes_per_run
 from jaxgen.study.problems import Problem, Trial, split_arrays
-
-EXECUTION = "execution.json"
-COMPILING = 3.0  # seconds that the programs of one optimiser take to compile, about
 
 
 class Protocol(NamedTuple):
@@ -39,8 +32,10 @@ class Group(NamedTuple):
     folder: Path
     problem: Problem
     optimizer: str
-    fresh: int  # number of final runs
-    compiled: dict[int, training.Programs]  # number of runs side by side -> programs; filled on the way
+    protocol: Protocol
+    rates: tuple[float, ...]  # ascending: the protocol's for this optimiser
+    mode: str  # one of side_by_side.MODES, or auto
+    compiled: list[training.Programs]  # of this optimiser; empty until the first run
     arrays: tuple[Any, Any, Any]  # of the three splits, on every device
     say: Callable[[str], None]
     advance: Callable[[int], None]
@@ -52,6 +47,7 @@ def run_study(
     task: statistics.Task,
     optimizers: Sequence[str],
     protocol: Protocol,
+    mode: str = execution.AUTO,
     say: Callable[[str], None] = print,
     advance: Callable[[int], None] = lambda updates: None,
 ) -> None:
@@ -63,28 +59,30 @@ def run_study(
         task: how it is judged.
         optimizers: by name.
         protocol: which runs each gets.
+        mode: how runs are trained side by side, one of `side_by_side.MODES`; "auto" times them and takes the fastest.
         say: called with a line of text for each result.
         advance: called with the updates made since the last call, over all runs.
     """
     arrays = side_by_side.replicated(split_arrays(problem))
     for optimizer in optimizers:
-        group = Group(folder, problem, optimizer, protocol.seeds, {}, arrays, say, advance)
-        best = tune(group, task, protocol)
+        group = Group(folder, problem, optimizer, protocol, protocol.rates, mode, [], arrays, say, advance)
+        best = tune(group, task)
         fresh = range(protocol.tuning_seeds, protocol.tuning_seeds + protocol.seeds)
         run_missing(group, "final", [Trial(best, seed) for seed in fresh])
 
 
-def tune(group: Group, task: statistics.Task, protocol: Protocol) -> float:
+def tune(group: Group, task: statistics.Task) -> float:
     """The learning rate of the best mean on validation, over a grid that is widened where the protocol says so."""
+    protocol = group.protocol
     tried = {row["learning_rate"] for row in finished_rows(group) if row["phase"] == "tuning"}
-    rates = sorted({*protocol.rates, *tried})
+    rates = sorted({*group.rates, *tried})
     while True:
         run_missing(group, "tuning", [Trial(rate, seed) for rate in rates for seed in range(protocol.tuning_seeds)])
         rows = finished_rows(group)
         best = statistics.winner(task, rows, group.optimizer)
         end = statistics.end_of_grid(statistics.scores(task, rows, group.optimizer), best)
         # Rates beyond the protocol's are counted, not rounds: a study that goes on does not begin to widen anew.
-        widened = len(rates) - len(protocol.rates)
+        widened = len(rates) - len(group.rates)
         if not end or not protocol.extend or widened >= grid.MOST:
             note = f", at the {end} end of the grid" if end else ""
             group.say(f"{task.name}  {group.optimizer}: best learning rate {best:g}{note}")
@@ -99,74 +97,51 @@ def finished_rows(group: Group) -> list[dict[str, Any]]:
 
 
 def run_missing(group: Group, phase: str, trials: Sequence[Trial]) -> None:
-    """Trains those of the trials that are not finished, in parts that fit in memory, and writes their rows."""
-    problem = group.problem
-    labels = {"task": problem.name, "optimizer": group.optimizer}
+    """Trains those of the trials that are not finished, in parts that fit in memory, and writes their rows.
+
+    A part of which nothing is finished has its full width, as if nothing else had been; one that further seeds or rates
+    were added to, the width of what is left.
+    """
     done = {(row["phase"], row["learning_rate"], row["seed"]) for row in finished_rows(group)}
-    left = [trial for trial in trials if (phase, trial.rate, trial.seed) not in done]
-    if not left:
+    missing = lambda part: [trial for trial in part if (phase, trial.rate, trial.seed) not in done]
+    if not missing(trials):
         return
+    entry, full = prepared(group, missing(trials))
+    width = full.final if phase == "final" else full.tuning
+    for part in [trials[n : n + width] for n in range(0, len(trials), width)]:
+        if left := missing(part):
+            fewer = min(width, side_by_side.runs_at_once(len(left), 1, len(left) + jax.device_count()))
+            train_part(group, phase, entry["mode"], left, width if len(left) == len(part) else fewer)
+
+
+def train_part(group: Group, phase: str, mode: str, trials: Sequence[Trial], width: int) -> None:
+    """Trains these trials beside copies that fill them up to `width`, and writes their rows."""
+    filled = [*trials, *[trials[-1]] * (width - len(trials))]  # the copies' rows are dropped
+    labels = {"task": group.problem.name, "optimizer": group.optimizer, "mode": mode, "phase": phase}
+    count = lambda updates: group.advance(updates * len(trials))
+    began = time.perf_counter()
+    if not group.compiled:
+        group.compiled.append(training.compiled_programs(group.problem, group.optimizer, mode))
+    rows = training.train_runs(group.problem, group.compiled[0], filled, group.arrays, phase == "final", count)
+    store.append_rows(group.folder, [{**labels, **row} for row in rows[: len(trials)]])
+    execution.add_seconds(group.folder, group.problem.name, time.perf_counter() - began)
+
+
+def prepared(group: Group, trials: Sequence[Trial]) -> tuple[dict[str, Any], execution.Widths]:
+    """The task's entry of execution.json, and the group's widths. With --mode=auto the first trials are timed."""
+    problem, name = group.problem, group.problem.name
     size = bytes_per_run(problem, problem.make(problem.factory(group.optimizer)))
-    most = side_by_side.runs_at_once(len(left), size, machine.memory() // 2)
-    width, programs = programs_for(group, left[:most], most)
-    for part in [left[n : n + width] for n in range(0, len(left), width)]:
-        filled = [*part, *[part[-1]] * (width - len(part))]  # the copies' rows are dropped
-        count = lambda updates, part=part: group.advance(updates * len(part))
-        began = time.perf_counter()
-        rows = training.train_runs(problem, programs, filled, group.arrays, phase == "final", count)[: len(part)]
-        store.append_rows(group.folder, [{**labels, "phase": phase, **row} for row in rows])
-        add_seconds(group, time.perf_counter() - began)
-
-
-def add_seconds(group: Group, seconds: float) -> None:
-    """Adds to the time that the task has taken, over all processes that worked on it."""
-    execution = read_execution(group.folder)
-    execution[group.problem.name]["seconds"] = execution[group.problem.name].get("seconds", 0.0) + seconds
-    write_execution(group.folder, execution)
-
-
-def programs_for(group: Group, trials: Sequence[Trial], width: int) -> tuple[int, training.Programs]:
-    """A number of runs side by side, at most `width`, and compiled programs for it.
-
-    The fastest mode is timed once for a task, and recorded for all its optimisers. Where one run follows the other,
-    parts are no wider than the number of final runs: that takes no longer, the same programs serve both, and a kill
-    loses less. Otherwise compiled programs serve fewer runs too, where filling up costs less than compiling anew.
-    """
-    execution, name, optimizer = read_execution(group.folder), group.problem.name, group.optimizer
-    narrow = min(width, side_by_side.runs_at_once(group.fresh, 1, group.fresh + jax.device_count()))
-    if name not in execution:
-        filled = [*trials, *[trials[-1]] * (width - len(trials))]
-        mode, programs, times = timing.fastest_mode(group.problem, optimizer, filled, narrow, group.arrays[0])
-        execution[name] = {"mode": mode, "width": width, "seconds_an_update": times}
-        write_execution(group.folder, execution)
+    every = len(group.rates) * group.protocol.tuning_seeds
+    sized = lambda mode, budget: execution.widths(mode, every, group.protocol.seeds, size, problem.steps, budget)
+    entry = execution.recorded(group.folder, name, group.mode, store.read_rows(group.folder))
+    if entry is None:
+        budget = execution.memory_budget()
+        wide, narrow = (sized(mode, budget).tuning for mode in ("vmap", "map"))
+        filled = [*trials, *[trials[-1]] * wide][:wide]
+        mode, programs, times = timing.fastest_mode(problem, group.optimizer, filled, narrow, group.arrays)
+        entry = {"mode": mode, "budget": budget, "seconds_an_update": times}
+        group.compiled.append(programs)
         listed = ", ".join(f"{m} {1e6 * s:,.0f}" for m, s in times.items())
-        group.say(f"{name}  {mode}: the fastest for {width} runs (microseconds for an update of one: {listed})")
-        group.compiled[width if mode == "vmap" else narrow] = programs
-    mode = execution[name]["mode"]
-    width = width if mode == "vmap" else narrow
-    seconds_per_run = group.problem.steps * execution[name]["seconds_an_update"][mode]
-    for ready, programs in group.compiled.items():
-        if ready >= width and (ready - width) * seconds_per_run < COMPILING:
-            return ready, programs
-    group.compiled[width] = training.compiled_programs(group.problem, optimizer, mode)
-    return width, group.compiled[width]
-
-
-def write_execution(folder: Path, execution: dict[str, dict[str, Any]]) -> None:
-    """Replaces what `read_execution` reads."""
-    write_whole(folder / EXECUTION, json.dumps(execution, indent=2).encode() + b"\n")
-
-
-def read_execution(folder: Path) -> dict[str, dict[str, Any]]:
-    """Task -> how its runs were trained: `mode`; `width` and `seconds_an_update` by mode when these were timed;
-    `seconds` in all, compilation and validations included. Raises Refused where the file is damaged.
-    """
-    try:
-        execution = json.loads((folder / EXECUTION).read_text())
-        if all(task["mode"] in side_by_side.MODES for task in execution.values()):
-            return execution
-    except FileNotFoundError:
-        return {}
-    except (ValueError, TypeError, KeyError, AttributeError):
-        pass
-    raise Refused(f"{folder / EXECUTION} is damaged")
+        group.say(f"{name}  {mode}: the fastest for {wide} runs (microseconds for an update of one: {listed})")
+    execution.record(group.folder, name, entry)
+    return entry, sized(entry["mode"], entry["budget"])

@@ -11,11 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-MODES = ("vmap", "map", "sequential")
+MODES = ("vmap", "map", "single")
 MEANING = {
     "vmap": "all runs in every operation (jax.vmap)",
     "map": "run after run inside one compiled program (jax.lax.map)",
-    "sequential": "run after run from Python",
+    "single": "run after run from Python",
 }
 
 # What draws first parameters takes 3.2 s to compile for vmapped runs, with these 0.4 (of an MLP, jax 0.10.2).
@@ -32,7 +32,7 @@ def lifted(f: Callable[[Any, Any], Any], mode: str, once: bool = False) -> Calla
     """
     donated = () if once else 1
     options: Any = HASTE if once and jax.default_backend() == "cpu" else {}
-    if mode == "sequential":
+    if mode == "single":
         single = jax.jit(f, donate_argnums=donated, compiler_options=options)
 
         def one_by_one(shared, runs):

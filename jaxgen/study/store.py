@@ -3,6 +3,7 @@
 trials.jsonl has one JSON object a line:
 
 task, optimizer      names
+mode                 how it was trained beside others, see `side_by_side`
 learning_rate        of the first update
 phase                "tuning", or "final": at the best rate, with a seed that had no part in choosing it
 seed, steps
@@ -29,7 +30,7 @@ from jaxgen.core.files import write_whole, writing
 from jaxgen.core.types import Refused
 
 RUN = ("task", "optimizer", "learning_rate", "phase", "seed")
-FIELDS = (*RUN, "steps", "diverged", "valid", "test", "seconds", "bytes")
+FIELDS = (*RUN, "mode", "steps", "diverged", "valid", "test", "seconds", "bytes")
 NAME = "trials.jsonl"
 
 

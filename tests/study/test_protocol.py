@@ -1,14 +1,13 @@
 """What a study runs, and that it runs nothing twice."""
 
-import json
-
 import pytest
 import study_toys
 
 from jaxgen.core.types import Refused
-from jaxgen.study import protocol, store, timing, training
+from jaxgen.study import execution, protocol, store, timing, training
 from jaxgen.study.protocol import Protocol, run_study
 
+TIMES = {"map": 2.0, "vmap": 1.0, "single": 3.0}
 PROTOCOL = Protocol((0.001, 0.01, 0.1), 2, 3)
 
 
@@ -22,31 +21,20 @@ def trained(monkeypatch):
         advance(5)
         advance(problem.steps - 5)
         good = lambda trial: 0.5 + 1e-3 * trial.rate - (trial.rate == 0.01) * 0.2 - (trial.rate == 10.0) * 0.3
-        return [
-            {
-                "learning_rate": trial.rate,
-                "seed": trial.seed,
-                "steps": problem.steps,
-                "diverged": False,
-                "at": [0, problem.steps],
-                "valid": [1.0, good(trial)],
-                "train": [1.0],
-                "test": 0.5 if final else None,
-                "seconds": 0.1,
-                "bytes": 12,
-            }
-            for trial in trials
-        ]
+        row = {"steps": problem.steps, "diverged": False, "at": [0, problem.steps], "train": [1.0]}
+        row |= {"test": 0.5 if final else None, "seconds": 0.1, "bytes": 12}
+        return [{"learning_rate": each.rate, "seed": each.seed, "valid": [1.0, good(each)], **row} for each in trials]
 
     monkeypatch.setattr(training, "train_runs", pretend)
-    monkeypatch.setattr(timing, "fastest_mode", lambda *_: ("vmap", None, {"map": 2.0, "vmap": 1.0, "sequential": 3.0}))
+    monkeypatch.setattr(timing, "fastest_mode", lambda *_: ("vmap", None, TIMES))
+    monkeypatch.setattr(training, "compiled_programs", lambda problem, optimizer, mode: mode)
     return parts
 
 
-def go(place, protocol=PROTOCOL, optimizers=("sgd",)):
+def go(place, protocol=PROTOCOL, optimizers=("sgd",), mode="auto"):
     said, updates = [], []
     problem = study_toys.problem()
-    run_study(place, problem, study_toys.TASK, optimizers, protocol, said.append, updates.append)
+    run_study(place, problem, study_toys.TASK, optimizers, protocol, mode, said.append, updates.append)
     return store.read_rows(place), said, sum(updates)
 
 
@@ -54,33 +42,46 @@ def runs(rows, phase):
     return [(row["learning_rate"], row["seed"]) for row in rows if row["phase"] == phase]
 
 
-def test_tuning_seeds_choose_and_fresh_ones_judge(tmp_path, trained):
-    rows, said, updates = go(tmp_path)
-    assert runs(rows, "tuning") == [(rate, seed) for rate in (0.001, 0.01, 0.1) for seed in (0, 1)]
-    assert runs(rows, "final") == [(0.01, seed) for seed in (2, 3, 4)]
+def test_tuning_seeds_choose_fresh_ones_judge_and_nothing_is_run_twice(tmp_path, trained):
+    before, said, updates = go(tmp_path)
+    assert runs(before, "tuning") == [(rate, seed) for rate in (0.001, 0.01, 0.1) for seed in (0, 1)]
+    assert runs(before, "final") == [(0.01, seed) for seed in (2, 3, 4)]
     assert updates == 9 * study_toys.STEPS
     assert said[-1] == "toy  sgd: best learning rate 0.01"
-    assert protocol.read_execution(tmp_path)["toy"]["mode"] == "vmap"
-
-
-def test_nothing_is_run_twice(tmp_path, trained):
-    before, _, _ = go(tmp_path)
     trained.clear()
     after, _, updates = go(tmp_path)
     assert (after, trained, updates) == (before, [], 0)
-    more, _, _ = go(tmp_path, PROTOCOL._replace(seeds=4), ("sgd", "adam"))
-    assert sum(trained) == 1 + 6 + 4
+    more, _, updates = go(tmp_path, PROTOCOL._replace(seeds=4), ("sgd", "adam"))
+    assert updates == (1 + 6 + 4) * study_toys.STEPS
     assert len(more) == 9 + 1 + 10
 
 
-def test_a_study_that_was_killed_goes_on(tmp_path, trained):
+@pytest.mark.parametrize("lines", [0, 6, 7])
+def test_a_study_that_was_killed_trains_the_same_runs_side_by_side(lines, tmp_path, trained, monkeypatch):
+    """Where width is the same, so are the bytes. Here copies fill the final runs up to the width of tuning."""
     whole, _, _ = go(tmp_path)
-    lines = (tmp_path / store.NAME).read_bytes().splitlines(keepends=True)
-    (tmp_path / store.NAME).write_bytes(b"".join(lines[:4]) + lines[4][:50])
+    assert trained == [6, 6]
     trained.clear()
+    kept = (tmp_path / store.NAME).read_bytes().splitlines(keepends=True)
+    (tmp_path / store.NAME).write_bytes(b"".join(kept[:lines]) + kept[lines][:50])
+    monkeypatch.setattr(timing, "fastest_mode", None)  # what was chosen is kept
     rows, _, _ = go(tmp_path)
-    assert sum(trained) == 2 + 3
+    assert trained == {0: [6, 6], 6: [6], 7: [2]}[lines]
     assert sorted(map(store.run_key, rows)) == sorted(map(store.run_key, whole))
+
+
+def test_the_mode_is_chosen_once_recorded_and_kept(tmp_path, trained, monkeypatch):
+    rows, _, _ = go(tmp_path / "auto")
+    entry = execution.read_execution(tmp_path / "auto")["toy"]
+    assert (entry["mode"], entry["seconds_an_update"], {row["mode"] for row in rows}) == ("vmap", TIMES, {"vmap"})
+    assert entry["seconds"] > 0
+    monkeypatch.setattr(timing, "fastest_mode", None)
+    (tmp_path / "auto" / execution.NAME).unlink()  # the runs themselves know
+    rows, _, _ = go(tmp_path / "auto", optimizers=("adam",))
+    assert {row["mode"] for row in rows} == {"vmap"}
+    trained.clear()
+    rows, _, _ = go(tmp_path / "named", PROTOCOL._replace(seeds=4), mode="map")  # nothing is timed
+    assert ({row["mode"] for row in rows}, trained, len(rows)) == ({"map"}, [4, 4, 4], 6 + 4)
 
 
 def test_an_end_of_the_grid_is_said_and_extended(tmp_path, trained):
@@ -94,6 +95,7 @@ def test_an_end_of_the_grid_is_said_and_extended(tmp_path, trained):
     assert said[-1] == "toy  sgd: best learning rate 0.01"
 
 
+@pytest.mark.ci
 def test_extending_ends(tmp_path, trained, monkeypatch):
     monkeypatch.setattr(protocol.statistics, "final_value", lambda row: 1 / row["learning_rate"])
     rows, said, _ = go(tmp_path, Protocol((0.1, 1.0), 1, 1, True))
@@ -104,45 +106,17 @@ def test_extending_ends(tmp_path, trained, monkeypatch):
     assert trained == []
 
 
-def test_parts_fit_in_memory(tmp_path, trained, monkeypatch):
-    monkeypatch.setattr(protocol, "bytes_per_run", lambda *_: 2**20)
-    monkeypatch.setattr(protocol.machine, "memory", lambda: 2 * 4 * 2**20)
-    rows, _, _ = go(tmp_path)
-    assert trained == [3, 3, 3]
-    assert len(rows) == 9
+def test_widths_fit_in_memory_and_in_the_time_that_compiling_takes():
+    widths = lambda mode, steps=1, budget=10**9: execution.widths(mode, 6, 3, 2**20, steps, budget)
+    assert widths("vmap") == (6, 6)  # copies fill up
+    assert widths("vmap", steps=10**6) == (6, 3)
+    assert widths("vmap", budget=4 * 2**20) == (3, 3)
+    assert widths("map") == widths("single") == (3, 3)
 
 
-def test_copies_that_fill_up_are_forgotten(tmp_path, trained, monkeypatch):
-    monkeypatch.setattr(protocol, "COMPILING", 1e9)  # filling up is always cheaper
-    rows, _, _ = go(tmp_path)
-    assert trained == [6, 6]
-    assert len(rows) == 9
-    monkeypatch.setattr(protocol, "COMPILING", 0.0)
-    trained.clear()
-    go(tmp_path, optimizers=("adam",))
-    assert trained == [6, 3]
-
-
-def test_where_one_run_follows_the_other_parts_are_no_wider_than_the_finals(tmp_path, trained, monkeypatch):
-    monkeypatch.setattr(timing, "fastest_mode", lambda *_: ("map", None, {"map": 1.0, "vmap": 2.0, "sequential": 3.0}))
-    rows, _, _ = go(tmp_path, PROTOCOL._replace(seeds=4))
-    assert trained == [4, 4, 4]
-    assert len(rows) == 6 + 4
-
-
+@pytest.mark.ci
 @pytest.mark.parametrize("text", ["{", "[]", '{"toy": {}}', '{"toy": {"mode": "fast"}}'])
 def test_a_damaged_file_is_named(tmp_path, trained, text):
-    (tmp_path / protocol.EXECUTION).write_text(text)
+    (tmp_path / execution.NAME).write_text(text)
     with pytest.raises(Refused, match=r"execution\.json is damaged"):
         go(tmp_path)
-
-
-def test_the_file_says_what_was_timed(tmp_path, trained):
-    go(tmp_path)
-    found = json.loads((tmp_path / protocol.EXECUTION).read_text())
-    assert found["toy"].pop("seconds") > 0
-    assert found["toy"] == {
-        "mode": "vmap",
-        "width": 6,
-        "seconds_an_update": {"map": 2.0, "vmap": 1.0, "sequential": 3.0},
-    }

@@ -84,11 +84,23 @@ def test_keys_are_those_of_a_run():
     np.testing.assert_array_equal(jax.random.key_data(found), [jax.random.key_data(each) for each in expected])
 
 
+@pytest.mark.ci
 def test_modes_are_timed():
     problem = study_toys.problem()
-    mode, _, took = timing.fastest_mode(problem, "sgd", TRIALS, 2, split_arrays(problem)[0])
+    mode, _, took = timing.fastest_mode(problem, "sgd", TRIALS, 2, split_arrays(problem))
     assert took.keys() == set(side_by_side.MODES)
     assert took[mode] == min(took.values())
+
+
+@pytest.mark.parametrize(("every", "expected"), [(5, [0, *5 * [5]]), (10_000, [0, *5 * [8], *5 * [64], *5 * [512]])])
+def test_what_is_timed_is_what_is_run(every, expected):
+    """Dispatches as long as the study's, which cost more an update the shorter they are, and validations."""
+    updates, judged = [], []
+    advance = lambda shared, runs: (updates.append(int(shared[1])) or runs, None, None)
+    programs = training.Programs(None, advance, lambda _, runs: (judged.append(1) or runs, None), None)
+    timing.seconds_per_update(every, programs, np.zeros(2), (None, None))
+    assert updates == expected
+    assert len(judged) == 1 + timing.REPEATS
 
 
 def test_every_rate_is_set():
