@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import optax
 
 from jaxgen.core.types import Refused
-from jaxgen.optim import adaptive, foreign, textbook
+from jaxgen.optim import adaptive, custom, foreign, textbook
 
 OURS = (
     *(textbook.sgd, textbook.momentum, textbook.nesterov, textbook.adagrad, textbook.rmsprop, textbook.adam),
@@ -26,13 +26,16 @@ class Entry(NamedTuple):
 
 
 def find(name: str) -> Entry:
-    """The optimiser of that name: one of OPTIMIZERS, or optax.NAME and optax.contrib.NAME (see `foreign`).
+    """The optimiser of that name: one of OPTIMIZERS, optax.NAME and optax.contrib.NAME (see `foreign`), or
+    MODULE:FUNCTION of a user's own (see `custom`).
 
     Raises:
         Refused: there is none, with the nearest names; or it cannot be used, with the reason.
     """
     if name in OPTIMIZERS:
         return _ours(name)
+    if ":" in name:
+        return Entry(*custom.factory_of(name))
     try:
         function = foreign.builder(name)
     except KeyError:

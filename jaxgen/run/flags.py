@@ -34,7 +34,9 @@ class RunFlags:
         None, "instead of steps: passes over the training split", lower=1, upper=LARGEST, free=True, group=TRAINING
     )
     optimizer: str = knob(
-        "adam", f"by the textbook: {', '.join(OPTIMIZERS)}; or one of optax's: optax.NAME", group=OPTIMIZER
+        "adam",
+        f"by the textbook: {', '.join(OPTIMIZERS)}; one of optax's: optax.NAME; or your own: MODULE:FUNCTION",
+        group=OPTIMIZER,
     )
     settings: Settings = nested(Settings())
     policy: Policy = nested(Policy())

@@ -2,6 +2,7 @@
 
 python -m jaxgen.study --tasks=my_module --optimizers=sgd,adam        EXPERIMENT of my_module.py in this folder
 python -m jaxgen.study --tasks=my_module:small,rosenbrock --steps=500
+python -m jaxgen.study --tasks=beale --optimizers=adam,my_module:my_adam   a function of learning_rate
 """
 
 import sys

@@ -40,10 +40,17 @@ class Flags:
     )
     tasks: str = knob(
         "rosenbrock,beale",
-        "NAME or NAME:PRESET of an experiment, a surface, or MODULE:PRESET of your own, with commas",
+        "with commas: NAME or NAME:PRESET of an experiment, a surface, or of your own MODULE, MODULE:PRESET or "
+        "MODULE:EXPERIMENT",
         group=STUDY,
     )
-    optimizers: str = knob("sgd,momentum,nesterov,adagrad,rmsprop,adam", "ours, or optax.NAME", free=True, group=STUDY)
+    optimizers: str = knob(
+        "sgd,momentum,nesterov,adagrad,rmsprop,adam",
+        "ours, optax.NAME, or MODULE:FUNCTION of your own: a factory as optax has them, whose first argument is "
+        "learning_rate",
+        free=True,
+        group=STUDY,
+    )
     learning_rates: str = knob("1e-4:1e0:9", "LOW:HIGH:COUNT, logarithms equally spaced, or a list", group=STUDY)
     tuning_seeds: int = knob(3, "seeds that choose the rate", lower=1, upper=10_000, group=STUDY)
     seeds: int = knob(10, "fresh seeds that judge the best rate", lower=1, upper=10_000, free=True, group=STUDY)

@@ -4,19 +4,17 @@ classifier, vae, ...         an experiment that the script passes by this name, 
 classifier:lecture           the same with one of its presets
 rosenbrock, beale, ...       an analytic surface; surface:beale is the same
 my_module:PRESET             an experiment of your own: EXPERIMENT of a module that can be imported from this folder
+my_module:NAME               another Experiment of that module; my_module:NAME:PRESET
 """
 
 import dataclasses
 import difflib
-import importlib
-import importlib.util
-import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
 from jaxgen.core.config import flat, knobs, values
+from jaxgen.core.imports import user_module
 from jaxgen.core.types import Refused, Stage
 from jaxgen.optim.registry import find
 from jaxgen.optim.settings import HYPERPARAMETERS, Settings, chosen
@@ -100,32 +98,28 @@ def experiment_of(name: str, experiments: Mapping[str, Experiment]) -> tuple[Exp
     every = {"surface": analytic.EXPERIMENT, **experiments}
     if stem in every:
         return every[stem], preset
-    if experiment := imported(stem):
-        return experiment, preset
+    if found := imported(stem, preset):
+        return found
     names = [*every, *analytic.EXPERIMENT.presets]
     near = ", ".join(difflib.get_close_matches(stem, names) or names)
     raise Refused(f"there is no task {name!r}; the nearest: {near}; nor can {stem!r} be imported from this folder")
 
 
-def imported(name: str) -> Experiment | None:
-    """EXPERIMENT of the module with this dotted name, in the current folder or installed; None where there is none.
+def imported(name: str, rest: str) -> tuple[Experiment, str] | None:
+    """An Experiment of the module with this name, and a preset; None where there is no such module.
 
-    Raises Refused where the module has no EXPERIMENT.
+    `rest`, which follows the module's name, is the name of an Experiment there, of a preset of EXPERIMENT, or
+    NAME:PRESET. Raises Refused where the module has no EXPERIMENT.
     """
-    folder = os.getcwd()
-    if folder not in sys.path and "" not in sys.path:
-        sys.path.append(folder)
-    try:
-        if not all(part.isidentifier() for part in name.split(".")) or not importlib.util.find_spec(name):
-            return None
-    except ModuleNotFoundError as error:
-        if not f"{name}.".startswith(f"{error.name}."):  # a package of the name's that fails to import another
-            raise
+    if (module := user_module(name)) is None:
         return None
-    experiment = vars(importlib.import_module(name)).get("EXPERIMENT")
+    own, _, preset = rest.partition(":")
+    if isinstance(vars(module).get(own), Experiment):
+        return vars(module)[own], preset
+    experiment = vars(module).get("EXPERIMENT")
     if not isinstance(experiment, Experiment):
         raise Refused(f"the module {name} has no EXPERIMENT of the class jaxgen.run.experiment.Experiment")
-    return experiment
+    return experiment, rest
 
 
 def parse_task(experiment: Experiment, preset: str, argv: Sequence[str]) -> Parsed:
