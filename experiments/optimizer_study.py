@@ -4,11 +4,13 @@ python -m experiments.optimizer_study                             six optimisers
 python -m experiments.optimizer_study --tasks=classifier,vae --learning_rates=1e-4:1e0:13 --seeds=10 --steps=2000
 python -m experiments.optimizer_study --tasks=rosenbrock,beale,quadratic,saddle
 python -m experiments.optimizer_study --tasks=vae:mlp --optimizers=adam,lion,optax.muon --extend
+python -m experiments.optimizer_study --optimizers=adamw --vary=weight_decay=0,1e-4,1e-3 --epochs=5
 python -m jaxgen.study --tasks=my_module                          from any folder: EXPERIMENT of your my_module.py
 
 Each optimiser's learning rate is tuned on the validation split with --tuning_seeds seeds, then --seeds others judge the
-best rate on the test split. All runs of an optimiser are one compiled program. A run that diverges counts as its
-untrained network. A study that was stopped goes on where it was; more --seeds and --optimizers add to it.
+best rate on the test split. All runs of an optimiser are one compiled program (--mode). A run that diverges counts as
+its untrained network. A study that was stopped goes on where it was; more --seeds and --optimizers add to it, and
+--compare=STUDY shows another one beside it. Runs from before a change of code or versions are not mixed with new ones.
 """
 
 import sys

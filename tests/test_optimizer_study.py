@@ -12,13 +12,14 @@ import time
 import floors
 import numpy as np
 import pytest
+import study_toys
 from studies import SMALL, TINY, go
 from worker import everything, refused
 
 from experiments import classify
 from jaxgen.report.pictures import gif
 from jaxgen.run import cli
-from jaxgen.study import landscapes, store
+from jaxgen.study import landscapes, reporting, store
 from jaxgen.study.execution import read_execution
 from jaxgen.study.side_by_side import MEANING
 
@@ -35,8 +36,9 @@ def without_times(place):
     return [{**row, "seconds": None} for row in store.read_rows(place)]
 
 
+@pytest.mark.slow  # compiles three modes of two tasks
 def test_it_draws_and_tells_everything(tmp_path, capsys):
-    """Of a technique that reads images and of a surface."""
+    """Of a technique that reads images and of a surface, with the fastest mode of each."""
     assert go(tmp_path, "--tasks=classifier:digits,saddle", "--baseline=adam", "--mode=auto") == 0
     out, _ = capsys.readouterr()
     assert "against adam" in out
@@ -66,11 +68,20 @@ def finished(tmp_path_factory):
     return place
 
 
-def test_it_goes_on_and_runs_nothing_twice(finished, tmp_path, capsys):
+def test_a_study_of_one_optimiser_has_a_report(finished):
+    assert len(store.read_rows(finished)) == 2 + 1
+    assert "quadratic" in (finished / "report.html").read_text()
+    assert {"curves_1.png", "quadratic_1_0.png"} <= {path.name for path in (finished / "figures").iterdir()}
+    assert json.loads((finished / "summary.json").read_text())["modes"] == {"quadratic": "vmap"}
+
+
+def test_it_goes_on_and_runs_nothing_twice(finished, tmp_path, monkeypatch):
     place = shutil.copytree(finished, tmp_path / "study")
     before = (place / store.NAME).read_bytes()
+    monkeypatch.setattr(reporting, "write_report", lambda *_: place)  # drawn elsewhere
     assert go(place, *SMALL) == 0
     assert (place / store.NAME).read_bytes() == before
+    study_toys.pretend(monkeypatch)
     assert go(place, *SMALL, "--seeds=2", "--optimizers=sgd,optax.lion") == 0
     assert (place / store.NAME).read_bytes().startswith(before)
     assert len(store.read_rows(place)) == 2 * (2 + 2)
@@ -79,13 +90,14 @@ def test_it_goes_on_and_runs_nothing_twice(finished, tmp_path, capsys):
 OTHERS = ["--steps=7", "--learning_rates=0.01", "--tuning_seeds=2", "--tasks=saddle", "--l2=1", "--mode=map"]
 
 
-@pytest.mark.parametrize("other", OTHERS)
+@pytest.mark.parametrize("other", [OTHERS[0], *(pytest.param(each, marks=pytest.mark.ci) for each in OTHERS[1:])])
 def test_the_place_of_another_study(other, finished, capsys):
     before = everything(finished)
     refused(capsys, go(finished, *SMALL, other), "holds another configuration")
     assert everything(finished) == before
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("package", ["jinja2", "matplotlib"])
 def test_without_the_reports_packages_the_numbers_are_there(package, finished, tmp_path, capsys, monkeypatch):
     place = shutil.copytree(finished, tmp_path / "study", ignore=shutil.ignore_patterns("*.html", "results.csv"))
@@ -95,6 +107,7 @@ def test_without_the_reports_packages_the_numbers_are_there(package, finished, t
     assert (place / "results.csv").exists()
 
 
+@pytest.mark.ci
 def test_a_study_is_no_run(finished, capsys):
     argv = [f"--init_from={finished}", f"--workdir={finished / 'new'}", "--dataset=digits"]
     code = cli.main(classify.EXPERIMENT, argv)
@@ -102,11 +115,13 @@ def test_a_study_is_no_run(finished, capsys):
     assert not (finished / "new").exists()
 
 
-def test_fewer_seeds_are_shown_as_fewer(tmp_path, capsys):
-    assert go(tmp_path, "--optimizers=sgd", "--seeds=3") == 0
-    assert "means of 3 seeds" in capsys.readouterr().out
-    assert go(tmp_path, "--optimizers=sgd", "--seeds=2") == 0
-    assert "means of 2 seeds" in capsys.readouterr().out
+@pytest.mark.ci
+def test_fewer_seeds_are_shown_as_fewer(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(reporting, "write_report", lambda *_: tmp_path)
+    study_toys.pretend(monkeypatch)
+    for seeds in (3, 2):
+        assert go(tmp_path, "--optimizers=sgd", f"--seeds={seeds}") == 0
+        assert f"means of {seeds} seeds" in capsys.readouterr().out
 
 
 @pytest.mark.slow  # starts processes

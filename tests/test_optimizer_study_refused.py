@@ -6,6 +6,8 @@ from worker import refused
 
 from jaxgen.study import surfaces
 
+pytestmark = pytest.mark.ci
+
 WRONG = {
     "an optimizer": (["--optimizers=sgd,adamm"], "there is no optimizer 'adamm'; the nearest: adam"),
     "optax's": (["--optimizers=optax.lookahead"], "optax.lookahead cannot be used: it wraps another optimiser"),
@@ -19,6 +21,14 @@ WRONG = {
     "a surface": (["--tasks=surface:hill"], "unknown preset 'hill'; known: beale, quadratic, rosenbrock, saddle"),
     "the baseline": (["--baseline=lion"], "--baseline=lion is none of --optimizers=sgd,adam"),
     "a hyper-parameter": (["--momentum=0.5"], "--momentum: none of sgd, adam has it"),
+    "rates of its own": (["--rates=lion:0.1"], "--rates=lion:0.1: 'lion:0.1' is no OPTIMIZER:RATES of sgd, adam"),
+    "rates that are none": (["--rates=sgd:x"], "--rates=sgd: is LOW:HIGH:COUNT or a list"),
+    "what varies": (["--vary=seed=1,2"], "--vary=seed: it is no hyper-parameter of the tasks; there are "),
+    "no value": (["--vary=l2="], "--vary is FLAG=VALUE,VALUE,..."),
+    "one that adam lacks": (["--vary=momentum=0,0.9"], "--vary=momentum: sgd, adam has no --momentum"),
+    "varied and given": (["--vary=l2=0,1", "--l2=1"], "--vary=l2=... and --l2 exclude each other"),
+    "a cut schedule": (["--max_seconds=1", "--schedule=cosine"], "the schedule of quadratic ends with the run"),
+    "the mode": (["--mode=loop"], "--mode"),
     "patience": (["--patience=3"], "--patience is for single runs"),
     "a schedule": (["--decay_rate=0.5"], "--decay_rate is for --schedule="),
     "the batch": (["--tasks=classifier:digits", "--batch_size=5000"], "a batch of 5000 is larger than the set"),

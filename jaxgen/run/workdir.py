@@ -66,7 +66,7 @@ def open_workdir(workdir: str | os.PathLike, wanted: dict[str, Any]) -> Iterator
             if (path / "config.json").exists():
                 before = read_config(path)
                 old, new = ({k: v for k, v in config.items() if k != "free"} for config in (before, wanted))
-                if differing := _differences(old, new):
+                if differing := differences(old, new):
                     raise Refused(
                         f"{path} holds another configuration ({'; '.join(differing)}); choose another --workdir"
                     )
@@ -108,11 +108,11 @@ def read_config(workdir: str | os.PathLike) -> dict[str, Any]:
     raise Refused(f"{path} is damaged")
 
 
-def _differences(old: Any, new: Any, name: str = "") -> list[str]:
+def differences(old: Any, new: Any, name: str = "") -> list[str]:
     """`name: old there, new now` for each leaf of two JSON values that differs."""
     if isinstance(old, dict) and isinstance(new, dict):
         names = [*old, *(key for key in new if key not in old)]
-        return [line for key in names for line in _differences(old.get(key), new.get(key), key)]
+        return [line for key in names for line in differences(old.get(key), new.get(key), key)]
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new) and name == "stages":
-        return [line for pair in zip(old, new) for line in _differences(*pair, name)]
+        return [line for pair in zip(old, new) for line in differences(*pair, name)]
     return [] if old == new else [f"{name}: {json.dumps(old)} there, {json.dumps(new)} now"]

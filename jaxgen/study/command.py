@@ -1,32 +1,29 @@
 """The command line of an optimiser study: its flags, and the way from them to tables, figures and report."""
 
 import dataclasses
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal
 
-from jaxgen.core.config import knob, knobs, nested, values
-from jaxgen.core.files import write_whole
+from jaxgen.core.config import knob, knobs, nested
 from jaxgen.core.progress import Policy
 from jaxgen.core.types import Refused
-from jaxgen.optim.registry import find
-from jaxgen.optim.settings import HYPERPARAMETERS, Settings
+from jaxgen.optim.settings import Settings
 from jaxgen.run import cli, workdir
 from jaxgen.run.bar import bar
 from jaxgen.run.experiment import Experiment, short
 from jaxgen.run.flags import DATA, MACHINE
 from jaxgen.run.machine import prepare
 from jaxgen.run.parsing import alone, usage
-from jaxgen.run.provenance import environment
-from jaxgen.run.train import warn
-from jaxgen.study import grid, landscapes, records, reporting, side_by_side, store, table
-from jaxgen.study.execution import read_execution
-from jaxgen.study.protocol import Protocol, run_study
-from jaxgen.study.tasks import StudyTask, make_task
+from jaxgen.study import grid, store
+from jaxgen.study.beside import study_beside
+from jaxgen.study.conclusion import conclude
+from jaxgen.study.origins import check_optimizers, code_of_optimizer
+from jaxgen.study.protocol import Entrant, Protocol, run_study
+from jaxgen.study.setup import check_lengths, passed_flags, study_identity
+from jaxgen.study.tasks import make_task
+from jaxgen.study.variants import by_flag, check_varied, labelled, parse_vary
 
 STUDY = "study"  # heading of --help
 
@@ -52,9 +49,30 @@ class Flags:
         group=STUDY,
     )
     learning_rates: str = knob("1e-4:1e0:9", "LOW:HIGH:COUNT, logarithms equally spaced, or a list", group=STUDY)
+    rates: str = knob(
+        "",
+        "of some optimisers instead, as in 'adam:1e-4:1e-2:5;sgd:0.1,0.3'; rates once tried stay in the tables",
+        free=True,
+        group=STUDY,
+    )
+    vary: str = knob(
+        "",
+        "FLAG=VALUE,VALUE,...: one more hyper-parameter, of optimisers, technique or batch; the rate is tuned for each "
+        "value, as if it made another optimiser",
+        free=True,
+        group=STUDY,
+    )
     tuning_seeds: int = knob(3, "seeds that choose the rate", lower=1, upper=10_000, group=STUDY)
     seeds: int = knob(10, "fresh seeds that judge the best rate", lower=1, upper=10_000, free=True, group=STUDY)
     steps: int | None = knob(None, "updates of a run; the preset's by default", lower=1, upper=2**31 - 1, group=STUDY)
+    epochs: int | None = knob(None, "instead of steps: passes over the data", lower=1, upper=2**31 - 1, group=STUDY)
+    max_seconds: float = knob(
+        0.0,
+        "of training in a run, without validations; 0: any. An optimiser's runs end after as many updates as fit, by a "
+        "measurement that is recorded and kept",
+        lower=0.0,
+        group=STUDY,
+    )
     evaluations: int = knob(20, "validations in a run, about", lower=1, upper=10_000, group=STUDY)
     mode: Literal["auto", "vmap", "map", "single"] = knob(
         "auto",
@@ -74,6 +92,9 @@ class Flags:
         free=True,
         group=STUDY,
     )
+    compare: str = knob(
+        "", "directory of another study of the same tasks, to show in the same tables", free=True, group=STUDY
+    )
     extend: bool = knob(False, "widen the grid while the best rate is at an end of it", free=True, group=STUDY)
     dataset: str = knob("", "instead of the preset's, in all tasks that read images", group=DATA)
     corpus: str = knob("", "instead of the preset's, in all tasks that read a text", group=DATA)
@@ -86,18 +107,6 @@ class Flags:
     policy: Policy = nested(Policy())
     host_devices: int = knob(1, "CPU devices to divide the runs among", lower=1, upper=64, group=MACHINE)
     compilation_cache: str = knob("", "a directory to keep compiled programs in", free=True, group=MACHINE)
-
-
-# Flags that experiments have under the same name: tasks get them where they stand on the study's command line.
-PASSED = (
-    "dataset",
-    "corpus",
-    "data_dir",
-    "resident_mb",
-    "batch_size",
-    "steps",
-    *(knob.name for knob in [*knobs(Settings), *knobs(Policy)]),
-)
 
 
 def launch(
@@ -123,18 +132,29 @@ def study(experiments: Mapping[str, Experiment], argv: Sequence[str], **defaults
     """Trains the runs that are missing, then reports on all of them. Raises Refused; arguments as in `launch`."""
     defaults = {"data_dir": os.environ.get("JAXGEN_DATA", ""), **defaults}
     flags, explicit = alone("optimizer_study", Flags, argv, **defaults)
-    rates, optimizers = grid.parse_rates(flags.learning_rates), parse_names(flags.optimizers, "optimizers")
-    passed = passed_flags(explicit, optimizers)
-    if flags.baseline and flags.baseline not in optimizers:
-        raise Refused(f"--baseline={flags.baseline} is none of --optimizers={flags.optimizers}")
+    optimizers = parse_names(flags.optimizers, "optimizers")
+    common, own = tuple(grid.parse_rates(flags.learning_rates)), grid.parse_own_rates(flags.rates, optimizers)
+    passed, variants = passed_flags(explicit, optimizers), parse_vary(flags.vary, optimizers, explicit)
+    labels = [each.label for each in variants]
+    if flags.baseline and flags.baseline not in labels:
+        raise Refused(f"--baseline={flags.baseline} is none of --optimizers={','.join(labels)}")
     prepare(flags.host_devices, flags.compilation_cache)
     names = parse_names(flags.tasks, "tasks")
-    tasks = [make_task(name, experiments, passed, flags.evaluations, optimizers) for name in names]
-    protocol = Protocol(tuple(rates), flags.tuning_seeds, flags.seeds, flags.extend)
-    runs = len(optimizers) * (len(rates) * flags.tuning_seeds + flags.seeds)
-    with workdir.open_workdir(flags.workdir, study_identity(flags, tasks)) as folder:
-        for each in tasks:
-            mine = lambda row, name=each.problem.name: row["task"] == name and row["optimizer"] in optimizers
+    make = lambda name, argv: make_task(name, experiments, argv, flags.evaluations, optimizers)
+    tasks = [make(name, passed) for name in names]
+    check_lengths(flags.max_seconds, tasks)
+    check_varied(flags.vary, tasks)
+    varied = {flag: [make(name, [*passed, flag]) for name in names] for flag in by_flag(variants) if flag}
+    identity = study_identity(flags, tasks)
+    other = study_beside(flags.compare, identity, flags.workdir)
+    codes = {each.label: code_of_optimizer(each.optimizer) for each in variants}
+    entrants = {e.label: Entrant(e.label, own.get(e.optimizer, common), codes[e.label]) for e in variants}
+    protocol = Protocol(flags.tuning_seeds, flags.seeds, flags.extend, flags.max_seconds)
+    runs = sum(len(each.rates) * flags.tuning_seeds + flags.seeds for each in entrants.values())
+    with workdir.open_workdir(flags.workdir, identity) as folder:
+        check_optimizers(folder, store.read_rows(folder), codes)
+        for number, each in enumerate(tasks):
+            mine = lambda row, name=each.problem.name: row["task"] == name and row["optimizer"] in labels
             total = sum(row["steps"] for row in store.read_rows(folder) if mine(row))
             with bar(runs * each.problem.steps, each.task.name, start=total, unit="updates") as show:
 
@@ -143,8 +163,11 @@ def study(experiments: Mapping[str, Experiment], argv: Sequence[str], **defaults
                     total += updates
                     show(total, {})
 
-                run_study(folder, each.problem, each.task, optimizers, protocol, flags.mode, advance=advance)
-        conclude(folder, flags, tasks, optimizers)
+                for flag, same in by_flag(variants).items():
+                    problem = labelled(varied.get(flag, tasks)[number].problem, same)
+                    group = [entrants[one.label] for one in same]
+                    run_study(folder, problem, each.task, group, protocol, flags.mode, advance=advance)
+        conclude(folder, flags, tasks, variants, other)
 
 
 def parse_names(text: str, flag: str) -> list[str]:
@@ -153,59 +176,3 @@ def parse_names(text: str, flag: str) -> list[str]:
     if not names:
         raise Refused(f"--{flag} names nothing")
     return names
-
-
-def passed_flags(explicit: Mapping[str, Any], optimizers: Sequence[str]) -> list[str]:
-    """The study's explicit flags that its tasks get. Raises Refused for hyper-parameters that no optimiser has."""
-    taken = {name for optimizer in optimizers for name in find(optimizer).takes}
-    if explicit.get("patience"):
-        raise Refused("--patience is for single runs: a study trains all of its runs to the end")
-    if alien := [name for name in HYPERPARAMETERS if explicit.get(name) is not None and name not in taken]:
-        raise Refused(f"--{alien[0]}: none of {', '.join(optimizers)} has it")
-    return [f"--{name}={explicit[name]}" for name in PASSED if explicit.get(name) is not None]
-
-
-def study_identity(flags: Flags, tasks: Sequence[StudyTask]) -> dict[str, Any]:
-    """A study's config.json: what has to agree for it to go on; what may change stands under "free".
-
-    The device has to agree: one table does not mix the times of two machines.
-    """
-    fixed = values(flags)
-    free = {each.name: fixed.pop(each.name) for each in knobs(Flags) if each.free}
-    described = {"stages": [each.identity for each in tasks], "data": "", "device": environment()["device"]}
-    return json.loads(json.dumps({"layout": workdir.LAYOUT, "flags": fixed, **described, "free": free}))
-
-
-def conclude(folder: Path, flags: Flags, tasks: Sequence[StudyTask], optimizers: Sequence[str]) -> None:
-    """Writes tables, summary, figures and report of all finished runs; prints tables and verdict."""
-    rows = [row for row in store.read_rows(folder) if row["optimizer"] in optimizers]
-    store.write_tables(folder, rows)
-    rates = {name: find(name).rate for name in optimizers}
-    fresh = range(flags.tuning_seeds, flags.tuning_seeds + flags.seeds)
-    judged, baseline = [each.task for each in tasks], flags.baseline or optimizers[0]
-    results = records.Study(rows, judged, optimizers, baseline, flags.target, rates, fresh)
-    built = records.build_records(results)
-    counted, verdict = records.rows_that_count(results), reporting.sentences(results, built)
-    for panel in reporting.by_task(results, built):
-        print(f"\n{table.as_text(table.task_table(panel, baseline))}")
-    print("", *verdict, sep="\n")
-    execution = read_execution(folder)
-    summary = {
-        **environment(),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "modes": {name: each["mode"] for name, each in execution.items()},
-        "runs": len(counted),
-        "updates": sum(row["steps"] for row in counted),
-        "seconds": round(sum(row["seconds"] for row in counted), 3),
-        "verdict": verdict,
-    }
-    write_whole(folder / "summary.json", json.dumps(summary, indent=2).encode() + b"\n")
-    modes = {name: side_by_side.MEANING[each["mode"]] for name, each in execution.items()}
-    wall = {name: each["seconds"] for name, each in execution.items() if "seconds" in each}
-    config = {name: value for name, value in values(flags).items() if value is not None and value != ""}
-    background = reporting.Background(modes, wall, summary, config)
-    try:
-        path = reporting.write_report(folder, results, built, background, landscapes.chapters(tasks, built))
-        print(f"report: {path}")
-    except Refused as missing:
-        warn(f"no report.html: {missing}")

@@ -75,10 +75,10 @@ def add_seconds(folder: Path, name: str, seconds: float) -> None:
 
 
 def read_execution(folder: Path) -> dict[str, dict[str, Any]]:
-    """Task -> how its runs were trained: `mode`; `budget`, bytes of memory; `seconds` in all, compilation and
-    validations included; where the mode was timed, `seconds_an_update` by mode.
+    """Task -> how its runs were trained. Raises Refused where the file is damaged.
 
-    Raises Refused where the file is damaged.
+    `mode`; `budget`, bytes of memory; `seconds` in all, compilation and validations included; where the mode was timed,
+    `seconds_an_update` by mode; with --max_seconds, `updates` of a run by optimiser.
     """
     try:
         execution = json.loads((folder / NAME).read_text())

@@ -13,7 +13,21 @@ DIGITS = 4  # of a rate of a logarithmic grid: 1e-4:1:13 is 0.0001, 0.0002154, 0
 STEP, MOST = 2, 8  # rates added by one widening, and by all of them
 
 
-def parse_rates(text: str) -> list[float]:
+def parse_own_rates(text: str, optimizers: Sequence[str]) -> dict[str, tuple[float, ...]]:
+    """Optimiser -> its own learning rates, ascending, of OPTIMIZER:RATES;OPTIMIZER:RATES, see `parse_rates`.
+
+    Raises Refused for anything else, and for names that are not among `optimizers`.
+    """
+    own = {}
+    for part in filter(None, text.split(";")):
+        name = max((each for each in optimizers if part.startswith(f"{each}:")), key=len, default="")
+        if not name:
+            raise Refused(f"--rates={text[:60]}: {part[:30]!r} is no OPTIMIZER:RATES of {', '.join(optimizers)}")
+        own[name] = tuple(parse_rates(part.removeprefix(f"{name}:"), f"--rates={name}:"))
+    return own
+
+
+def parse_rates(text: str, flag: str = "--learning_rates") -> list[float]:
     """The learning rates, ascending, of LOW:HIGH:COUNT (equally spaced logarithms) or of a list such as 0.1,0.01.
 
     Raises Refused for anything else, and for rates that are not positive.
@@ -25,17 +39,16 @@ def parse_rates(text: str) -> list[float]:
         numbers = []
     if not numbers or not all(LEAST <= value <= 1 / LEAST for value in numbers):
         raise Refused(
-            f"--learning_rates is LOW:HIGH:COUNT or a list such as 0.1,0.01, from {LEAST:g} to {1 / LEAST:g}, "
-            f"not {text[:60]!r}"
+            f"{flag} is LOW:HIGH:COUNT or a list such as 0.1,0.01, from {LEAST:g} to {1 / LEAST:g}, not {text[:60]!r}"
         )
     if not spaced:
         return sorted(set(numbers))
     (low, high), count = numbers, int(spaced[3])
     if low >= high or not 2 <= count <= 1000:
-        raise Refused(f"--learning_rates={text[:60]}: LOW must be below HIGH, COUNT from 2 to 1000")
+        raise Refused(f"{flag}={text[:60]}: LOW must be below HIGH, COUNT from 2 to 1000")
     rates = [rounded(math.exp(x)) for x in np.linspace(math.log(low), math.log(high), count)]
     if len(set(rates)) < count:
-        raise Refused(f"--learning_rates={text[:60]}: {count} rates so close are the same to {DIGITS} digits")
+        raise Refused(f"{flag}={text[:60]}: {count} rates so close are the same to {DIGITS} digits")
     return rates
 
 

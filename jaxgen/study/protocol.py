@@ -20,10 +20,18 @@ from jaxgen.study.problems import Problem, Trial, split_arrays
 class Protocol(NamedTuple):
     """Which runs each optimiser gets."""
 
-    rates: tuple[float, ...]  # ascending
     tuning_seeds: int  # seeds 0, 1, ... choose the rate, by the validation split
     seeds: int  # the seeds after them judge it, on the test split
     extend: bool = False  # widen the grid while the best rate is at an end of it
+    max_seconds: float = 0.0  # of training in a run, its share of what runs beside it; 0: any
+
+
+class Entrant(NamedTuple):
+    """An optimiser that takes part."""
+
+    label: str  # its name, for the problem's factory and in rows
+    rates: tuple[float, ...]  # ascending
+    code: str = ""  # hash of the files that it is made of
 
 
 class Group(NamedTuple):
@@ -32,8 +40,9 @@ class Group(NamedTuple):
     folder: Path
     problem: Problem
     optimizer: str
+    rates: tuple[float, ...]
+    code: str
     protocol: Protocol
-    rates: tuple[float, ...]  # ascending: the protocol's for this optimiser
     mode: str  # one of side_by_side.MODES, or auto
     compiled: list[training.Programs]  # of this optimiser; empty until the first run
     arrays: tuple[Any, Any, Any]  # of the three splits, on every device
@@ -45,7 +54,7 @@ def run_study(
     folder: Path,
     problem: Problem,
     task: statistics.Task,
-    optimizers: Sequence[str],
+    entrants: Sequence[Entrant],
     protocol: Protocol,
     mode: str = execution.AUTO,
     say: Callable[[str], None] = print,
@@ -57,15 +66,15 @@ def run_study(
         folder: the study's directory.
         problem: what is trained.
         task: how it is judged.
-        optimizers: by name.
+        entrants: the optimisers.
         protocol: which runs each gets.
         mode: how runs are trained side by side, one of `side_by_side.MODES`; "auto" times them and takes the fastest.
         say: called with a line of text for each result.
         advance: called with the updates made since the last call, over all runs.
     """
     arrays = side_by_side.replicated(split_arrays(problem))
-    for optimizer in optimizers:
-        group = Group(folder, problem, optimizer, protocol, protocol.rates, mode, [], arrays, say, advance)
+    for entrant in entrants:
+        group = Group(folder, problem, *entrant, protocol, mode, [], arrays, say, advance)
         best = tune(group, task)
         fresh = range(protocol.tuning_seeds, protocol.tuning_seeds + protocol.seeds)
         run_missing(group, "final", [Trial(best, seed) for seed in fresh])
@@ -108,6 +117,9 @@ def run_missing(group: Group, phase: str, trials: Sequence[Trial]) -> None:
         return
     entry, full = prepared(group, missing(trials))
     width = full.final if phase == "final" else full.tuning
+    if group.protocol.max_seconds:
+        steps = updates_within(group, entry["mode"], [*trials, *[trials[-1]] * width][:width])
+        group = group._replace(problem=group.problem._replace(steps=steps))
     for part in [trials[n : n + width] for n in range(0, len(trials), width)]:
         if left := missing(part):
             fewer = min(width, side_by_side.runs_at_once(len(left), 1, len(left) + jax.device_count()))
@@ -117,14 +129,43 @@ def run_missing(group: Group, phase: str, trials: Sequence[Trial]) -> None:
 def train_part(group: Group, phase: str, mode: str, trials: Sequence[Trial], width: int) -> None:
     """Trains these trials beside copies that fill them up to `width`, and writes their rows."""
     filled = [*trials, *[trials[-1]] * (width - len(trials))]  # the copies' rows are dropped
-    labels = {"task": group.problem.name, "optimizer": group.optimizer, "mode": mode, "phase": phase}
+    labels = {
+        "task": group.problem.name,
+        "optimizer": group.optimizer,
+        "code": group.code,
+        "mode": mode,
+        "phase": phase,
+    }
     count = lambda updates: group.advance(updates * len(trials))
     began = time.perf_counter()
-    if not group.compiled:
-        group.compiled.append(training.compiled_programs(group.problem, group.optimizer, mode))
-    rows = training.train_runs(group.problem, group.compiled[0], filled, group.arrays, phase == "final", count)
+    rows = training.train_runs(group.problem, programs(group, mode), filled, group.arrays, phase == "final", count)
     store.append_rows(group.folder, [{**labels, **row} for row in rows[: len(trials)]])
     execution.add_seconds(group.folder, group.problem.name, time.perf_counter() - began)
+
+
+def programs(group: Group, mode: str) -> training.Programs:
+    """The programs of the group's optimiser, made when they are first needed."""
+    if not group.compiled:
+        group.compiled.append(training.compiled_programs(group.problem, group.optimizer, mode))
+    return group.compiled[0]
+
+
+def updates_within(group: Group, mode: str, trials: Sequence[Trial]) -> int:
+    """The updates of a run that take --max_seconds, whole intervals and at least one; measured once and recorded.
+
+    All runs of an optimiser have the same number, so that seeds can be averaged.
+    """
+    problem, entry = group.problem, execution.read_execution(group.folder)[group.problem.name]
+    known = entry.get("updates", {})
+    if group.optimizer not in known:
+        ready = programs(group, mode)
+        runs = training.start_runs(ready, trials)
+        seconds, _ = timing.seconds_of_training(problem.every, ready, runs, group.arrays)
+        intervals = int(group.protocol.max_seconds * len(trials) / seconds / problem.every)
+        known[group.optimizer] = min(max(intervals, 1) * problem.every, problem.steps)
+        execution.record(group.folder, problem.name, {**entry, "updates": known})
+        group.say(f"{problem.name}  {group.optimizer}: {known[group.optimizer]:,} updates in --max_seconds")
+    return known[group.optimizer]
 
 
 def prepared(group: Group, trials: Sequence[Trial]) -> tuple[dict[str, Any], execution.Widths]:
@@ -138,9 +179,9 @@ def prepared(group: Group, trials: Sequence[Trial]) -> tuple[dict[str, Any], exe
         budget = execution.memory_budget()
         wide, narrow = (sized(mode, budget).tuning for mode in ("vmap", "map"))
         filled = [*trials, *[trials[-1]] * wide][:wide]
-        mode, programs, times = timing.fastest_mode(problem, group.optimizer, filled, narrow, group.arrays)
+        mode, fastest, times = timing.fastest_mode(problem, group.optimizer, filled, narrow, group.arrays)
         entry = {"mode": mode, "budget": budget, "seconds_an_update": times}
-        group.compiled.append(programs)
+        group.compiled.append(fastest)
         listed = ", ".join(f"{m} {1e6 * s:,.0f}" for m, s in times.items())
         group.say(f"{name}  {mode}: the fastest for {wide} runs (microseconds for an update of one: {listed})")
     execution.record(group.folder, name, entry)

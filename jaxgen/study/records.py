@@ -22,6 +22,7 @@ from jaxgen.study.statistics import (
     RunRow,
     Score,
     Task,
+    as_floats,
     best_score,
     bootstrap,
     end_of_grid,
@@ -59,6 +60,8 @@ class Record(NamedTuple):
     finals: list[RunRow]  # the final runs at the best rate
     test: Interval
     valid: Interval
+    best: float  # mean of the best validation of each run, the first one of the untrained network included
+    best_step: float  # median of the updates it was seen at
     target: float
     reached: int  # final runs that reach the target
     steps: float  # to the target, median of the final runs; inf where half of them do not reach it
@@ -105,6 +108,8 @@ def task_records(study: Study, task: Task, rows: Sequence[RunRow]) -> list[Recor
             finals=mine,
             test=bootstrap([tested_value(row) for row in mine]),
             valid=bootstrap([final_value(row) for row in mine]),
+            best=finite_mean([best_evaluation(task, row)[0] for row in mine]),
+            best_step=median([best_evaluation(task, row)[1] for row in mine]),
             target=aim,
             reached=sum(map(math.isfinite, steps)),
             steps=median(steps),
@@ -115,6 +120,15 @@ def task_records(study: Study, task: Task, rows: Sequence[RunRow]) -> list[Recor
         )
         records.append(record)
     return records
+
+
+def best_evaluation(task: Task, row: RunRow) -> tuple[float, float]:
+    """The best objective of a run on the validation split, and the updates it was seen at; NaN where none is finite."""
+    valid = task.sign * as_floats(row["valid"])
+    if not np.isfinite(valid).any():
+        return math.nan, math.nan
+    index = int(np.nanargmin(np.where(np.isfinite(valid), valid, np.nan)))
+    return float(task.sign * valid[index]), float(row["at"][index])
 
 
 def median(values: Sequence[float]) -> float:
@@ -145,6 +159,8 @@ def as_csv_row(record: Record, baseline: str) -> dict[str, Any]:
         "final_diverged": sum(map(lost, record.finals)),
         **{f"test_{name}": end for name, end in record.test._asdict().items()},
         **{f"valid_{name}": end for name, end in record.valid._asdict().items()},
+        "valid_best": record.best,
+        "valid_best_step": record.best_step,
         "target": record.target,
         "reached": record.reached,
         "steps_to_target": record.steps,

@@ -3,6 +3,7 @@
 trials.jsonl has one JSON object a line:
 
 task, optimizer      names
+code                 hash of the files that the optimiser is made of, see `origins`
 mode                 how it was trained beside others, see `side_by_side`
 learning_rate        of the first update
 phase                "tuning", or "final": at the best rate, with a seed that had no part in choosing it
@@ -51,14 +52,14 @@ def append_rows(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
             os.close(file)
 
 
-def read_rows(folder: Path) -> list[dict[str, Any]]:
-    """The rows of all finished runs. Cuts a torn last line off the file; raises Refused for other damage."""
+def read_rows(folder: Path, mend: bool = True) -> list[dict[str, Any]]:
+    """The rows of all finished runs. Cuts a torn last line off the file, if `mend`; raises Refused for other damage."""
     try:
         data = (folder / NAME).read_bytes()
     except FileNotFoundError:
         return []
     whole = data[: data.rfind(b"\n") + 1]
-    if whole != data:
+    if mend and whole != data:
         write_whole(folder / NAME, whole)
     rows = []
     for number, line in enumerate(whole.splitlines(), 1):

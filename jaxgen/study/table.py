@@ -101,6 +101,7 @@ def columns(records: Sequence[Record], baseline: str) -> list[Column]:
         Column(f"against {baseline}", against(lambda pairs: interval(pairs.difference, difference))),
         Column("better in", against(lambda pairs: Cell(f"{pairs.better}/{pairs.seeds}"))),
         Column("validation", best(lambda r: task.sign * r.valid.mean, lambda r: Cell(text(r.valid.mean)))),
+        Column("best", lambda r: Cell(text(r.best), f"at {digits(r.best_step, 6)}") if r.finals else NONE),
         Column("default rate", lambda r: default_cell(r.default, text) if r.default else NONE),
         Column("steps", best(lambda r: r.steps, reached_cell)),
         Column("time", best(lambda r: r.seconds, lambda r: Cell(time_text(r.seconds)))),

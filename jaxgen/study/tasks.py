@@ -23,6 +23,7 @@ from jaxgen.run.experiment import Experiment, Setting
 from jaxgen.run.parsing import Parsed, every_knob, parse
 from jaxgen.run.train import policy_of
 from jaxgen.study import analytic
+from jaxgen.study.origins import code_of_task
 from jaxgen.study.problems import Problem, checked
 from jaxgen.study.statistics import Task
 
@@ -87,7 +88,9 @@ def make_task(
     fold = checked(problem).make(factory(PLAIN)).evaluate
     metric, definition = next(iter(fold.definitions.items()))
     task = Task(name, metric, definition, fold.better)
-    return StudyTask(problem, task, setting.module, stage.config, identity_of(parsed, stage, data.sha256))
+    described = {"task": name, **identity_of(parsed, stage, data.sha256)}
+    identity = {**described, "code": code_of_task(experiment, stage.module)}
+    return StudyTask(problem, task, setting.module, stage.config, identity)
 
 
 def experiment_of(name: str, experiments: Mapping[str, Experiment]) -> tuple[Experiment, str]:

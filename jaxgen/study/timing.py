@@ -43,19 +43,25 @@ def seconds_per_update(every: int, programs: Programs, runs: Run, arrays: Any) -
 
     A dispatch has `every` updates, or as many of them as a timer needs, and its share of a validation is added.
     """
+    seconds, runs = seconds_of_training(every, programs, runs, arrays)
+    judge = lambda runs: programs.judge(arrays[1], runs)[0]
+    return seconds + shortest(judge, judge(runs))[0] / every
+
+
+def seconds_of_training(every: int, programs: Programs, runs: Run, arrays: Any) -> tuple[float, Run]:
+    """The same without validations, and the runs after it."""
 
     def advance(runs: Run, count: int) -> Run:
         return programs.advance((arrays[0], jnp.int32(count)), runs)[0]
 
-    judge = lambda runs: programs.judge(arrays[1], runs)[0]
-    runs = judge(advance(runs, 0))  # compiles
+    runs = advance(runs, 0)  # compiles
     updates = min(LEAST, every)
     while True:
         seconds, runs = shortest(functools.partial(advance, count=updates), runs)
         if seconds >= BLOCK or updates >= min(every, MOST):
             break
         updates = min(8 * updates, every, MOST)
-    return seconds / updates + shortest(judge, runs)[0] / every
+    return seconds / updates, runs
 
 
 def shortest(work: Callable[[Run], Run], runs: Run) -> tuple[float, Run]:

@@ -138,6 +138,8 @@ def column_notes(study: Study) -> dict[str, str]:
         "seed is the same first parameters and batches for all optimisers. Of accuracies in percentage points.",
         "better in": "seeds in which the test value is strictly better than the baseline's.",
         "validation": "mean value of the same runs on the validation split, by which the best optimiser is named.",
+        "best": "mean of the best validation of each of these runs, and the median of the updates it was seen at: "
+        "better than the last one where training overfits or wanders.",
         "default rate": "mean value in tuning at the optimiser's default learning rate, where that is on the grid; in "
         "brackets the rate, and the bootstrap 95 % interval or, of fewer than 3, the number of tuning seeds.",
         "steps, time": f"updates, and seconds of training, to the target: {100 * study.share:g} % of the way from the "

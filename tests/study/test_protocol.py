@@ -2,39 +2,26 @@
 
 import pytest
 import study_toys
+from study_toys import TIMES
 
 from jaxgen.core.types import Refused
-from jaxgen.study import execution, protocol, store, timing, training
-from jaxgen.study.protocol import Protocol, run_study
+from jaxgen.study import execution, protocol, store, timing
+from jaxgen.study.protocol import Entrant, Protocol, run_study
 
-TIMES = {"map": 2.0, "vmap": 1.0, "single": 3.0}
-PROTOCOL = Protocol((0.001, 0.01, 0.1), 2, 3)
+RATES, PROTOCOL = (0.001, 0.01, 0.1), Protocol(2, 3)
 
 
 @pytest.fixture
 def trained(monkeypatch):
     """How many runs each part of a study trained; instead of training, a rate of 0.01 or 1 is good."""
-    parts = []
-
-    def pretend(problem, functions, trials, arrays, final, advance):
-        parts.append(len(trials))
-        advance(5)
-        advance(problem.steps - 5)
-        good = lambda trial: 0.5 + 1e-3 * trial.rate - (trial.rate == 0.01) * 0.2 - (trial.rate == 10.0) * 0.3
-        row = {"steps": problem.steps, "diverged": False, "at": [0, problem.steps], "train": [1.0]}
-        row |= {"test": 0.5 if final else None, "seconds": 0.1, "bytes": 12}
-        return [{"learning_rate": each.rate, "seed": each.seed, "valid": [1.0, good(each)], **row} for each in trials]
-
-    monkeypatch.setattr(training, "train_runs", pretend)
-    monkeypatch.setattr(timing, "fastest_mode", lambda *_: ("vmap", None, TIMES))
-    monkeypatch.setattr(training, "compiled_programs", lambda problem, optimizer, mode: mode)
-    return parts
+    return study_toys.pretend(monkeypatch)[0]
 
 
-def go(place, protocol=PROTOCOL, optimizers=("sgd",), mode="auto"):
+def go(place, protocol=PROTOCOL, optimizers=("sgd",), mode="auto", rates=RATES):
     said, updates = [], []
     problem = study_toys.problem()
-    run_study(place, problem, study_toys.TASK, optimizers, protocol, mode, said.append, updates.append)
+    entrants = [Entrant(name, rates) for name in optimizers]
+    run_study(place, problem, study_toys.TASK, entrants, protocol, mode, said.append, updates.append)
     return store.read_rows(place), said, sum(updates)
 
 
@@ -85,24 +72,24 @@ def test_the_mode_is_chosen_once_recorded_and_kept(tmp_path, trained, monkeypatc
 
 
 def test_an_end_of_the_grid_is_said_and_extended(tmp_path, trained):
-    narrow = Protocol((0.1, 1.0), 2, 1)
-    _, said, _ = go(tmp_path, narrow)
+    narrow, ends = Protocol(2, 1), (0.1, 1.0)
+    _, said, _ = go(tmp_path, narrow, rates=ends)
     assert said[-1].endswith("best learning rate 0.1, at the low end of the grid")
-    rows, said, _ = go(tmp_path, narrow._replace(extend=True))
+    rows, said, _ = go(tmp_path, narrow._replace(extend=True), rates=ends)
     assert {rate for rate, _ in runs(rows, "tuning")} == {0.001, 0.01, 0.1, 1.0}
     assert said[-1] == "toy  sgd: best learning rate 0.01"
-    rows, said, _ = go(tmp_path, narrow)  # what is known stays known
+    rows, said, _ = go(tmp_path, narrow, rates=ends)  # what is known stays known
     assert said[-1] == "toy  sgd: best learning rate 0.01"
 
 
 @pytest.mark.ci
 def test_extending_ends(tmp_path, trained, monkeypatch):
     monkeypatch.setattr(protocol.statistics, "final_value", lambda row: 1 / row["learning_rate"])
-    rows, said, _ = go(tmp_path, Protocol((0.1, 1.0), 1, 1, True))
+    rows, said, _ = go(tmp_path, Protocol(1, 1, True), rates=(0.1, 1.0))
     assert len(runs(rows, "tuning")) == 2 + protocol.grid.MOST
     assert said[-1].endswith("at the high end of the grid")
     trained.clear()
-    go(tmp_path, Protocol((0.1, 1.0), 1, 1, True))  # and does not begin anew
+    go(tmp_path, Protocol(1, 1, True), rates=(0.1, 1.0))  # and does not begin anew
     assert trained == []
 
 
@@ -120,3 +107,12 @@ def test_a_damaged_file_is_named(tmp_path, trained, text):
     (tmp_path / execution.NAME).write_text(text)
     with pytest.raises(Refused, match=r"execution\.json is damaged"):
         go(tmp_path)
+
+
+def test_a_runs_seconds_become_updates_once_for_an_optimiser(tmp_path, trained, monkeypatch):
+    """At a second an update of six runs side by side, a run has had 11 in two seconds: two intervals of 5."""
+    rows, _, _ = go(tmp_path, PROTOCOL._replace(max_seconds=2.0), mode="vmap")
+    assert {row["steps"] for row in rows} == {10}
+    monkeypatch.setattr(timing, "seconds_of_training", None)
+    rows, _, _ = go(tmp_path, PROTOCOL._replace(max_seconds=2.0, seeds=4), mode="vmap")
+    assert [row["steps"] for row in rows] == 10 * [10]

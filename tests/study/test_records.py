@@ -37,12 +37,15 @@ def test_a_record_says_all_of_an_optimiser_on_a_task():
     assert (adam.steps, adam.reached, sgd.steps, sgd.reached) == (20, 3, 20, 2)
     assert (adam.seconds, sgd.seconds, adam.step) == (pytest.approx(0.02), pytest.approx(0.01), pytest.approx(1e-3))
     assert adam.bytes == 76_000
+    # Of sgd's runs the third is at its best, 0.8, before it diverges.
+    assert (adam.best, adam.best_step) == (pytest.approx(0.2), 20)
+    assert (sgd.best, sgd.best_step) == (pytest.approx((0.3 + 0.2 + 0.8) / 3), 20)
     assert adam.paired.difference.mean == pytest.approx((-0.1 - 0.1 - 0.7) / 3)
     assert (adam.paired.better, adam.paired.seeds, sgd.paired.better) == (3, 3, 0)
     assert records.at_edge(adam)
     assert records.tuning_runs(adam) == (1, 4)
     assert (lion.chosen, lion.default, lion.finals, lion.reached) == (None, None, [], 0)
-    assert all(math.isnan(x) for x in (lion.steps, lion.step, lion.bytes, lion.test.mean, lion.valid.low))
+    assert all(math.isnan(x) for x in (lion.best, lion.steps, lion.step, lion.bytes, lion.test.mean, lion.valid.low))
 
 
 def test_tasks_do_not_mix():

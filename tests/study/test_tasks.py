@@ -2,7 +2,6 @@
 
 import importlib
 import pkgutil
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +14,6 @@ from experiments.optimizer_study import EXPERIMENTS
 from jaxgen.core import loop
 from jaxgen.core.types import Holdout, Refused, Source, Stage
 from jaxgen.data.sources import mapped
-from jaxgen.optim.registry import find
 from jaxgen.optim.settings import Settings, chosen
 from jaxgen.run.experiment import Data, Experiment, Reader, with_shared
 from jaxgen.run.flags import RunFlags
@@ -53,6 +51,12 @@ def moved(optimizer):
     return point.tolist()
 
 
+def test_epochs_are_passes_over_the_data():
+    assert task("classifier:digits", "--epochs=2", "--batch_size=100").problem.steps == 2 * 14
+    with pytest.raises(Refused, match="give --steps or --epochs, not both"):
+        task("beale", "--epochs=2", "--steps=3")
+
+
 def test_every_experiment_of_ours_is_a_task():
     modules = [f"experiments.{each.name}" for each in pkgutil.iter_modules(experiments.__path__)]
     values = [vars(importlib.import_module(name)).get("EXPERIMENT") for name in modules]
@@ -62,7 +66,7 @@ def test_every_experiment_of_ours_is_a_task():
 def test_surfaces_are_presets_of_one_experiment():
     named, spelled = task("beale"), task("surface:beale")
     assert named.config == spelled.config == surfaces.Config("beale")
-    assert (named.identity, named.module) == (spelled.identity, surfaces)
+    assert ({**named.identity, "task": "surface:beale"}, named.module) == (spelled.identity, surfaces)
     assert (named.problem.steps, named.identity["batch_size"]) == (analytic.UPDATES, 1)
 
 
@@ -136,68 +140,3 @@ SEVERAL = {
 def test_what_does_not_start_from_the_start_is_refused(experiment):
     with pytest.raises(Refused, match="toy trains in several stages, or starts from another run"):
         make_task("toy", {"toy": experiment}, [], 3, ["sgd"])
-
-
-MODULE = """
-import optax
-from jaxgen.optim.rate import constant
-from jaxgen.study import analytic
-
-EXPERIMENT = analytic.EXPERIMENT._replace(name="mine", presets={"small": {"surface": "saddle", "steps": 3}})
-other = EXPERIMENT._replace(defaults={"surface": "beale"})
-
-def bold(learning_rate=0.02, b1=0.5): return optax.adam(learning_rate, b1)
-def bare(): return optax.sgd(0.1)
-def needy(learning_rate, total): return optax.sgd(learning_rate)
-def strange(learning_rate=0.1): return learning_rate
-def fixed(rate, *, schedule=constant): return optax.sgd(0.1)
-"""
-BAD = {
-    "bare": "takes no learning_rate, so that none can be chosen",
-    "needy": "needs total beside learning_rate",
-    "strange": "returns a float, not an optax.GradientTransformation",
-    "fixed": "has no leaf named rate in its state; let it take learning_rate",
-    "EXPERIMENT": "is no function that takes a learning_rate",
-    "lost": "the module mine_for_study has no 'lost'",
-}
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """The current folder, which holds a module of a user's own; it is not on the path."""
-    (tmp_path / "mine_for_study.py").write_text(MODULE)
-    (tmp_path / "empty_for_study.py").write_text("")
-    (tmp_path / "broken_for_study.py").write_text("import optax\n1 / 0")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
-
-
-def test_experiments_and_optimisers_of_your_own_are_studied_from_any_folder(folder):
-    mine, other = task("mine_for_study:small", optimizers=("mine_for_study:bold",)), task("mine_for_study:other:small")
-    assert (mine.config.surface, mine.problem.name, mine.problem.steps) == ("saddle", "mine_for_study:small", 3)
-    assert (task("mine_for_study:other").config.surface, other.config.surface) == ("beale", "saddle")
-    entry = find("mine_for_study:bold")
-    assert (entry.rate, entry.takes) == (0.02, {"beta1": 0.5})
-    programs = training.compiled_programs(mine.problem, "mine_for_study:bold", "vmap")
-    trials = [Trial(rate, 0) for rate in (0.01, 0.1)]
-    ends = [
-        row["valid"] for row in training.train_runs(mine.problem, programs, trials, split_arrays(mine.problem), False)
-    ]
-    assert ends[0][0] == ends[1][0]
-    assert ends[0][-1] != ends[1][-1]
-
-
-@pytest.mark.ci
-def test_what_is_no_experiment_or_optimiser_is_refused(folder):
-    with pytest.raises(Refused, match="the module empty_for_study has no EXPERIMENT"):
-        task("empty_for_study")
-    with pytest.raises(Refused, match=r"broken_for_study cannot be imported: ZeroDivisionError: .*\.py, line 2\)"):
-        task("broken_for_study")
-    for name in ("no_such_module", "no.such.module", "json.no_such", "../mine_for_study", ""):
-        with pytest.raises(Refused, match="there is no task"):
-            task(name)
-    for name, sentence in BAD.items():
-        with pytest.raises(Refused, match=sentence):
-            task("beale", optimizers=(f"mine_for_study:{name}",))
-    with pytest.raises(Refused, match="'nowhere' cannot be imported"):
-        find("nowhere:sgd")

@@ -6,7 +6,6 @@ import jax
 import numpy as np
 import pytest
 import study_toys
-import toys
 
 from experiments import classify
 from jaxgen.core import evaluation, loop
@@ -15,7 +14,7 @@ from jaxgen.core.types import Refused, Stage
 from jaxgen.optim.registry import find
 from jaxgen.study import side_by_side, timing, training
 from jaxgen.study.memory import bytes_per_run
-from jaxgen.study.problems import Trial, checked, set_rates, split_arrays
+from jaxgen.study.problems import Trial, checked, split_arrays
 from jaxgen.study.tasks import make_task
 
 TRIALS = [Trial(rate, seed) for rate in (0.01, 0.1) for seed in (0, 3)]
@@ -39,7 +38,7 @@ def alone(trial):
     return [(event.train["loss"], event.valid["error"].value) for event in events]
 
 
-@pytest.mark.parametrize("mode", side_by_side.MODES)
+@pytest.mark.parametrize("mode", ["vmap", *(pytest.param(mode, marks=pytest.mark.ci) for mode in ("map", "single"))])
 def test_a_run_among_others_is_the_run_that_its_seed_and_rate_make(mode):
     """To float32's rounding: XLA may sum in another order for many runs, and 12 updates do not amplify it."""
     rows = gone("adam", TRIALS, mode, final=True)
@@ -48,6 +47,7 @@ def test_a_run_among_others_is_the_run_that_its_seed_and_rate_make(mode):
         assert row["test"] == pytest.approx(row["valid"][-1], rel=1e-6)
         assert (row["learning_rate"], row["seed"]) == trial
         assert (row["steps"], row["at"], row["diverged"]) == (12, [0, 5, 10, 12], False)
+        assert row["bytes"] == (3 + 2 * 6) * 4  # of Adam's scalars and moments
 
 
 def test_what_diverges_leaves_the_others_as_they_are():
@@ -62,6 +62,7 @@ def test_what_diverges_leaves_the_others_as_they_are():
     assert not tame[3]["diverged"]
 
 
+@pytest.mark.ci
 def test_plateaus_cut_each_runs_own_rate():
     problem = study_toys.problem(Policy(plateau=1, plateau_factor=0.1, min_delta=1e9))  # never good enough
     functions = training.compiled_programs(problem, "sgd", "vmap")
@@ -69,12 +70,6 @@ def test_plateaus_cut_each_runs_own_rate():
     runs, _ = functions.judge(split_arrays(problem)[1], runs)  # the first evaluation is always a new best
     runs, _ = functions.judge(split_arrays(problem)[1], runs)
     np.testing.assert_allclose(runs.state.opt.rate, [0.001, 0.001, 0.01, 0.01], rtol=1e-6)
-
-
-def test_optimizers_bytes_are_those_of_one_run():
-    scalars = 3 * 4
-    assert gone("sgd", TRIALS)[0]["bytes"] == scalars
-    assert gone("adam", TRIALS)[0]["bytes"] == scalars + 2 * 6 * 4
 
 
 def test_keys_are_those_of_a_run():
@@ -103,14 +98,7 @@ def test_what_is_timed_is_what_is_run(every, expected):
     assert len(judged) == 1 + timing.REPEATS
 
 
-def test_every_rate_is_set():
-    opt = {"a": toys.mean_of(3).init(jax.random.key(0)).opt, "rate": np.zeros(2, np.float32), "m": np.ones(2)}
-    found = set_rates(opt, 0.5)
-    assert found["a"].rate == 0.5
-    assert found["rate"].tolist() == [0.5, 0.5]
-    assert found["m"].tolist() == [1.0, 1.0]
-
-
+@pytest.mark.ci
 def test_a_run_has_its_rate_from_the_start():
     """Some of optax's keep it in more than the leaf `rate`: rprop's slots are first steps of that length."""
     problem = study_toys.problem()._replace(factory=lambda name: find(name).factory)
@@ -121,6 +109,7 @@ def test_a_run_has_its_rate_from_the_start():
         jax.tree.map(np.testing.assert_array_equal, here, alone)
 
 
+@pytest.mark.slow  # compiles a network's runs three times
 def test_a_networks_run_among_others_is_the_run_alone():
     """A pass over the digits with Adam.
 
@@ -142,6 +131,7 @@ def test_a_networks_run_among_others_is_the_run_alone():
         assert test["accuracy"].value == pytest.approx(row["test"], abs=0.006)
 
 
+@pytest.mark.ci
 def test_what_a_run_holds_grows_with_its_network_and_its_batch():
     def of(*flags):
         problem = digits(*flags)
@@ -152,26 +142,16 @@ def test_what_a_run_holds_grows_with_its_network_and_its_batch():
     assert of("--batch_size=320") > 1.5 * small
 
 
-def test_widths_share_runs_evenly():
-    assert side_by_side.runs_at_once(39, 10, 1000) == 39
-    assert side_by_side.runs_at_once(39, 10, 200) == 20
-    assert side_by_side.runs_at_once(39, 10, 1) == 1
-
-
-@pytest.mark.parametrize("change", [{"definitions": {}}, {"improves": False}])
-def test_a_task_without_an_objective_is_refused(change):
+def test_what_cannot_be_compared_or_held_is_refused():
     problem = study_toys.problem()
-
-    def make(factory):
-        technique = problem.make(factory)
-        return technique._replace(evaluate=technique.evaluate._replace(**change))
-
     assert checked(problem) == problem
-    with pytest.raises(Refused, match="toy has no objective"):
-        checked(problem._replace(make=make))
+    for change in ({"definitions": {}}, {"improves": False}):
 
+        def make(factory, change=change):
+            technique = problem.make(factory)
+            return technique._replace(evaluate=technique.evaluate._replace(**change))
 
-def test_streamed_data_are_refused():
-    problem = study_toys.problem()
+        with pytest.raises(Refused, match="toy has no objective"):
+            checked(problem._replace(make=make))
     with pytest.raises(Refused, match="do not fit"):
         checked(problem._replace(train=problem.train._replace(fetch=lambda *_: None)))
