@@ -69,7 +69,7 @@ class Flags:
     max_seconds: float = knob(
         0.0,
         "of training in a run, without validations; 0: any. An optimiser's runs end after as many updates as fit, by a "
-        "measurement that is recorded and kept",
+        "measurement before the first of them",
         lower=0.0,
         group=STUDY,
     )

@@ -78,7 +78,7 @@ def read_execution(folder: Path) -> dict[str, dict[str, Any]]:
     """Task -> how its runs were trained. Raises Refused where the file is damaged.
 
     `mode`; `budget`, bytes of memory; `seconds` in all, compilation and validations included; where the mode was timed,
-    `seconds_an_update` by mode; with --max_seconds, `updates` of a run by optimiser.
+    `seconds_an_update` by mode.
     """
     try:
         execution = json.loads((folder / NAME).read_text())

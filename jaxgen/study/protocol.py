@@ -151,21 +151,19 @@ def programs(group: Group, mode: str) -> training.Programs:
 
 
 def updates_within(group: Group, mode: str, trials: Sequence[Trial]) -> int:
-    """The updates of a run that take --max_seconds, whole intervals and at least one; measured once and recorded.
+    """The updates of a run that take --max_seconds, whole intervals and at least one.
 
-    All runs of an optimiser have the same number, so that seeds can be averaged.
+    They are measured before an optimiser's first run and are those of all of its runs, so that seeds can be averaged.
     """
-    problem, entry = group.problem, execution.read_execution(group.folder)[group.problem.name]
-    known = entry.get("updates", {})
-    if group.optimizer not in known:
-        ready = programs(group, mode)
-        runs = training.start_runs(ready, trials)
-        seconds, _ = timing.seconds_of_training(problem.every, ready, runs, group.arrays)
-        intervals = int(group.protocol.max_seconds * len(trials) / seconds / problem.every)
-        known[group.optimizer] = min(max(intervals, 1) * problem.every, problem.steps)
-        execution.record(group.folder, problem.name, {**entry, "updates": known})
-        group.say(f"{problem.name}  {group.optimizer}: {known[group.optimizer]:,} updates in --max_seconds")
-    return known[group.optimizer]
+    if rows := finished_rows(group):
+        return rows[0]["steps"]
+    problem, ready = group.problem, programs(group, mode)
+    runs = training.start_runs(ready, trials)
+    seconds, _ = timing.seconds_of_training(problem.every, ready, runs, group.arrays)
+    intervals = int(group.protocol.max_seconds * len(trials) / seconds / problem.every)
+    steps = min(max(intervals, 1) * problem.every, problem.steps)
+    group.say(f"{problem.name}  {group.optimizer}: {steps:,} updates in --max_seconds")
+    return steps
 
 
 def prepared(group: Group, trials: Sequence[Trial]) -> tuple[dict[str, Any], execution.Widths]:
