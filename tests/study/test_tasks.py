@@ -100,6 +100,7 @@ def stage_of(setting, steps=12):
     )
 
 
+@pytest.mark.ci
 def test_shared_entries_and_transformations_are_those_of_a_run_alone():
     experiment = TOY._replace(plan=lambda setting: [stage_of(setting)])
     problem = make_task("toy", {"toy": experiment}, ["--log_every=5"], 3, ["sgd"]).problem
