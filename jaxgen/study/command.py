@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -51,7 +52,10 @@ class Flags:
     baseline: str = knob(
         "", "the optimiser that the others are compared with; the first by default", free=True, group=STUDY
     )
-    target: float = knob(
+    target: str = knob(
+        "", "objective that counts as solved, one for each task with commas; instead of a share", free=True, group=STUDY
+    )
+    target_share: float = knob(
         0.95,
         "share of the way from untrained to the best that counts as solved",
         above=0.0,
@@ -112,8 +116,9 @@ def study(experiments: Mapping[str, Experiment], argv: Sequence[str], **defaults
     passed = passed_flags(explicit, optimizers)
     if flags.baseline and flags.baseline not in optimizers:
         raise Refused(f"--baseline={flags.baseline} is none of --optimizers={flags.optimizers}")
-    prepare(flags.host_devices, flags.compilation_cache)
     names = parse_names(flags.tasks, "tasks")
+    parse_targets(flags.target, names)
+    prepare(flags.host_devices, flags.compilation_cache)
     tasks = [make_task(name, experiments, passed, flags.evaluations, optimizers) for name in names]
     protocol = Protocol(tuple(rates), flags.tuning_seeds, flags.seeds, flags.extend)
     runs = len(optimizers) * (len(rates) * flags.tuning_seeds + flags.seeds)
@@ -138,6 +143,17 @@ def parse_names(text: str, flag: str) -> list[str]:
     if not names:
         raise Refused(f"--{flag} names nothing")
     return names
+
+
+def parse_targets(text: str, tasks: Sequence[str]) -> dict[str, float]:
+    """Task -> its target, of a list with commas; {} for "". Raises Refused where it is not one number for each task."""
+    try:
+        numbers = [float(part) for part in text.split(",")] if text else []
+    except ValueError:
+        numbers = [math.nan]
+    if numbers and (len(numbers) != len(tasks) or not all(map(math.isfinite, numbers))):
+        raise Refused(f"--target is a number for each of --tasks={','.join(tasks)}, with commas, not {text[:60]!r}")
+    return dict(zip(tasks, numbers))
 
 
 def passed_flags(explicit: Mapping[str, Any], optimizers: Sequence[str]) -> list[str]:
@@ -168,7 +184,8 @@ def conclude(folder: Path, flags: Flags, tasks: Sequence[StudyTask], optimizers:
     rates = {name: find(name).rate for name in optimizers}
     fresh = range(flags.tuning_seeds, flags.tuning_seeds + flags.seeds)
     judged, baseline = [each.task for each in tasks], flags.baseline or optimizers[0]
-    results = records.Study(rows, judged, optimizers, baseline, flags.target, rates, fresh)
+    targets = parse_targets(flags.target, [each.name for each in judged])
+    results = records.Study(rows, judged, optimizers, baseline, flags.target_share, rates, fresh, targets)
     built = records.build_records(results)
     counted, verdict = records.rows_that_count(results), reporting.sentences(results, built)
     for panel in reporting.by_task(results, built):

@@ -120,17 +120,26 @@ def holm(p: np.ndarray) -> np.ndarray:
     return adjusted
 
 
-def told_apart(values: np.ndarray) -> np.ndarray:
-    """Which of k optimisers differ beyond chance, [..., k, k] bool, by their values [..., k, n] on the same n seeds.
+def direction(differences: np.ndarray) -> np.ndarray:
+    """The sign [...] of the mean of differences [..., n], NaN left out; where one is infinite, of the sum of signs."""
+    finite = np.isfinite(differences)
+    counted = (finite | np.isnan(differences)).all(-1, keepdims=True)
+    signs = np.sign(np.where(np.isnan(differences), 0.0, differences))
+    return np.sign(np.where(counted, np.where(finite, differences, 0.0), signs).sum(-1))
 
-    Every pair is tested, seed by seed, and all pairs of a task are one family: the best is chosen by the data, so that
-    its rivals alone would be too few to correct for. NaN: no such run; infinite: one that failed.
+
+def told_apart(values: np.ndarray) -> np.ndarray:
+    """Which of k optimisers differ beyond chance, by their values [..., k, n] on the same n seeds: [..., k, k].
+
+    -1 where the first one's values are lower, 1 where they are higher, 0 where they cannot be told apart. Every pair is
+    tested, seed by seed, and all pairs of a task are one family: the best is chosen by the data, so that its rivals
+    alone would be too few to correct for. A value is NaN where there is no run, infinite where it failed.
     """
     count = values.shape[-2]
     first, second = np.triu_indices(count, 1)
     with np.errstate(invalid="ignore"):  # inf - inf: both failed, a tie
         differences = values[..., first, :] - values[..., second, :]
     beyond = holm(p_values(differences)) <= 1 - LEVEL + 1e-12
-    apart = np.zeros((*values.shape[:-1], count), bool)
-    apart[..., first, second] = apart[..., second, first] = beyond
-    return apart
+    apart = np.zeros((*values.shape[:-1], count), int)
+    apart[..., first, second] = np.where(beyond, direction(differences), 0)
+    return apart - np.swapaxes(apart, -1, -2)

@@ -99,15 +99,16 @@ def test_the_best_rate_is_a_dot_and_diverged_runs_are_filled_cells():
 
 
 def test_a_profile_rises_where_problems_are_solved():
-    rows = [row([1.0, 0.0, 0.0], "sgd", seed=0), row([1.0, 0.9, 0.0], "momentum", seed=0)]
-    rows += [row([1.0, 0.0, 0.0], "sgd", seed=1), row([1.0, 0.9, None], "momentum", seed=1)]
-    figure = charts.performance(panels_of(rows, [ERROR], NAMES[:2]))
+    tasks = [ERROR, ERROR._replace(name="other")]
+    rows = [row([1.0, 0.0, 0.0, 0.0], "sgd", task=task.name) for task in tasks]
+    rows += [row([1.0, 0.9, 0.9, end], "momentum", task=task.name) for task, end in zip(tasks, (0.0, None))]
+    figure = charts.performance(panels_of(rows, tasks, NAMES[:2]))
     sgd, momentum = (line.get_xydata() for line in figure.axes[0].get_lines())
     np.testing.assert_allclose(sgd[:, 1], 1.0)
     assert momentum[0, 0] == 0.0
     np.testing.assert_allclose(momentum[:, 1] - charts.APART, [0.0, 0.5, 0.5])
-    np.testing.assert_allclose(momentum[1, 0], 1.0)  # twice the steps
-    assert "share of 2 problems solved" in text_of(figure)
+    np.testing.assert_allclose(momentum[1, 0], np.log2(3))  # of the steps
+    assert "share of 2 tasks solved" in text_of(figure)
 
 
 def test_expenses_are_named():
@@ -146,15 +147,18 @@ def test_odd_rows_are_drawn(case):
     assert empty[0] == (case in ("nothing", "all null", "one rate", "huge"))
     assert empty[1] == (case in ("nothing", "all null", "one run", "perfect"))
     assert empty[2] == (case not in ("one run", "perfect"))
+    assert not list(charts.profile_figures(found))  # of one task
 
 
 def test_drawings_are_the_same_each_time():
     found = panels_of(study(ACCURACY, NAMES[:2], RATES, 2, 2), names=NAMES[:2])
     drawn = [list(charts.task_figures(found[0], n)) for n in (1, 1)]
-    assert [figure.name for figure in drawn[0]] == ["curves_1", "sensitivity_1", "expenses_1"]
-    one, same = (figures[-1].render() for figures in drawn)
-    assert one == same
-    with Image.open(io.BytesIO(one)) as image:
+    names = [figure.name + figure.suffix for figure in drawn[0]]
+    assert names == [f"{name}_1.{kind}" for name in ("curves", "sensitivity", "expenses") for kind in ("png", "svg")]
+    png, svg = (figure.render() for figure in drawn[0][-2:])
+    assert [png, svg] == [figure.render() for figure in drawn[1][-2:]]
+    assert b"<svg" in svg
+    with Image.open(io.BytesIO(png)) as image:
         assert image.width == DENSITY * HALF
 
 
@@ -165,4 +169,4 @@ def test_what_cannot_be_drawn_is_refused(monkeypatch):
             charts.curves(many)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(Refused, match=r"jaxgen\[report\]"):
-        charts.profile_figure([panel]).render()
+        next(charts.profile_figures([panel, panel])).render()
