@@ -51,7 +51,9 @@ def many():
     return panels_of([r for task in tasks for r in study(task, NAMES, RATES, 3, 2)], tasks, NAMES)
 
 
-@pytest.mark.parametrize("name", ["curves", "sensitivity", "performance"])
+@pytest.mark.parametrize(
+    "name", ["sensitivity", *(pytest.param(name, marks=pytest.mark.ci) for name in ("curves", "performance"))]
+)
 def test_many_optimisers_on_several_tasks_fit_the_page(name, many):
     figure = getattr(charts, name)(many)
     assert set(NAMES) <= text_of(figure)
@@ -111,6 +113,7 @@ def test_a_profile_rises_where_problems_are_solved():
     assert "share of 2 tasks solved" in text_of(figure)
 
 
+@pytest.mark.ci
 def test_expenses_are_named():
     rows = [row([1.0, 0.5], "sgd", seed=s, seconds=1e-5 * (s + 1), bytes=0) for s in range(3)]
     rows += [row([1.0, 0.5], "momentum", seconds=1e-4, bytes=4096)]
@@ -136,7 +139,7 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("case", ODD)
+@pytest.mark.parametrize("case", [pytest.param(case, marks=[] if case == "huge" else pytest.mark.ci) for case in ODD])
 def test_odd_rows_are_drawn(case):
     names = sorted({row["optimizer"] for row in ODD[case]}) or NAMES[:2]
     found = panels_of(ODD[case], names=names)
@@ -150,6 +153,7 @@ def test_odd_rows_are_drawn(case):
     assert not list(charts.profile_figures(found))  # of one task
 
 
+@pytest.mark.ci
 def test_drawings_are_the_same_each_time():
     found = panels_of(study(ACCURACY, NAMES[:2], RATES, 2, 2), names=NAMES[:2])
     drawn = [list(charts.task_figures(found[0], n)) for n in (1, 1)]
