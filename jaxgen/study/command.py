@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -117,7 +116,7 @@ def study(experiments: Mapping[str, Experiment], argv: Sequence[str], **defaults
     if flags.baseline and flags.baseline not in optimizers:
         raise Refused(f"--baseline={flags.baseline} is none of --optimizers={flags.optimizers}")
     names = parse_names(flags.tasks, "tasks")
-    parse_targets(flags.target, names)
+    grid.parse_targets(flags.target, names)
     prepare(flags.host_devices, flags.compilation_cache)
     tasks = [make_task(name, experiments, passed, flags.evaluations, optimizers) for name in names]
     protocol = Protocol(tuple(rates), flags.tuning_seeds, flags.seeds, flags.extend)
@@ -143,17 +142,6 @@ def parse_names(text: str, flag: str) -> list[str]:
     if not names:
         raise Refused(f"--{flag} names nothing")
     return names
-
-
-def parse_targets(text: str, tasks: Sequence[str]) -> dict[str, float]:
-    """Task -> its target, of a list with commas; {} for "". Raises Refused where it is not one number for each task."""
-    try:
-        numbers = [float(part) for part in text.split(",")] if text else []
-    except ValueError:
-        numbers = [math.nan]
-    if numbers and (len(numbers) != len(tasks) or not all(map(math.isfinite, numbers))):
-        raise Refused(f"--target is a number for each of --tasks={','.join(tasks)}, with commas, not {text[:60]!r}")
-    return dict(zip(tasks, numbers))
 
 
 def passed_flags(explicit: Mapping[str, Any], optimizers: Sequence[str]) -> list[str]:
@@ -184,7 +172,7 @@ def conclude(folder: Path, flags: Flags, tasks: Sequence[StudyTask], optimizers:
     rates = {name: find(name).rate for name in optimizers}
     fresh = range(flags.tuning_seeds, flags.tuning_seeds + flags.seeds)
     judged, baseline = [each.task for each in tasks], flags.baseline or optimizers[0]
-    targets = parse_targets(flags.target, [each.name for each in judged])
+    targets = grid.parse_targets(flags.target, [each.name for each in judged])
     results = records.Study(rows, judged, optimizers, baseline, flags.target_share, rates, fresh, targets)
     built = records.build_records(results)
     counted, verdict = records.rows_that_count(results), reporting.sentences(results, built)

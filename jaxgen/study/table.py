@@ -97,9 +97,8 @@ def columns(records: Sequence[Record], baseline: str) -> list[Column]:
     # A median over runs of which some failed is no rival of means.
     value = lambda ends: task.sign * ends.mean if ends.kind != "median" else math.inf
     valid = Column("validation", best(lambda r: value(r.valid), lambda r: Cell(text(r.valid.mean))))
-    first = min(filter(math.isfinite, (record.steps for record in records)), default=math.nan)
-    nearly = [record.steps <= first + record.resolution for record in records]
-    steps = lambda r: reached_cell(r)._replace(strong=r.steps <= first + r.resolution and not all(nearly))
+    steps = nearly_least(records, lambda r: r.steps, lambda r: r.resolution)
+    seconds = nearly_least(records, lambda r: r.seconds, lambda r: r.resolution * r.step)
     return [
         Column("optimiser", lambda r: Cell(r.optimizer)),
         Column("best rate", lambda r: Cell(f"{r.chosen.rate:g}", "end of grid" * at_edge(r)) if r.chosen else NONE),
@@ -108,12 +107,19 @@ def columns(records: Sequence[Record], baseline: str) -> list[Column]:
         Column("better in", against(lambda pairs: Cell(f"{pairs.better}/{pairs.seeds}"))),
         *([valid] if split_name(task) != valid.heading else []),
         Column("default rate", lambda r: default_cell(r.default, text) if r.default else NONE),
-        Column("steps", steps),
-        Column("time", best(lambda r: r.seconds, lambda r: Cell(time_text(r.seconds)))),
+        Column("steps", lambda r: reached_cell(r)._replace(strong=r.optimizer in steps)),
+        Column("time", lambda r: Cell(time_text(r.seconds), strong=r.optimizer in seconds)),
         Column("µs a step", lambda r: Cell(digits(1e6 * r.step, 3))),
         Column("state", lambda r: Cell(bytes_text(r.bytes))),
         Column("diverged", diverged_cell),
     ]
+
+
+def nearly_least(records: Sequence[Record], cost: Callable, interval: Callable) -> list[str]:
+    """The optimisers whose cost is the least, or cannot be told from it within an interval; [] where that are all."""
+    least = min(records, key=lambda r: cost(r) if math.isfinite(cost(r)) else math.inf)
+    nearly = [record.optimizer for record in records if cost(record) <= cost(least) + interval(least)]
+    return nearly if math.isfinite(cost(least)) and len(nearly) < len(records) else []
 
 
 def default_cell(score: Score, text: Callable[[float], str]) -> Cell:
