@@ -29,7 +29,7 @@ class Protocol(NamedTuple):
 
     rates: tuple[float, ...]  # ascending
     tuning_seeds: int  # seeds 0, 1, ... choose the rate, by the validation split
-    seeds: int  # the seeds after them judge it, on the test split if there is one
+    seeds: int  # the seeds after them judge it, on the test split
     extend: bool = False  # widen the grid while the best rate is at an end of it
 
 
@@ -109,12 +109,11 @@ def run_missing(group: Group, phase: str, trials: Sequence[Trial]) -> None:
     size = bytes_per_run(problem, problem.make(problem.factory(group.optimizer)))
     most = side_by_side.runs_at_once(len(left), size, machine.memory() // 2)
     width, programs = programs_for(group, left[:most], most)
-    examined = phase == "final" and problem.judged == "test"  # validation is in each row as it is
     for part in [left[n : n + width] for n in range(0, len(left), width)]:
         filled = [*part, *[part[-1]] * (width - len(part))]  # the copies' rows are dropped
         count = lambda updates, part=part: group.advance(updates * len(part))
         began = time.perf_counter()
-        rows = training.train_runs(problem, programs, filled, group.arrays, examined, count)[: len(part)]
+        rows = training.train_runs(problem, programs, filled, group.arrays, phase == "final", count)[: len(part)]
         store.append_rows(group.folder, [{**labels, "phase": phase, **row} for row in rows])
         add_seconds(group, time.perf_counter() - began)
 
