@@ -137,7 +137,7 @@ def column_notes(study: Study) -> dict[str, str]:
         "test, validation" if "test" in splits else "validation": "the objective on that split, of fresh seeds at the "
         "best rate: the mean; where runs failed the median, in which they are the worst, a dash if half of them did. "
         "No other value stands in for them.",
-        "the best": "the optimiser of the best mean value of these runs on the validation split, unless most of them "
+        "the best optimiser": "that of the best mean value of these runs on the validation split, unless most of them "
         "diverged.",
         INTERVAL: f"of a mean over seeds. Of fewer than {FEWEST} seeds the range is shown, which is no interval. From "
         f"{FEWEST} on, Student's t; from {MANY} on, BCa bootstrap with expanded percentiles ({RESAMPLES:,} resamples). "
