@@ -7,8 +7,8 @@ python -m experiments.optimizer_study --tasks=vae:mlp --optimizers=adam,lion,opt
 python -m jaxgen.study --tasks=my_module                          from any folder: EXPERIMENT of your my_module.py
 
 Each optimiser's learning rate is tuned on the validation split with --tuning_seeds seeds, then --seeds others judge the
-best rate on the test split. All runs of an optimiser are one compiled program. In choosing, a run that diverges counts as
-its untrained network; where final runs diverge, their median is told and how many did. From 5 seeds on, what differs
+best rate on the test split. All runs of an optimiser are one compiled program. In choosing, a run that diverges counts
+as its untrained network; where final runs diverge, their median is told and how many did. From 5 seeds on, what differs
 beyond chance is named. A study that was stopped goes on where it was; more --seeds and --optimizers add to it.
 """
 
