@@ -8,9 +8,11 @@ python -m experiments.optimizer_study --optimizers=adamw --vary=weight_decay=0,1
 python -m jaxgen.study --tasks=my_module                          from any folder: EXPERIMENT of your my_module.py
 
 Each optimiser's learning rate is tuned on the validation split with --tuning_seeds seeds, then --seeds others judge the
-best rate on the test split. All runs of an optimiser are one compiled program (--mode). A run that diverges counts as
-its untrained network. A study that was stopped goes on where it was; more --seeds and --optimizers add to it, and
---compare=STUDY shows another one beside it. Runs from before a change of code or versions are not mixed with new ones.
+best rate on the test split. All runs of an optimiser are one compiled program (--mode). In choosing, a run that
+diverges counts as its untrained network; where final runs diverge, their median is told and how many did. From 5 seeds
+on, what differs beyond chance is named. A study that was stopped goes on where it was; more --seeds and --optimizers
+add to it, and --compare=STUDY shows another one beside it. Runs from before a change of code or versions are not mixed
+with new ones.
 """
 
 import sys

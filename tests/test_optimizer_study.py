@@ -46,6 +46,7 @@ def test_it_draws_and_tells_everything(tmp_path, capsys):
     rows = store.read_rows(tmp_path)
     assert len(rows) == 2 * 2 * (2 + 2)
     assert {row["task"] for row in rows} == {"classifier:digits", "saddle"}
+    assert {row["task"] for row in rows if row["test"] is not None} == {"classifier:digits"}  # surfaces have no split
     with open(tmp_path / "trials.csv") as file:
         assert len(list(csv.DictReader(file))) == len(rows)
     page = (tmp_path / "report.html").read_text()

@@ -32,7 +32,8 @@ WRONG = {
     "patience": (["--patience=3"], "--patience is for single runs"),
     "a schedule": (["--decay_rate=0.5"], "--decay_rate is for --schedule="),
     "the batch": (["--tasks=classifier:digits", "--batch_size=5000"], "a batch of 5000 is larger than the set"),
-    "the target": (["--target=0"], "--target must be above 0"),
+    "the target": (["--target=0.9,0.8"], "--target is a number for each of --tasks=quadratic"),
+    "the share": (["--target_share=0"], "--target_share must be above 0"),
     "too large a set": (["--tasks=classifier:digits", "--resident_mb=0"], "do not fit in --resident_mb"),
 }
 

@@ -17,4 +17,5 @@ def test_a_study_reads_a_text(tmp_path):
     assert found.config.vocabulary == texts.load(str(path)).vocabulary
     assert (found.config.batch, found.module, found.config.reading.context) == (4, gpt, 64)
     assert found.problem.steps == 5
+    assert found.task.judged == found.problem.judged == "valid"  # the preset's splits are 90/10/0
     assert found.identity["data"] == texts.load(str(path)).sha256

@@ -15,6 +15,7 @@ DENSITY = 2  # pixels of a file per pixel of the page
 LETTER = 0.6  # approximate width of a letter, as a share of its size
 INK, SOFT, RULE, GRID, PAPER = "#1d1f23", "#656973", "#c9c9c4", "#ecece8", "#f4f4f1"  # from dark to light
 STYLE: dict[str, Any] = {
+    "svg.hashsalt": "jaxgen",  # ids that would be random
     "text.parse_math": False,  # a dollar sign in the name of a class starts no formula
     **{"text.color": INK, "axes.labelcolor": SOFT, "axes.edgecolor": RULE, "grid.color": GRID},
     **{"xtick.color": RULE, "ytick.color": RULE, "xtick.labelcolor": SOFT, "ytick.labelcolor": SOFT},
@@ -54,6 +55,14 @@ def rendered(draw: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> bytes
     with _style():
         buffer = io.BytesIO()
         draw(*args, **kwargs).savefig(buffer, format="png", dpi="figure")
+    return buffer.getvalue()
+
+
+def vector(draw: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> bytes:
+    """The same as an SVG file, for a paper; the same bytes each time."""
+    with _style():
+        buffer = io.BytesIO()
+        draw(*args, **kwargs).savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()
 
 

@@ -14,7 +14,7 @@ class Figure(NamedTuple):
     name: str  # of its file, without suffix; unique in a run
     caption: str
     render: Callable[[], bytes]  # the file's contents; raises Refused where an optional package is missing
-    suffix: str = ".png"  # or .gif
+    suffix: str = ".png"  # or .gif; or .svg, which is kept beside the report, not in it
     density: int = 0  # pixels of the file per pixel of the page; 0: as large as the page allows
 
 

@@ -12,10 +12,10 @@ UPDATES = 500  # where --steps is left out
 def read_noise(flags: RunFlags, config: Any) -> Data:
     """Batches of noise to train on, a point without noise to evaluate.
 
-    Noise has no end: an epoch is the whole run.
+    Noise has no end: an epoch is the whole run. There is one point to evaluate, hence no test split.
     """
     train, holdout = surfaces.noise_source(config, flags.batch_size), surfaces.exact_holdout()
-    return Data({}, train, holdout, holdout, flags.steps or UPDATES, "")
+    return Data({}, train, holdout, holdout, flags.steps or UPDATES, "", judged="valid")
 
 
 EXPERIMENT = Experiment(

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from jaxgen.report.canvas import DENSITY, GRID, SOFT, canvas, drawing, styled
+from jaxgen.report.canvas import DENSITY, GRID, SOFT, canvas, drawing, styled, vector
 from jaxgen.report.items import Figure
 from jaxgen.report.page import HALF, TALL
 from jaxgen.study.comparisons import profile
@@ -26,30 +26,32 @@ APART = 0.003  # distance of a profile's lines, so that equal ones are all visib
 CAPTIONS = {
     "curves": "Learning curves of the final runs: the median over seeds, the middle half of them shaded. Where the "
     "objective's good end is crowded, the axis is logarithmic in the distance to it.",
-    "sensitivity": "Mean over the tuning seeds at each learning rate of the grid, its bootstrap 95 % interval shaded "
-    "(all seeds where there are fewer than 3), the best rate a dot. Below, which runs diverged: the fuller the colour, "
-    "the more.",
+    "sensitivity": "Mean value over the tuning seeds at each learning rate of the grid, in which a run that failed "
+    "counts as untrained; shaded its 95 % interval, or the range where there are fewer than 5 seeds or runs failed; "
+    "the best rate a dot. Below, which runs diverged: the fuller the colour, the more.",
     "expenses": "What an update costs: training time (median of the final runs), and bytes of the optimiser's state.",
-    "performance": "Performance profile: the share of problems, each a task with a seed, in which the target is "
-    "reached within so many times the fewest updates. Lines are drawn a little above each other, so that equal ones "
-    "are seen.",
+    "performance": "Performance profile: the share of tasks in which the target is reached, in the median over seeds, "
+    "within so many times the fewest updates. Lines are drawn a little above each other, so that equal ones are seen.",
 }
 
 
 def task_figures(panel: TaskPanel, number: int) -> Iterator[Figure]:
-    """The figures of the study's task of this number, from 1, which stands in their names."""
-    yield _figure("curves", f"_{number}", curves, [panel])
-    yield _figure("sensitivity", f"_{number}", sensitivity, [panel])
-    yield _figure("expenses", f"_{number}", expenses, panel)
+    """The figures of the study's task of this number, from 1, which stands in their names: PNG and SVG of each."""
+    yield from _figures("curves", f"_{number}", curves, [panel])
+    yield from _figures("sensitivity", f"_{number}", sensitivity, [panel])
+    yield from _figures("expenses", f"_{number}", expenses, panel)
 
 
-def profile_figure(panels: Sequence[TaskPanel]) -> Figure:
-    """The figure of all tasks."""
-    return _figure("performance", "", performance, panels)
+def profile_figures(panels: Sequence[TaskPanel]) -> Iterator[Figure]:
+    """The figures of all tasks, if there are several: of one task, a profile says no more than its table."""
+    if len(panels) > 1:
+        yield from _figures("performance", "", performance, panels)
 
 
-def _figure(name, suffix, draw, *args) -> Figure:
-    return drawing(name + suffix, CAPTIONS[name], draw, *args)._replace(density=DENSITY)
+def _figures(name, number, draw, *args) -> Iterator[Figure]:
+    """The figure for the page, and the same as SVG for a paper."""
+    yield drawing(name + number, CAPTIONS[name], draw, *args)._replace(density=DENSITY)
+    yield Figure(name + number, CAPTIONS[name], lambda: vector(draw, *args), ".svg")
 
 
 @styled
@@ -85,7 +87,7 @@ def curves(panels: Sequence[TaskPanel]):
 
 @styled
 def sensitivity(panels: Sequence[TaskPanel]):
-    """The score over the learning rates of the grid, its bootstrap 95 % interval shaded, the best rate a dot.
+    """The score over the learning rates of the grid, its ends shaded, the best rate a dot.
 
     Below, a row for each optimiser that diverged anywhere: the fuller its cell at a rate, the more of its runs did.
     """
@@ -116,9 +118,9 @@ def sensitivity(panels: Sequence[TaskPanel]):
 
 @styled
 def performance(panels: Sequence[TaskPanel]):
-    """Performance profile: the share of problems (a task with a seed) solved within tau times the fewest steps.
+    """Performance profile: the share of tasks solved within tau times the fewest steps, medians over seeds.
 
-    Dolan & More 2002, https://doi.org/10.1007/s101070100263. A run solves its problem by reaching the task's target.
+    Dolan & More 2002, https://doi.org/10.1007/s101070100263. A task is solved where half of the runs reach its target.
     Lines are drawn a little above each other, so that equal ones are all visible.
     """
     ratios = solved(panels)
@@ -134,7 +136,7 @@ def performance(panels: Sequence[TaskPanel]):
     plot.set(
         xlim=(0, math.log2(far)),
         ylim=(0, 1.02 + APART * ratios.shape[1]),
-        ylabel=f"share of {len(ratios)} problems solved",
+        ylabel=f"share of {len(ratios)} tasks solved",
     )
     plot.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
     powers = range(0, int(math.log2(far)) + 1, 1 + int(math.log2(far)) // 8)

@@ -84,7 +84,10 @@ class Flags:
     baseline: str = knob(
         "", "the optimiser that the others are compared with; the first by default", free=True, group=STUDY
     )
-    target: float = knob(
+    target: str = knob(
+        "", "objective that counts as solved, one for each task with commas; instead of a share", free=True, group=STUDY
+    )
+    target_share: float = knob(
         0.95,
         "share of the way from untrained to the best that counts as solved",
         above=0.0,
@@ -138,8 +141,9 @@ def study(experiments: Mapping[str, Experiment], argv: Sequence[str], **defaults
     labels = [each.label for each in variants]
     if flags.baseline and flags.baseline not in labels:
         raise Refused(f"--baseline={flags.baseline} is none of --optimizers={','.join(labels)}")
-    prepare(flags.host_devices, flags.compilation_cache)
     names = parse_names(flags.tasks, "tasks")
+    grid.parse_targets(flags.target, names)
+    prepare(flags.host_devices, flags.compilation_cache)
     make = lambda name, argv: make_task(name, experiments, argv, flags.evaluations, optimizers)
     tasks = [make(name, passed) for name in names]
     check_lengths(flags.max_seconds, tasks)

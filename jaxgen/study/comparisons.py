@@ -1,40 +1,33 @@
 """Comparisons of optimisers by their final runs: steps to a target, differences by seed, performance profiles."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from jaxgen.study.statistics import (
-    Interval,
-    RunRow,
-    Task,
-    as_floats,
-    bootstrap,
-    final_value,
-    lost,
-    tested_value,
-    untrained,
-)
+from jaxgen.study.intervals import Interval, interval
+from jaxgen.study.statistics import RunRow, Task, judged_value, lost, standing, untrained, updates_to
 
 
 class Paired(NamedTuple):
     """A comparison of runs with the same seed, hence the same first parameters and batches."""
 
-    difference: Interval  # of the test values, ours minus the other's
+    difference: Interval  # of the judged values, ours minus the other's; a median where a run failed
     better: int  # seeds in which ours is strictly better
     seeds: int  # that both optimisers have
 
 
-def target_value(task: Task, runs: Sequence[Sequence[RunRow]], share: float) -> float:
-    """The objective that counts as solved: `share` of the way from the untrained networks to the best optimiser.
+def target_value(task: Task, runs: Sequence[Sequence[RunRow]], share: float, fixed: float = math.nan) -> float:
+    """The objective that counts as solved: `fixed`, or `share` of the way from untrained to the best optimiser.
 
-    Both ends are means: of valid[0] over all runs, and of the final values of the optimiser for which it is best.
+    The ends of the way are means: of valid[0] over all runs, and the best `standing` of an optimiser.
     `runs` are the final ones of each optimiser. Returns NaN, which nothing reaches, if none is better than untrained.
     """
+    if math.isfinite(fixed):
+        return fixed
     start = finite_mean([untrained(row) for one in runs for row in one])
-    ends = [task.sign * finite_mean([final_value(row) for row in one]) for one in runs]
+    ends = [task.sign * standing(task, one) for one in runs]
     top = task.sign * min(filter(math.isfinite, ends), default=math.nan)
     return start + share * (top - start) if task.sign * (start - top) > 0 else math.nan
 
@@ -50,10 +43,7 @@ def steps_to(task: Task, row: RunRow, aim: float) -> float:
 
     Inf also for a lost run: one that passes the target and diverges later has not solved the task.
     """
-    if lost(row):
-        return math.inf
-    reached = np.flatnonzero(task.sign * (as_floats(row["valid"]) - aim) <= 0)
-    return float(row["at"][reached[0]]) if len(reached) else math.inf
+    return math.inf if lost(row) else updates_to(task, row, aim)
 
 
 def seconds_to(task: Task, row: RunRow, aim: float) -> float:
@@ -67,30 +57,49 @@ def seconds_per_step(row: RunRow) -> float:
     return row["seconds"] / max(row["steps"], 1)
 
 
-def compare_paired(
-    task: Task, runs: Sequence[RunRow], others: Sequence[RunRow], measure: Callable[[RunRow], float] = tested_value
-) -> Paired:
-    """The measure of `runs` minus that of `others`, on the seeds that both have."""
-    theirs = {row["seed"]: measure(row) for row in others}
-    difference = np.array([measure(row) - theirs[row["seed"]] for row in runs if row["seed"] in theirs])
-    return Paired(bootstrap(difference), int((task.sign * difference < 0).sum()), len(difference))
+def resolution_of(runs: Sequence[RunRow]) -> float:
+    """Updates between two evaluations, at most: steps to a target are known to so many. NaN for no runs."""
+    return float(max((np.diff(row["at"]).max(initial=0) for row in runs), default=math.nan))
 
 
-def costs(task: Task, runs: Sequence[Sequence[RunRow]], aim: float) -> np.ndarray:
-    """Steps to the target, [seeds that all optimisers have, optimisers]: a task's problems in a profile."""
-    steps = [{row["seed"]: steps_to(task, row, aim) for row in one} for one in runs]
-    seeds = sorted(set.intersection(*map(set, steps))) if steps else []
-    return np.array([[one[seed] for one in steps] for seed in seeds]).reshape(len(seeds), len(steps))
+def judged_values(task: Task, runs: Sequence[Sequence[RunRow]]) -> np.ndarray:
+    """The judged values [optimisers, seeds] of all seeds that any has.
+
+    A run that failed is as bad as can be, infinite; where there is no run it is NaN.
+    """
+    seeds = {seed: n for n, seed in enumerate(sorted({row["seed"] for one in runs for row in one}))}
+    values = np.full((len(runs), len(seeds)), math.nan)
+    for mine, one in zip(values, runs):
+        for row in one:
+            value = judged_value(task, row)
+            mine[seeds[row["seed"]]] = task.sign * math.inf if math.isnan(value) else value
+    return values
 
 
-def ratios(costs: np.ndarray) -> np.ndarray:
+def compare_paired(task: Task, runs: Sequence[RunRow], others: Sequence[RunRow]) -> Paired:
+    """The judged values of `runs` minus those of `others`, on the seeds that both have."""
+    ours, theirs = judged_values(task, [runs, others])
+    present = ~np.isnan(ours) & ~np.isnan(theirs)
+    ours, theirs = ours[present], theirs[present]
+    both = np.isinf(ours) & np.isinf(theirs)
+    difference = np.subtract(ours, theirs, where=~both, out=np.zeros(len(ours)))
+    if np.isfinite(ours + theirs).all():
+        summary = interval(difference)
+    else:
+        middle = float(np.median(difference))
+        summary = Interval(middle if math.isfinite(middle) else math.nan, kind="median")
+    return Paired(summary, int((task.sign * difference < 0).sum()), len(difference))
+
+
+def ratios(costs: np.ndarray, resolution: Sequence[float] | np.ndarray = (0.0,)) -> np.ndarray:
     """The costs [problems, solvers] over the lowest one of the same problem; inf where a solver does not solve it.
 
-    Dolan & More 2002, https://doi.org/10.1007/s101070100263, section 2.
+    Dolan & More 2002, https://doi.org/10.1007/s101070100263, section 2. Costs that exceed the lowest by no more than
+    the problem's `resolution` count as the lowest: they cannot be told from it.
     """
     least = costs.min(axis=1, keepdims=True, initial=math.inf)
     slower = np.divide(costs, least, out=np.full(costs.shape, math.inf), where=(least > 0) & np.isfinite(costs))
-    return np.where((costs == least) & np.isfinite(costs), 1.0, slower)
+    return np.where(np.isfinite(costs) & (costs <= least + np.asarray(resolution)[:, None]), 1.0, slower)
 
 
 def profile(ratios: np.ndarray, within: np.ndarray | Sequence[float]) -> np.ndarray:

@@ -12,7 +12,7 @@ from jaxgen.core.types import Refused
 from jaxgen.optim.registry import find
 from jaxgen.run.provenance import environment
 from jaxgen.run.train import warn
-from jaxgen.study import landscapes, records, reporting, side_by_side, store, table
+from jaxgen.study import grid, landscapes, records, reporting, side_by_side, store, table
 from jaxgen.study.beside import Beside
 from jaxgen.study.execution import read_execution
 from jaxgen.study.tasks import StudyTask
@@ -28,7 +28,8 @@ def conclude(folder: Path, flags: Any, tasks: Sequence[StudyTask], variants: Seq
     rates = {each.label: find(each.optimizer).rate for each in variants}
     fresh = range(flags.tuning_seeds, flags.tuning_seeds + flags.seeds)
     judged, baseline = [each.task for each in tasks], flags.baseline or labels[0]
-    results = records.Study(rows, judged, optimizers, baseline, flags.target, rates, fresh)
+    targets = grid.parse_targets(flags.target, [each.name for each in judged])
+    results = records.Study(rows, judged, optimizers, baseline, flags.target_share, rates, fresh, targets)
     built = records.build_records(results)
     counted = [row for row in records.rows_that_count(results) if row["optimizer"] in labels]
     verdict = reporting.sentences(results, built)

@@ -1,4 +1,4 @@
-"""Grids of learning rates: from the command line, and wider ones."""
+"""Grids of learning rates: from the command line, and wider ones; and targets."""
 
 import math
 import re
@@ -64,3 +64,14 @@ def wider(rates: Sequence[float], end: str) -> list[float]:
     last, before = (rates[0], rates[1]) if end == "low" else (rates[-1], rates[-2])
     more = [rounded(last * (last / before) ** (n + 1)) for n in range(STEP)]
     return sorted({*rates, *more})
+
+
+def parse_targets(text: str, tasks: Sequence[str]) -> dict[str, float]:
+    """Task -> its target, of a list with commas; {} for "". Raises Refused where it is not one number for each task."""
+    try:
+        numbers = [float(part) for part in text.split(",")] if text else []
+    except ValueError:
+        numbers = [math.nan]
+    if numbers and (len(numbers) != len(tasks) or not all(map(math.isfinite, numbers))):
+        raise Refused(f"--target is a number for each of --tasks={','.join(tasks)}, with commas, not {text[:60]!r}")
+    return dict(zip(tasks, numbers))

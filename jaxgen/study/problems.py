@@ -24,6 +24,7 @@ class Problem(NamedTuple):
     steps: int
     every: int  # updates between validations
     policy: Policy = Policy()
+    judged: str = "test"  # the split that `test` is: "valid" where the data have no other
 
 
 class Trial(NamedTuple):

@@ -9,29 +9,30 @@ import numpy as np
 from jaxgen.study.comparisons import (
     Paired,
     compare_paired,
-    costs,
     finite_mean,
     ratios,
+    resolution_of,
     seconds_per_step,
     seconds_to,
     steps_to,
     target_value,
 )
+from jaxgen.study.intervals import Interval
 from jaxgen.study.statistics import (
-    Interval,
     RunRow,
     Score,
     Task,
     as_floats,
     best_score,
-    bootstrap,
     end_of_grid,
+    ended_value,
     final_rows,
-    final_value,
+    judged_value,
     lost,
     score_at,
     scores,
-    tested_value,
+    standing,
+    summary,
     untrained,
 )
 
@@ -46,6 +47,7 @@ class Study(NamedTuple):
     share: float = 0.95  # of the way from untrained to the best optimiser that counts as solved
     defaults: Mapping[str, float] = {}  # optimiser -> its default learning rate
     seeds: Collection[int] = ()  # of the final runs that count; empty: all
+    targets: Mapping[str, float] = {}  # task -> the objective that counts as solved, instead of a share of the way
 
 
 class Record(NamedTuple):
@@ -58,13 +60,15 @@ class Record(NamedTuple):
     chosen: Score | None  # the best of them
     default: Score | None  # the one at the default rate, where that is on the grid
     finals: list[RunRow]  # the final runs at the best rate
-    test: Interval
+    judged: Interval  # of the objective on the split that judges, see `statistics.split_name`
     valid: Interval
+    standing: float  # what optimisers are ranked by, on the validation split
     best: float  # mean of the best validation of each run, the first one of the untrained network included
     best_step: float  # median of the updates it was seen at
     target: float
     reached: int  # final runs that reach the target
     steps: float  # to the target, median of the final runs; inf where half of them do not reach it
+    resolution: float  # updates between two evaluations, to which the steps are known
     seconds: float  # likewise
     step: float  # seconds of an update, median
     bytes: float  # of the optimiser's state
@@ -92,7 +96,7 @@ def task_records(study: Study, task: Task, rows: Sequence[RunRow]) -> list[Recor
     """A record for each optimiser, of the task's rows that count."""
     runs = {optimizer: final_rows(task, rows, optimizer) for optimizer in study.optimizers}
     start = finite_mean([untrained(row) for row in rows])
-    aim = target_value(task, list(runs.values()), study.share)
+    aim = target_value(task, list(runs.values()), study.share, study.targets.get(task.name, math.nan))
     records = []
     for optimizer, mine in runs.items():
         grid = scores(task, rows, optimizer)
@@ -106,13 +110,15 @@ def task_records(study: Study, task: Task, rows: Sequence[RunRow]) -> list[Recor
             chosen=best_score(task, grid),
             default=score_at(grid, study.defaults.get(optimizer, math.nan)),
             finals=mine,
-            test=bootstrap([tested_value(row) for row in mine]),
-            valid=bootstrap([final_value(row) for row in mine]),
+            judged=summary(task, [judged_value(task, row) for row in mine]),
+            valid=summary(task, [ended_value(task, row) for row in mine]),
+            standing=standing(task, mine),
             best=finite_mean([best_evaluation(task, row)[0] for row in mine]),
             best_step=median([best_evaluation(task, row)[1] for row in mine]),
             target=aim,
             reached=sum(map(math.isfinite, steps)),
             steps=median(steps),
+            resolution=resolution_of(mine),
             seconds=median(seconds),
             step=median([seconds_per_step(row) for row in mine]),
             bytes=finite_mean([row["bytes"] for row in mine]),
@@ -157,13 +163,15 @@ def as_csv_row(record: Record, baseline: str) -> dict[str, Any]:
         "default_mean": record.default and record.default.mean,
         "final_runs": len(record.finals),
         "final_diverged": sum(map(lost, record.finals)),
-        **{f"test_{name}": end for name, end in record.test._asdict().items()},
+        "judged_on": record.task.judged,
+        **{f"judged_{name}": end for name, end in record.judged._asdict().items()},
         **{f"valid_{name}": end for name, end in record.valid._asdict().items()},
         "valid_best": record.best,
         "valid_best_step": record.best_step,
         "target": record.target,
         "reached": record.reached,
         "steps_to_target": record.steps,
+        "steps_between_evaluations": record.resolution,
         "seconds_to_target": record.seconds,
         "seconds_per_step": record.step,
         "state_bytes": record.bytes,
@@ -181,6 +189,6 @@ def tuning_runs(record: Record) -> tuple[int, int]:
 
 
 def solved(panels: Sequence[Sequence[Record]]) -> np.ndarray:
-    """The ratios [problems, optimisers] of a performance profile over all tasks and the seeds common to optimisers."""
-    each = [costs(panel[0].task, [record.finals for record in panel], panel[0].target) for panel in panels]
-    return ratios(np.concatenate(each))
+    """The ratios [tasks, optimisers] of a performance profile: the steps to a target are medians over seeds."""
+    costs = np.array([[math.inf if math.isnan(record.steps) else record.steps for record in one] for one in panels])
+    return ratios(costs, [finite_mean([record.resolution for record in one]) for one in panels])

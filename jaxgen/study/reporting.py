@@ -1,4 +1,4 @@
-"""A study's report.html, its figures and results.csv."""
+"""A study's report.html, its figures, results.csv and results.tex."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from jaxgen.core.files import write_whole
 from jaxgen.report import page
 from jaxgen.report.items import Cell, Figure, Picture, Table
 from jaxgen.report.page import Chapter, duration
-from jaxgen.study import charts, store, table, verdict
+from jaxgen.study import charts, latex, store, table, verdict
 from jaxgen.study.records import Record, Study, as_csv_row, rows_that_count
 
 
@@ -33,7 +33,7 @@ def write_report(
     more: Iterable[tuple[str, Iterable[Figure]]] = (),
     title: str = "Optimiser study",
 ) -> Path:
-    """Writes results.csv, figures/ and report.html, a file that needs no other, into the folder; returns its path.
+    """Writes results.csv, results.tex, figures/ and report.html, which needs no other file; returns its path.
 
     Args:
         folder: the study's directory.
@@ -44,7 +44,7 @@ def write_report(
         title: of the page.
 
     Raises:
-        Refused: matplotlib or jinja2 is missing, after results.csv was written, or a file cannot be written.
+        Refused: matplotlib or jinja2 is missing, after both results were written, or a file cannot be written.
     """
     folder = Path(folder)
     write_results(folder, study, records)
@@ -52,7 +52,7 @@ def write_report(
     draw = lambda figures: save_figures(folder / "figures", figures)
     spent = budget(study, background)
     overview = "\n\n".join(sentences(study, records))
-    chapters = [Chapter("Verdict", overview, tables=[spent], pictures=draw([charts.profile_figure(panels)]))]
+    chapters = [Chapter("Verdict", overview, tables=[spent], pictures=draw(charts.profile_figures(panels)))]
     for n, panel in enumerate(panels, 1):
         results = table.task_table(panel, study.baseline)
         chapters.append(Chapter(panel[0].task.name, tables=[results], pictures=draw(charts.task_figures(panel, n))))
@@ -69,7 +69,8 @@ def save_figures(folder: Path, figures: Iterable[Figure]) -> list[Picture]:
     for figure in figures:
         path = folder / f"{figure.name}{figure.suffix}"
         write_whole(path, figure.render())
-        pictures.append(Picture(path, figure.caption, figure.density))
+        if figure.suffix != ".svg":  # for a paper, not for the page
+            pictures.append(Picture(path, figure.caption, figure.density))
     return pictures
 
 
@@ -86,7 +87,10 @@ def sentences(study: Study, records: Sequence[Record]) -> list[str]:
 
 
 def write_results(folder: Path, study: Study, records: Sequence[Record]) -> None:
-    """Writes results.csv, a row for each task and optimiser."""
+    """Writes results.csv, a row for each task and optimiser, and results.tex, a table for each task."""
+    panels = by_task(study, records)
+    tables = [latex.as_latex(table.task_table(panel, study.baseline)) for panel in panels if panel]
+    write_whole(folder / "results.tex", "\n".join(tables).encode())
     rows = [as_csv_row(record, study.baseline) for record in records]
     write_whole(folder / "results.csv", store.as_csv(rows, list(rows[0]) if rows else []))
 

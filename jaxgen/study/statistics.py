@@ -5,19 +5,21 @@ steps, diverged (a parameter, carry or metric was not finite at some chunk's end
 evaluated, the first 0), valid (the objective there), train, test (of final runs), seconds (of training), bytes (of the
 optimiser's state). What is not finite is null.
 
-A run's *final value* is its objective at its last evaluation. A run is *lost* if it diverged or this value is not
-finite; it then counts as its untrained network, valid[0], also on the test split: it is counted, never dropped.
+A run is *lost* if it diverged or its last objective is not finite. It *fails* if it is lost or ends worse than its
+untrained network: exploding softly is no better than diverging. A run's *final value*, by which rates and optimisers
+are chosen, is its objective at its last evaluation; a run that fails counts as its untrained network there. Among the
+values that judge an optimiser it has none, and medians, in which it is the worst, take the place of means.
 """
 
-import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from jaxgen.study.intervals import Interval, interval
+
 RunRow = Mapping[str, Any]
-RESAMPLES = 10_000
 ALIKE = 1e-6  # relative: runs side by side may round differently
 
 
@@ -28,6 +30,7 @@ class Task(NamedTuple):
     metric: str  # the objective
     definition: str  # what exactly was measured
     better: Literal["higher", "lower"] = "lower"
+    judged: str = "test"  # the split that judges final runs: "test", or "valid" where the data have no other
 
     @property
     def sign(self) -> int:
@@ -35,28 +38,28 @@ class Task(NamedTuple):
         return 1 if self.better == "lower" else -1
 
 
-class Interval(NamedTuple):
-    """A mean over seeds and its 95 % interval; ends are NaN where there is but one seed."""
-
-    mean: float
-    low: float = math.nan
-    high: float = math.nan
-
-
 class Score(NamedTuple):
     """The result of tuning at one learning rate."""
 
     rate: float
     mean: float  # of the final values over the tuning seeds
-    low: float  # of its 95 % interval; of all seeds where there are fewer than 3
+    low: float  # of its 95 % interval, or of all seeds
     high: float
+    kind: str  # of these ends, see Interval
     runs: int
     diverged: float  # share of the runs
+    median: float  # of the runs, those that fail the worst; NaN where half of them do
+    updates: float  # until as good as at the end, mean over the runs
 
 
 def as_floats(values: Sequence[float | None]) -> np.ndarray:
     """The values as float64, NaN for None."""
-    return np.array([math.nan if final_value is None else final_value for final_value in values], np.float64)
+    return np.array([math.nan if each is None else each for each in values], np.float64)
+
+
+def split_name(task: Task) -> str:
+    """What the split that judges final runs is called wherever its values are shown: test, or validation."""
+    return {"valid": "validation"}.get(task.judged, task.judged)
 
 
 def untrained(row: RunRow) -> float:
@@ -69,36 +72,44 @@ def lost(row: RunRow) -> bool:
     return bool(row["diverged"]) or not math.isfinite(as_floats(row["valid"][-1:])[0])
 
 
-def final_value(row: RunRow) -> float:
-    """The objective at the last evaluation; of a lost run, the untrained one."""
-    return untrained(row) if lost(row) else float(row["valid"][-1])
+def failed(task: Task, row: RunRow) -> bool:
+    """Whether a run is lost, or ended worse than its untrained network."""
+    return lost(row) or task.sign * (row["valid"][-1] - untrained(row)) > 0
 
 
-def tested_value(row: RunRow) -> float:
-    """A final run's objective on the test split; of a lost run, the untrained one on the validation split."""
-    test = as_floats([row.get("test")])[0]
-    return float(test) if math.isfinite(test) and not lost(row) else untrained(row)
+def final_value(task: Task, row: RunRow) -> float:
+    """The objective at the last evaluation; of a run that fails, the untrained one."""
+    return untrained(row) if failed(task, row) else float(row["valid"][-1])
 
 
-@functools.cache
-def _shares(count: int) -> np.ndarray:
-    """The share of each of `count` values in each resample, [RESAMPLES, count]; the same in every process."""
-    draws = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), RESAMPLES)
-    return draws / count
+def ended_value(task: Task, row: RunRow) -> float:
+    """The objective at the last evaluation; NaN of a run that fails."""
+    return math.nan if failed(task, row) else float(row["valid"][-1])
 
 
-def bootstrap(values: Sequence[float] | np.ndarray) -> Interval:
-    """The mean of [n] values over seeds and its 95 % interval by percentiles of the bootstrap: 10,000 resamples.
+def judged_value(task: Task, row: RunRow) -> float:
+    """A final run's objective on the split that judges it; NaN of a run that fails, or was not judged."""
+    if task.judged == "valid" or failed(task, row):
+        return ended_value(task, row)
+    value = as_floats([row.get("test")])[0]
+    return float(value) if math.isfinite(value) else math.nan
 
-    Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapter 13. For few seeds it is too narrow: with 3
-    normal values it covers the true mean in 76 of 100 cases, with 5 in 84, with 10 in 90, with 30 in 93.
-    """
+
+def summary(task: Task, values: Sequence[float]) -> Interval:
+    """The mean over seeds with its ends; where runs failed (NaN), the median, NaN if half or more of them did."""
     seeds = np.asarray(values, np.float64)
-    mean = float(seeds.mean()) if seeds.size else math.nan
-    if len(seeds) < 2 or not math.isfinite(mean):
-        return Interval(mean)
-    low, high = np.quantile(_shares(len(seeds)) @ seeds, [0.025, 0.975])
-    return Interval(mean, float(low), float(high))
+    return Interval(median_of(task, seeds), kind="median") if np.isnan(seeds).any() else interval(seeds)
+
+
+def median_of(task: Task, values: np.ndarray) -> float:
+    """The median, NaN counting as the worst; NaN where it would be one of those."""
+    middle = float(np.median(np.where(np.isnan(values), task.sign * math.inf, values)))
+    return middle if math.isfinite(middle) else math.nan
+
+
+def standing(task: Task, runs: Sequence[RunRow]) -> float:
+    """What optimisers are ranked by: the mean final value, NaN where more than half of the runs are lost or none is."""
+    return math.nan if not runs or share_lost(runs) > 0.5 else float(np.mean([final_value(task, row) for row in runs]))
 
 
 def select(task: Task, rows: Sequence[RunRow], optimizer: str, phase: str) -> list[RunRow]:
@@ -108,13 +119,21 @@ def select(task: Task, rows: Sequence[RunRow], optimizer: str, phase: str) -> li
     return sorted(runs, key=lambda row: (row["learning_rate"], row["seed"]))
 
 
-def score(runs: Sequence[RunRow]) -> Score:
+def score(task: Task, runs: Sequence[RunRow]) -> Score:
     """The score of the tuning runs at one learning rate, at least one."""
-    values = [final_value(row) for row in runs]
-    mean, low, high = bootstrap(values)
-    if len(runs) < 3:
-        low, high = min(values), max(values)
-    return Score(runs[0]["learning_rate"], mean, low, high, len(runs), share_lost(runs))
+    values = np.array([final_value(task, row) for row in runs])
+    ended = np.array([ended_value(task, row) for row in runs])
+    ends = interval(values)
+    if np.isnan(ended).any() and len(runs) > 1:  # a mixture of good runs and of untrained ones
+        ends = ends._replace(low=float(values.min()), high=float(values.max()), kind="range")
+    updates = float(np.mean([updates_to(task, row, final_value(task, row)) for row in runs]))
+    return Score(runs[0]["learning_rate"], *ends, len(runs), share_lost(runs), median_of(task, ended), updates)
+
+
+def updates_to(task: Task, row: RunRow, aim: float) -> float:
+    """Updates until the first evaluation that is at least as good as `aim`; inf where none is."""
+    reached = np.flatnonzero(task.sign * (as_floats(row["valid"]) - aim) <= 0)
+    return float(row["at"][reached[0]]) if len(reached) else math.inf
 
 
 def share_lost(runs: Sequence[RunRow]) -> float:
@@ -127,16 +146,19 @@ def scores(task: Task, rows: Sequence[RunRow], optimizer: str) -> list[Score]:
     by_rate: dict[float, list[RunRow]] = {}
     for row in select(task, rows, optimizer, "tuning"):
         by_rate.setdefault(row["learning_rate"], []).append(row)
-    return [score(runs) for runs in by_rate.values()]
+    return [score(task, runs) for runs in by_rate.values()]
 
 
 def best_score(task: Task, grid: Sequence[Score]) -> Score | None:
-    """The best score; of equal ones, that with the smaller share of diverged runs, then the smaller rate."""
+    """The best score; of equal ones, that with the smaller share of diverged runs, then the fastest, then the lowest.
 
-    def rank(score):
-        return not math.isfinite(score.mean), task.sign * score.mean, score.diverged, score.rate
-
-    return min(grid, key=rank, default=None)
+    A rate at which most runs diverge comes after all others: it is taken only where there is none but such.
+    """
+    able = [score for score in grid if math.isfinite(score.mean)] or grid
+    able = [score for score in able if score.diverged <= 0.5] or able
+    top = task.sign * min((task.sign * score.mean for score in able), default=math.nan)
+    equal = [score for score in able if math.isclose(score.mean, top, rel_tol=ALIKE)] or able
+    return min(equal, key=lambda score: (score.diverged, score.updates, score.rate), default=None)
 
 
 def winner(task: Task, rows: Sequence[RunRow], optimizer: str) -> float:

@@ -12,7 +12,7 @@ diverged             whether a parameter, carry or metric was not finite at the 
 at                   updates made at each validation; 0 is the untrained network
 valid                the task's metric there
 train                mean training loss between two validations
-test                 the metric on the test split at the end; only of final runs
+test                 the metric on the test split at the end; only of final runs, null where the data have no test split
 seconds              of training: the run's share of what runs side by side took, without compilation and validations
 bytes                of the optimiser's state
 

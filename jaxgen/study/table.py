@@ -1,4 +1,4 @@
-"""A study's records as a table: for a report, a terminal, Markdown."""
+"""A study's records as a table: for a report and a terminal."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 from jaxgen.report.items import Cell, Table
 from jaxgen.report.page import duration, quantity
+from jaxgen.study.intervals import Interval
 from jaxgen.study.records import Record, at_edge, median, tuning_runs
-from jaxgen.study.statistics import Interval, Score, Task, lost
+from jaxgen.study.statistics import Score, Task, lost, split_name
 
 MINUS = "\N{MINUS SIGN}"
 NONE = Cell("–")
-ASIDE = ("validation", "time", "state")  # columns that `without` leaves out
 
 
 class Column(NamedTuple):
@@ -33,8 +33,8 @@ def number_format(records: Sequence[Record]) -> Callable[[float], str]:
     """
     if records and percent(records[0].task):
         return lambda x: positive(f"{100 * x:.2f}") + " %" if math.isfinite(x) else "–"
-    half = median([half for record in records if (half := (record.test.high - record.test.low) / 2) > 0])
-    sizes = [abs(record.test.mean) for record in records if record.test.mean and math.isfinite(record.test.mean)]
+    half = median([half for record in records if (half := (record.judged.high - record.judged.low) / 2) > 0])
+    sizes = [abs(mean) for record in records if (mean := record.judged.mean) and math.isfinite(mean)]
     alike = math.isfinite(half) and max(sizes, default=math.inf) < 1000 * min(sizes, default=0.0)
     decimals = min(1 - math.floor(math.log10(half)), 5 - math.floor(math.log10(median(sizes)))) if alike else -1
 
@@ -54,10 +54,10 @@ def signed(text: Callable[[float], str]) -> Callable[[float], str]:
     return lambda x: ("+" if x > 0 and text(x).strip("0.% ") else "") + text(x).removesuffix(" %")
 
 
-def between(interval: Interval | Score, text: Callable[[float], str]) -> str:
-    """The ends of an interval as text; "" where it has none."""
-    ends = [text(end).removesuffix(" %") for end in (interval.low, interval.high)]
-    return " to ".join(ends) if math.isfinite(interval.low) else ""
+def between(ends: Interval | Score, text: Callable[[float], str]) -> str:
+    """The ends of an interval as text, a range called one; "" where it has none."""
+    low, high = (text(end).removesuffix(" %") for end in (ends.low, ends.high))
+    return ("range " if ends.kind == "range" else "") + f"{low} to {high}" if math.isfinite(ends.low) else ""
 
 
 def digits(value: float, count: int) -> str:
@@ -93,28 +93,44 @@ def columns(records: Sequence[Record], baseline: str) -> list[Column]:
         """The cell; a dash for the baseline itself, or where no runs can be paired."""
         return lambda record: cell(record.paired) if record.optimizer != baseline and record.paired.seeds else NONE
 
-    interval = lambda mean, text: Cell(text(mean.mean), between(mean, text))
+    interval = lambda mean, text: Cell(text(mean.mean), "median" if mean.kind == "median" else between(mean, text))
+    # A median over runs of which some failed is no rival of means.
+    value = lambda ends: task.sign * ends.mean if ends.kind != "median" else math.inf
+    valid = Column("validation", best(lambda r: value(r.valid), lambda r: Cell(text(r.valid.mean))))
+    steps = nearly_least(records, lambda r: r.steps, lambda r: r.resolution)
+    seconds = nearly_least(records, lambda r: r.seconds, lambda r: r.resolution * r.step)
     return [
         Column("optimiser", lambda r: Cell(r.optimizer)),
         Column("best rate", lambda r: Cell(f"{r.chosen.rate:g}", "end of grid" * at_edge(r)) if r.chosen else NONE),
-        Column("test", best(lambda r: task.sign * r.test.mean, lambda r: interval(r.test, text))),
+        Column(split_name(task), best(lambda r: value(r.judged), lambda r: interval(r.judged, text))),
         Column(f"against {baseline}", against(lambda pairs: interval(pairs.difference, difference))),
         Column("better in", against(lambda pairs: Cell(f"{pairs.better}/{pairs.seeds}"))),
-        Column("validation", best(lambda r: task.sign * r.valid.mean, lambda r: Cell(text(r.valid.mean)))),
+        *([valid] if split_name(task) != valid.heading else []),
         Column("best", lambda r: Cell(text(r.best), f"at {digits(r.best_step, 6)}") if r.finals else NONE),
         Column("default rate", lambda r: default_cell(r.default, text) if r.default else NONE),
-        Column("steps", best(lambda r: r.steps, reached_cell)),
-        Column("time", best(lambda r: r.seconds, lambda r: Cell(time_text(r.seconds)))),
+        Column("steps", lambda r: reached_cell(r)._replace(strong=r.optimizer in steps)),
+        Column("time", lambda r: Cell(time_text(r.seconds), strong=r.optimizer in seconds)),
         Column("µs a step", lambda r: Cell(digits(1e6 * r.step, 3))),
         Column("state", lambda r: Cell(bytes_text(r.bytes))),
         Column("diverged", diverged_cell),
     ]
 
 
+def nearly_least(records: Sequence[Record], cost: Callable, interval: Callable) -> list[str]:
+    """The optimisers whose cost is the least, or cannot be told from it within an interval; [] where that are all."""
+    least = min(records, key=lambda r: cost(r) if math.isfinite(cost(r)) else math.inf)
+    nearly = [record.optimizer for record in records if cost(record) <= cost(least) + interval(least)]
+    return nearly if math.isfinite(cost(least)) and len(nearly) < len(records) else []
+
+
 def default_cell(score: Score, text: Callable[[float], str]) -> Cell:
-    """The mean at the default rate, the rate, and the interval or, of fewer than 3, the number of tuning seeds."""
-    sure = between(score, text) if score.runs > 2 else seeds_text(score.runs)
-    return Cell(text(score.mean), "; ".join(filter(None, (f"{score.rate:g}", sure))))
+    """The mean at the default rate, the rate, and the ends or the number of tuning seeds; a median where runs diverged.
+
+    Of runs of which some diverged the mean says as much of how many did as of how good the others are.
+    """
+    if score.diverged:
+        return Cell(text(score.median), f"{score.rate:g}; median, {100 * score.diverged:.0f} % diverged")
+    return Cell(text(score.mean), f"{score.rate:g}; {between(score, text) or seeds_text(score.runs)}")
 
 
 def seeds_text(fewest: int, most: int = 0) -> str:
@@ -138,18 +154,22 @@ def task_table(records: Sequence[Record], baseline: str) -> Table:
     """The table of one task's records, at least one."""
     task, shown = records[0].task, columns(records, baseline)
     runs = [len(record.finals) for record in records if record.finals] or [0]
-    target = number_format(records)(records[0].target)
+    known = max((record.resolution for record in records if record.finals), default=0)
+    target = number_format(records)(records[0].target) + (f", looked for every {known:g} updates" if known > 0 else "")
     caption = (
         f"{task.name}: {task.metric}, {task.better} is better ({task.definition}); means of "
-        f"{seeds_text(min(runs), max(runs))} with bootstrap 95 % intervals; target {target}"
+        f"{seeds_text(min(runs), max(runs))}{ends_text(records)}; target {target}"
     )
     return Table(caption, [column.heading for column in shown], [[c.cell(record) for c in shown] for record in records])
 
 
-def without(table: Table, headings: Sequence[str] = ASIDE) -> Table:
-    """The table without some of its columns."""
-    kept = [n for n, heading in enumerate(table.columns) if heading not in headings]
-    return table._replace(columns=[table.columns[n] for n in kept], rows=[[row[n] for n in kept] for row in table.rows])
+def ends_text(records: Sequence[Record]) -> str:
+    """What stands beside the records' means, and where medians stand instead."""
+    kinds = {record.judged.kind for record in records}
+    called = {"t": "95 % intervals (Student's t)", "BCa": "95 % intervals (BCa bootstrap)", "range": "their ranges"}
+    ends = " or ".join(called[kind] for kind in called if kind in kinds)
+    medians = ", medians where runs failed" if "median" in kinds else ""
+    return (f" with {ends}" if ends else "") + medians or " without an interval"
 
 
 def cell_text(cell: Cell) -> str:
@@ -166,11 +186,3 @@ def as_text(table: Table) -> str:
         cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:]))]
         rows.append("  ".join(cells).rstrip())
     return "\n".join([table.caption, *rows])
-
-
-def as_markdown(table: Table) -> str:
-    """The table in Markdown: strong cells bold, notes in brackets."""
-    bold = lambda cell: cell_text(cell._replace(text=f"**{cell.text}**") if cell.strong else cell)
-    lines = [list(table.columns), ["---", *["---:"] * (len(table.columns) - 1)]]
-    lines += [list(map(bold, row)) for row in table.rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

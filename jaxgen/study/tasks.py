@@ -47,8 +47,8 @@ def make_task(
 ) -> StudyTask:
     """The task of that name.
 
-    Where a text has no test split, `Data.test` is its validation split, and final runs are evaluated on the split
-    that also chose their learning rate.
+    Where a text has no test split, final runs are judged on the split that also chose their learning rate, and it is
+    called validation: see `statistics.split_name`.
 
     Args:
         name: of the task, see this module.
@@ -84,10 +84,12 @@ def make_task(
     for optimizer in optimizers:  # refused now rather than hours later
         factory(optimizer)
     every = -(-stage.steps // evaluations)
-    problem = Problem(name, make, factory, stage.source, stage.valid, data.test, stage.steps, every, policy)
+    problem = Problem(
+        name, make, factory, stage.source, stage.valid, data.test, stage.steps, every, policy, data.judged
+    )
     fold = checked(problem).make(factory(PLAIN)).evaluate
     metric, definition = next(iter(fold.definitions.items()))
-    task = Task(name, metric, definition, fold.better)
+    task = Task(name, metric, definition, fold.better, data.judged)
     described = {"task": name, **identity_of(parsed, stage, data.sha256)}
     identity = {**described, "code": code_of_task(experiment, stage.module)}
     return StudyTask(problem, task, setting.module, stage.config, identity)

@@ -141,7 +141,7 @@ def train_runs(
         programs: of the optimiser.
         trials: the W runs.
         arrays: of the training, validation and test split.
-        final: whether to evaluate on the test split at the end.
+        final: whether to evaluate on the test split, if there is one, at the end.
         advance: called with the updates of each interval after it.
     """
     runs = start_runs(programs, trials)
@@ -166,7 +166,8 @@ def train_runs(
         valids.append(np.asarray(metric))
         advance(updates)
     finite &= np.isfinite(valids[1:]).all(axis=0)
-    test = np.asarray(programs.examine(arrays[2], runs)[1]) if final else [None] * len(trials)
+    examined = final and problem.judged == "test"  # validation stands in the row as it is
+    test = np.asarray(programs.examine(arrays[2], runs)[1]) if examined else [None] * len(trials)
     measured = {"steps": problem.steps, "at": at, "seconds": seconds / len(trials), "bytes": size}
     return [
         _row(trial, measured, not well, *curves)

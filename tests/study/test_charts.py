@@ -51,7 +51,9 @@ def many():
     return panels_of([r for task in tasks for r in study(task, NAMES, RATES, 3, 2)], tasks, NAMES)
 
 
-@pytest.mark.parametrize("name", ["curves", "sensitivity", "performance"])
+@pytest.mark.parametrize(
+    "name", ["sensitivity", *(pytest.param(name, marks=pytest.mark.ci) for name in ("curves", "performance"))]
+)
 def test_many_optimisers_on_several_tasks_fit_the_page(name, many):
     figure = getattr(charts, name)(many)
     assert set(NAMES) <= text_of(figure)
@@ -99,17 +101,19 @@ def test_the_best_rate_is_a_dot_and_diverged_runs_are_filled_cells():
 
 
 def test_a_profile_rises_where_problems_are_solved():
-    rows = [row([1.0, 0.0, 0.0], "sgd", seed=0), row([1.0, 0.9, 0.0], "momentum", seed=0)]
-    rows += [row([1.0, 0.0, 0.0], "sgd", seed=1), row([1.0, 0.9, None], "momentum", seed=1)]
-    figure = charts.performance(panels_of(rows, [ERROR], NAMES[:2]))
+    tasks = [ERROR, ERROR._replace(name="other")]
+    rows = [row([1.0, 0.0, 0.0, 0.0], "sgd", task=task.name) for task in tasks]
+    rows += [row([1.0, 0.9, 0.9, end], "momentum", task=task.name) for task, end in zip(tasks, (0.0, None))]
+    figure = charts.performance(panels_of(rows, tasks, NAMES[:2]))
     sgd, momentum = (line.get_xydata() for line in figure.axes[0].get_lines())
     np.testing.assert_allclose(sgd[:, 1], 1.0)
     assert momentum[0, 0] == 0.0
     np.testing.assert_allclose(momentum[:, 1] - charts.APART, [0.0, 0.5, 0.5])
-    np.testing.assert_allclose(momentum[1, 0], 1.0)  # twice the steps
-    assert "share of 2 problems solved" in text_of(figure)
+    np.testing.assert_allclose(momentum[1, 0], np.log2(3))  # of the steps
+    assert "share of 2 tasks solved" in text_of(figure)
 
 
+@pytest.mark.ci
 def test_expenses_are_named():
     rows = [row([1.0, 0.5], "sgd", seed=s, seconds=1e-5 * (s + 1), bytes=0) for s in range(3)]
     rows += [row([1.0, 0.5], "momentum", seconds=1e-4, bytes=4096)]
@@ -135,7 +139,7 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("case", ODD)
+@pytest.mark.parametrize("case", [pytest.param(case, marks=[] if case == "huge" else pytest.mark.ci) for case in ODD])
 def test_odd_rows_are_drawn(case):
     names = sorted({row["optimizer"] for row in ODD[case]}) or NAMES[:2]
     found = panels_of(ODD[case], names=names)
@@ -146,15 +150,19 @@ def test_odd_rows_are_drawn(case):
     assert empty[0] == (case in ("nothing", "all null", "one rate", "huge"))
     assert empty[1] == (case in ("nothing", "all null", "one run", "perfect"))
     assert empty[2] == (case not in ("one run", "perfect"))
+    assert not list(charts.profile_figures(found))  # of one task
 
 
+@pytest.mark.ci
 def test_drawings_are_the_same_each_time():
     found = panels_of(study(ACCURACY, NAMES[:2], RATES, 2, 2), names=NAMES[:2])
     drawn = [list(charts.task_figures(found[0], n)) for n in (1, 1)]
-    assert [figure.name for figure in drawn[0]] == ["curves_1", "sensitivity_1", "expenses_1"]
-    one, same = (figures[-1].render() for figures in drawn)
-    assert one == same
-    with Image.open(io.BytesIO(one)) as image:
+    names = [figure.name + figure.suffix for figure in drawn[0]]
+    assert names == [f"{name}_1.{kind}" for name in ("curves", "sensitivity", "expenses") for kind in ("png", "svg")]
+    png, svg = (figure.render() for figure in drawn[0][-2:])
+    assert [png, svg] == [figure.render() for figure in drawn[1][-2:]]
+    assert b"<svg" in svg
+    with Image.open(io.BytesIO(png)) as image:
         assert image.width == DENSITY * HALF
 
 
@@ -165,4 +173,4 @@ def test_what_cannot_be_drawn_is_refused(monkeypatch):
             charts.curves(many)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(Refused, match=r"jaxgen\[report\]"):
-        charts.profile_figure([panel]).render()
+        next(charts.profile_figures([panel, panel])).render()

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgen.core.types import Refused
 from jaxgen.report.canvas import rendered
 from jaxgen.report.plots import COLOURS
 from jaxgen.study import contours
@@ -62,7 +61,9 @@ def few(monkeypatch):
     monkeypatch.setattr(contours, "FRAMES", 3)
 
 
-@pytest.mark.parametrize("surface", SURFACES)
+@pytest.mark.parametrize(
+    "surface", ["quadratic", *(pytest.param(each, marks=pytest.mark.ci) for each in SURFACES if each != "quadratic")]
+)
 def test_a_picture_says_what_is_in_it(surface):
     paths, rates = {"sgd": STRAIGHT, "adam": BENT}, {"sgd": 0.019, "adam": 1e-4}
     said = written(contours.contour_figure(surface, paths, rates))
@@ -70,6 +71,7 @@ def test_a_picture_says_what_is_in_it(surface):
     assert f"{surface.capitalize()}: 40 updates, a dot every 2" in said or "40 updates, a dot each" in " ".join(said)
 
 
+@pytest.mark.ci
 def test_files_suit_the_page_and_hold_the_colours(few, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)  # importing it would fail
     gif = contours.contour_gif("quadratic", {"sgd": STRAIGHT, "adam": BENT})
@@ -84,6 +86,7 @@ def test_files_suit_the_page_and_hold_the_colours(few, monkeypatch):
     assert ahead[behind].any()
 
 
+@pytest.mark.ci
 def test_an_animation_moves_and_rests_at_its_end():
     gif = contours.contour_gif("saddle", {"sgd": STRAIGHT[:5], "adam": BENT[:7]})
     found = list(frames(gif))
@@ -94,6 +97,7 @@ def test_an_animation_moves_and_rests_at_its_end():
     assert len(set().union(*(colours(picture) for _, picture in found))) <= 256
 
 
+@pytest.mark.ci
 def test_tails_fade(few, monkeypatch):
     """The last third of a path is in its colour or nearly, the first is pale."""
     monkeypatch.setattr(contours, "TAIL", 1)
@@ -105,6 +109,7 @@ def test_tails_fade(few, monkeypatch):
     assert visible.min() < 0.25 * image.shape[1] < 0.5 * image.shape[1] < strong.min()
 
 
+@pytest.mark.ci
 def test_long_paths_are_drawn_in_time(few, monkeypatch):
     monkeypatch.setattr(contours, "LONGEST", 4)
     blue = []
@@ -123,6 +128,7 @@ def test_whatever_a_path_does(few):
     assert len(list(frames(contours.contour_gif("beale", only)))) == 1
 
 
+@pytest.mark.ci
 def test_a_path_that_leaves_is_seen_leaving():
     """Up to its last finite point, whatever comes then, and straight, however far that is."""
 
@@ -138,6 +144,7 @@ def test_a_path_that_leaves_is_seen_leaving():
     np.testing.assert_array_equal(blue(1e6, 1e6), blue(1e30, 1e30))
 
 
+@pytest.mark.ci
 def test_an_optimiser_has_one_colour_in_all_pictures_and_each_another(few):
     order = [f"o{n}" for n in range(30)]
 
@@ -165,10 +172,3 @@ def test_what_cannot_be_drawn_is_named():
         for draw in (contours.contour_figure, contours.contour_gif):
             with pytest.raises(ValueError, match=r"expected one of rosenbrock, .* and paths \[T \+ 1, 2\], not"):
                 draw(surface, paths)
-
-
-@pytest.mark.parametrize("draw", [png, contours.contour_gif])
-def test_without_matplotlib_the_extra_is_named(draw, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(Refused, match=r"jaxgen\[report\]"):
-        draw("beale", {"a": STRAIGHT})

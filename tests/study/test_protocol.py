@@ -84,7 +84,7 @@ def test_an_end_of_the_grid_is_said_and_extended(tmp_path, trained):
 
 @pytest.mark.ci
 def test_extending_ends(tmp_path, trained, monkeypatch):
-    monkeypatch.setattr(protocol.statistics, "final_value", lambda row: 1 / row["learning_rate"])
+    monkeypatch.setattr(protocol.statistics, "final_value", lambda task, row: 1 / row["learning_rate"])
     rows, said, _ = go(tmp_path, Protocol(1, 1, True), rates=(0.1, 1.0))
     assert len(runs(rows, "tuning")) == 2 + protocol.grid.MOST
     assert said[-1].endswith("at the high end of the grid")

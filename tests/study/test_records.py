@@ -30,8 +30,8 @@ def test_a_record_says_all_of_an_optimiser_on_a_task():
     assert adam.default.mean == pytest.approx(0.75)  # 0.5, and 1.0 for the run that diverged
     assert sgd.default is None
     assert [r["seed"] for r in adam.finals] == [2, 3, 4]
-    assert adam.test.mean == adam.valid.mean == pytest.approx(0.2)
-    assert sgd.test.mean == pytest.approx(0.5)
+    assert adam.judged.mean == adam.valid.mean == adam.standing == pytest.approx(0.2)
+    assert (sgd.judged.mean, sgd.judged.kind, sgd.standing) == (pytest.approx(0.3), "median", pytest.approx(0.5))
     # The target is 0.8 of the way from 1.0 to adam's 0.2: 0.36, which adam reaches at 20 and sgd but twice.
     assert adam.target == sgd.target == pytest.approx(0.36)
     assert (adam.steps, adam.reached, sgd.steps, sgd.reached) == (20, 3, 20, 2)
@@ -40,12 +40,13 @@ def test_a_record_says_all_of_an_optimiser_on_a_task():
     # Of sgd's runs the third is at its best, 0.8, before it diverges.
     assert (adam.best, adam.best_step) == (pytest.approx(0.2), 20)
     assert (sgd.best, sgd.best_step) == (pytest.approx((0.3 + 0.2 + 0.8) / 3), 20)
-    assert adam.paired.difference.mean == pytest.approx((-0.1 - 0.1 - 0.7) / 3)
+    assert adam.paired.difference.mean == pytest.approx(-0.1)  # the median: one of sgd's diverged
+    assert (adam.resolution, lion.resolution) == (10, pytest.approx(math.nan, nan_ok=True))
     assert (adam.paired.better, adam.paired.seeds, sgd.paired.better) == (3, 3, 0)
     assert records.at_edge(adam)
     assert records.tuning_runs(adam) == (1, 4)
     assert (lion.chosen, lion.default, lion.finals, lion.reached) == (None, None, [], 0)
-    assert all(math.isnan(x) for x in (lion.best, lion.steps, lion.step, lion.bytes, lion.test.mean, lion.valid.low))
+    assert all(math.isnan(x) for x in (lion.best, lion.steps, lion.step, lion.bytes, lion.judged.mean, lion.valid.low))
 
 
 def test_tasks_do_not_mix():
@@ -88,15 +89,22 @@ def test_flat_records_are_a_csv():
     adam, sgd, lion = csv.DictReader(io.StringIO(text))
     assert (adam["learning_rate"], adam["baseline"], adam["better_than_baseline"]) == ("0.1", "sgd", "3")
     assert (adam["tuning_diverged"], adam["tuning_runs"], sgd["final_diverged"]) == ("1", "4", "1")
-    assert float(adam["difference_mean"]) == pytest.approx(-0.3)
-    assert (lion["learning_rate"], lion["test_mean"], lion["steps_to_target"], lion["final_runs"]) == ("", "", "", "0")
+    assert float(adam["difference_mean"]) == pytest.approx(-0.1)
+    assert (sgd["judged_on"], sgd["judged_kind"], adam["steps_between_evaluations"]) == ("test", "median", "10.0")
+    assert (lion["learning_rate"], lion["judged_mean"], lion["steps_to_target"], lion["final_runs"]) == (
+        "",
+        "",
+        "",
+        "0",
+    )
     assert "nan" not in text.lower()
     never = records.as_csv_row(records.build_records(study._replace(share=1.0))[1], "sgd")
     assert never["steps_to_target"] == math.inf
 
 
-def test_problems_are_tasks_with_seeds_that_all_have():
-    study = small()
-    found = records.build_records(study)[:2]
-    np.testing.assert_array_equal(records.solved([found]), [[1, 1], [1, 1], [1, math.inf]])
-    np.testing.assert_array_equal(records.solved([found, [found[0], found[1]._replace(finals=[])]]).shape, [3, 2])
+def test_a_profile_counts_tasks_not_seeds():
+    adam, sgd = records.build_records(small())[:2]
+    slow, never = sgd._replace(steps=60.0), sgd._replace(steps=math.inf)
+    without = sgd._replace(finals=[], steps=math.nan, resolution=math.nan)
+    found = records.solved([[adam, sgd], [adam, slow], [never, adam], [adam, without]])
+    np.testing.assert_array_equal(found, [[1, 1], [1, 3], [math.inf, 1], [1, math.inf]])

@@ -51,6 +51,7 @@ def test_values_slopes_and_minima(name):
     np.testing.assert_array_equal(surfaces.minima_of(surfaces.Config(name)), np.float32(minima))
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("name", surfaces.SURFACES)
 def test_a_grid_is_evaluated_at_once(name):
     of, _, _, (left, right, low, high) = surfaces.SURFACES[name]
@@ -68,6 +69,7 @@ def test_the_saddle_is_one():
     np.testing.assert_array_equal(jax.jit(jax.hessian(of))(jnp.zeros(2)), [[2.0, 0.0], [0.0, -2.0]])
 
 
+@pytest.mark.ci
 def test_seeds_differ_by_the_spread():
     config = surfaces.Config("beale", spread=0.25)
     points = jax.jit(jax.vmap(surfaces.make(config).init))(jax.random.split(KEY, 4000)).params["point"]
@@ -88,6 +90,7 @@ def test_noise_is_added_to_the_gradient():
     np.testing.assert_allclose(still.params["point"], [-3.96, 0.0], atol=1e-7)
 
 
+@pytest.mark.ci
 def test_batches_are_noise_and_evaluations_are_not():
     config = surfaces.Config("saddle", spread=0.0, noise=0.5)
     source = surfaces.noise_source(config, 3000)
@@ -105,6 +108,7 @@ def test_batches_are_noise_and_evaluations_are_not():
     assert technique.example(KEY)["noise"].std() > 0
 
 
+@pytest.mark.ci
 def test_unknown_surfaces_are_refused():
     with pytest.raises(Refused, match="--surface must be one of rosenbrock, beale, quadratic, saddle"):
         check(surfaces.Config("himmelblau"))

@@ -60,6 +60,7 @@ def test_paths_begin_where_the_surface_does_and_take_the_rate_they_are_given():
     np.testing.assert_allclose(paths["sgd"], closed, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.ci
 def test_what_there_is_not_is_refused():
     with pytest.raises(Refused, match="--surface must be one of"):
         trajectories.paths_over("plane", {"sgd": 0.1}, 1)
@@ -74,6 +75,7 @@ def test_gradient_descent_zigzags():
     assert 1.8 < SHOWN[0].rates["sgd"] * 100 < 2
 
 
+@pytest.mark.ci
 def test_momentum_overshoots_and_nesterov_corrects():
     momentum, nesterov = (seen(1)[0][name][:, 1] for name in ("momentum", "nesterov"))
     assert SHOWN[1].rates["momentum"] == SHOWN[1].rates["nesterov"]
@@ -85,6 +87,7 @@ def test_momentum_overshoots_and_nesterov_corrects():
     assert nesterov.min() < theta.min() < 0
 
 
+@pytest.mark.ci
 def test_adagrad_slows_down():
     (paths, heights), there = seen(2), {name: lengths(path) for name, path in seen(2)[0].items()}
     assert (np.diff(there["adagrad"]) < 0).all()
@@ -94,6 +97,7 @@ def test_adagrad_slows_down():
     assert all((path[:, 1] > -1e-6).all() for path in paths.values())  # no zigzag
 
 
+@pytest.mark.ci
 def test_beales_valley():
     paths, heights = seen(3)
     assert paths["momentum"][:, 1].min() == pytest.approx(-0.93, abs=0.005)
@@ -105,6 +109,7 @@ def test_beales_valley():
     assert paths["nesterov"][:, 0].max() > paths["nesterov"][-1, 0] > 3
 
 
+@pytest.mark.ci
 def test_rosenbrocks_valley():
     paths, heights = seen(4)
     x, y = np.stack(list(paths.values()))[:, 100:].transpose(2, 0, 1)
@@ -117,6 +122,7 @@ def test_rosenbrocks_valley():
         assert height("rosenbrock", path)[1:].max() > height("rosenbrock", paths[name])[1:].max()
 
 
+@pytest.mark.ci
 def test_leaving_a_saddle():
     paths, heights = seen(5)
     assert heights["sgd"][-1] == pytest.approx(0.95, abs=0.005)
