@@ -25,27 +25,26 @@ def rows(examples):
     return sorted((int(n), row.tobytes()) for row, n in zip(examples.image, examples.label))
 
 
-@pytest.mark.parametrize(
-    ("name", "folder"),
-    [("mnist", "mnist"), ("mnist", "MNIST/raw"), ("fashion_mnist", "fashion_mnist"), ("kmnist", "KMNIST/raw")],
-)
-def test_idx_sets(name, folder, tmp_path):
-    train, train_label, test, test_label = idx_set(tmp_path / folder)
-    found = sets.load(name, str(tmp_path))
-    assert (found.name, found.shape, len(found.classes)) == (name, (28, 28, 1), 10)
-    assert (len(found.train.label), len(found.valid.label), len(found.test.label)) == (36, 4, 20)
-    assert np.array_equal(found.test.image, test.reshape(20, -1))
-    assert np.array_equal(found.test.label, test_label)
-    everything = sorted(rows(found.train) + rows(found.valid))
-    assert everything == sorted((int(n), image.tobytes()) for image, n in zip(train, train_label))
-    assert sets.load(name, str(tmp_path)).sha256 == found.sha256
+def test_idx_sets(tmp_path):
+    for name, folder in (("mnist", "mnist"), ("fashion_mnist", "FashionMNIST/raw"), ("kmnist", "KMNIST/raw")):
+        train, train_label, test, test_label = idx_set(tmp_path / name / folder)
+        found = sets.load(name, str(tmp_path / name))
+        assert (found.name, found.shape, len(found.classes)) == (name, (28, 28, 1), 10)
+        assert (len(found.train.label), len(found.valid.label), len(found.test.label)) == (36, 4, 20)
+        assert np.array_equal(found.test.image, test.reshape(20, -1))
+        assert np.array_equal(found.test.label, test_label)
+        everything = sorted(rows(found.train) + rows(found.valid))
+        assert everything == sorted((int(n), image.tobytes()) for image, n in zip(train, train_label))
+        assert sets.load(name, str(tmp_path / name)).sha256 == found.sha256
 
 
+@pytest.mark.ci
 def test_the_cache_folder_is_looked_in_as_well(tmp_path):
     idx_set(tmp_path / "cache/data/mnist")
     assert sets.load("mnist").sha256 == sets.load("mnist", str(tmp_path)).sha256
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("packed", [False, True])
 def test_emnist_letters_are_upright_and_count_from_zero(packed, tmp_path):
     stems = [
@@ -64,6 +63,7 @@ def test_emnist_letters_are_upright_and_count_from_zero(packed, tmp_path):
     assert np.array_equal(found.test.label, arrays[3] - 1)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("packed", [False, True])
 def test_cifar10_and_its_frogs(packed, tmp_path):
     batches = cifar_batches()
@@ -87,6 +87,7 @@ def test_cifar10_and_its_frogs(packed, tmp_path):
     assert sorted(rows(frogs.train) + rows(frogs.valid)) == wanted
 
 
+@pytest.mark.ci
 def test_olivetti_in_both_formats(tmp_path):
     image = np.random.default_rng(0).integers(0, 256, (400, 64, 64), np.uint8)
     (tmp_path / "a/olivetti").mkdir(parents=True)
@@ -103,6 +104,7 @@ def test_olivetti_in_both_formats(tmp_path):
         sets.load("olivetti", str(tmp_path / "b"))
 
 
+@pytest.mark.slow
 @pytest.mark.needs_data
 @pytest.mark.skipif(not REAL, reason="JAXGEN_DATA is not set")
 def test_real_mnist_in_a_second():
@@ -117,6 +119,7 @@ def test_real_mnist_in_a_second():
     assert seconds < 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.needs_data
 @pytest.mark.skipif(not REAL, reason="JAXGEN_DATA is not set")
 @pytest.mark.parametrize(("name", "sizes"), [("olivetti", [320, 40, 40]), ("frogs", [4500, 500, 1000])])

@@ -10,6 +10,8 @@ from jaxgen.core.types import Refused
 from jaxgen.data import download
 from jaxgen.data.images import cifar, originals, sets
 
+pytestmark = pytest.mark.ci
+
 
 @pytest.fixture(autouse=True)
 def _a_cache_of_its_own(tmp_path, monkeypatch):
@@ -47,20 +49,20 @@ def wrong(tmp_path):
     yield "no zip", "emnist_letters", "is no zip archive"
 
 
-@pytest.mark.parametrize("name", ["mnist", "emnist_letters", "olivetti", "frogs", "tfds:mnist"])
-def test_impossible_folders_are_refused(name, monkeypatch):
+def test_impossible_folders_are_refused(monkeypatch):
     monkeypatch.setattr(download, "reachable", lambda *_: False)
-    for data_dir in ("~nosuchuser/x", "x" * 300, "a\0b"):
-        with pytest.raises(Refused):
-            sets.load(name, data_dir)
+    for name in ("mnist", "emnist_letters", "olivetti", "frogs", "tfds:mnist"):
+        for data_dir in ("~nosuchuser/x", "x" * 300, "a\0b"):
+            with pytest.raises(Refused):
+                sets.load(name, data_dir)
 
 
-@pytest.mark.parametrize("labels", [np.arange(400) / 10, np.arange(400) // 10 - 1, np.full(400, 10**11)])
-def test_labels_of_other_people(labels, tmp_path):
+def test_labels_of_other_people(tmp_path):
     (tmp_path / "olivetti").mkdir()
-    np.savez(tmp_path / "olivetti/olivetti.npz", images=np.zeros((400, 64, 64), np.uint8), labels=labels)
-    with pytest.raises(Refused, match="expected 10 labels of each of 40 people"):
-        sets.load("olivetti", str(tmp_path))
+    for labels in (np.arange(400) / 10, np.arange(400) // 10 - 1, np.full(400, 10**11)):
+        np.savez(tmp_path / "olivetti/olivetti.npz", images=np.zeros((400, 64, 64), np.uint8), labels=labels)
+        with pytest.raises(Refused, match="expected 10 labels of each of 40 people"):
+            sets.load("olivetti", str(tmp_path))
 
 
 def test_what_a_broken_download_left_is_completed(tmp_path, monkeypatch):
