@@ -1,3 +1,5 @@
+"""Files are fetched once, whole and under their own names, from a server on this machine."""
+
 import contextlib
 import errno
 import hashlib
@@ -15,6 +17,7 @@ import pytest
 from jaxgen.core.types import Refused
 from jaxgen.data import download
 
+pytestmark = pytest.mark.ci
 CONTENT = bytes(range(256)) * 2000
 SIZE, SHA256 = len(CONTENT), hashlib.sha256(CONTENT).hexdigest()
 
@@ -94,11 +97,9 @@ def test_files_come_under_their_own_names_once(tmp_path, url, server, size, capf
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("size", [SIZE, None])
-def test_another_file_than_expected_is_not_kept(tmp_path, url, size):
-    refused("/wrong/a is not the file it should be: its sha256 is not", source(f"{url}/wrong/a", size=size), tmp_path)
-    if size:
-        refused("is not the file it should be", source(f"{url}/good/a", size=size - 1), tmp_path)
+def test_another_file_than_expected_is_not_kept(tmp_path, url):
+    for kind, size in (("wrong", SIZE), ("wrong", None), ("good", SIZE - 1)):
+        refused("/a is not the file it should be: its sha256 is not", source(f"{url}/{kind}/a", size=size), tmp_path)
 
 
 def test_what_came_before_a_failure_stays(tmp_path, url, server):
@@ -109,15 +110,13 @@ def test_what_came_before_a_failure_stays(tmp_path, url, server):
     assert server.asked == ["/good/a", "/404/b"]
 
 
-@pytest.mark.parametrize(
-    ("kind", "says"),
-    [("cut", "the connection was lost; try again"), ("404", "404 Not Found"), ("500", "500 Internal"), ("503", "503")],
-)
-def test_a_server_that_fails_is_not_asked_again(tmp_path, url, server, kind, says):
-    start = time.monotonic()
-    refused(f"{url}/{kind}/a cannot be fetched: {says}", source(f"{url}/{kind}/a"), tmp_path)
-    assert time.monotonic() - start < 1.5
-    assert len(server.asked) == 1
+def test_a_server_that_fails_is_not_asked_again(tmp_path, url, server):
+    for kind, says in {"cut": "the connection was lost; try again", "404": "404 Not Found", "503": "503"}.items():
+        server.asked.clear()
+        start = time.monotonic()
+        refused(f"{url}/{kind}/a cannot be fetched: {says}", source(f"{url}/{kind}/a"), tmp_path)
+        assert time.monotonic() - start < 1.5
+        assert len(server.asked) == 1
 
 
 def test_a_server_that_falls_silent_is_not_waited_for(tmp_path, monkeypatch):
@@ -126,14 +125,11 @@ def test_a_server_that_falls_silent_is_not_waited_for(tmp_path, monkeypatch):
         refused("no answer for 0 s; try again", source(f"http://127.0.0.1:{mute.server_port}/a"), tmp_path)
 
 
-def test_a_full_disk(tmp_path, url, server, monkeypatch):
+def test_a_full_disk_and_a_folder_that_cannot_be_made(tmp_path, url, server, monkeypatch):
     refused("has no room for the .* MiB of toys", source(f"{url}/good/a", size=2**60), tmp_path)
     assert not server.asked
     monkeypatch.setattr(download, "_download", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left")))
     refused(f"cannot write {tmp_path}: No space left", source(f"{url}/good/a"), tmp_path)
-
-
-def test_a_folder_that_cannot_be_made(tmp_path, url):
     (tmp_path / "file").write_text("")
     with pytest.raises(Refused, match=r"cannot write .*file/toys: Not a directory"):
         download.fetch("toys", source(f"{url}/good/a"), tmp_path / "file" / "toys")
@@ -153,7 +149,8 @@ download.fetch("toys", {"some.gz": (sys.argv[1], int(sys.argv[3]), "")}, Path(sy
 """
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
+@pytest.mark.slow  # starts processes
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
 def test_a_killed_download_leaves_nothing_under_the_files_name(tmp_path, url, server, stop):
     program = [sys.executable, "-c", PROGRAM, f"{url}/endless/a", str(tmp_path), str(SIZE)]
     with subprocess.Popen(program, stderr=subprocess.PIPE, env={**os.environ, "NO_PROXY": "*"}) as process:
