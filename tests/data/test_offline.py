@@ -21,13 +21,6 @@ def _no_proxy(monkeypatch):
         monkeypatch.delenv(name)
 
 
-@pytest.fixture
-def listening():
-    """The port of something that accepts connections."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]
-
-
 def refused(host, folder):
     both = {"some.gz": (f"http://{host}/sets/some.gz", 1, SHA256), "other": (f"http://{host}/files/5", None, SHA256)}
     start = time.monotonic()
@@ -58,21 +51,17 @@ def test_a_name_server_that_does_not_answer_is_not_waited_for(tmp_path, monkeypa
     over.set()
 
 
-def test_what_listens_is_reachable(listening):
-    assert download.reachable("127.0.0.1", listening)
-    assert download.reachable("localhost", listening)
-
-
-def test_a_proxy_is_what_has_to_be_reached(tmp_path, listening, monkeypatch):
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    assert "127.0.0.1 cannot be reached" in refused("nowhere.invalid", tmp_path / "toys")
-    monkeypatch.setenv("no_proxy", "nowhere.invalid")
-    assert "nowhere.invalid cannot be reached" in refused("nowhere.invalid", tmp_path / "toys")
-    monkeypatch.delenv("no_proxy")
-    monkeypatch.setenv("http_proxy", "127.0.0.1:one")
-    assert "environment names for http://nowhere.invalid/sets/some.gz is no address" in refused(
-        "nowhere.invalid", tmp_path / "toys"
-    )
+def test_a_proxy_is_what_has_to_be_reached(tmp_path, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert download.reachable("localhost", server.getsockname()[1])
+    for proxy, exempt, says in [
+        ("http://127.0.0.1:1", "", "127.0.0.1 cannot be reached"),
+        ("http://127.0.0.1:1", "nowhere.invalid", "nowhere.invalid cannot be reached"),
+        ("127.0.0.1:one", "", "environment names for http://nowhere.invalid/sets/some.gz is no address"),
+    ]:
+        monkeypatch.setenv("http_proxy", proxy)
+        monkeypatch.setenv("no_proxy", exempt)
+        assert says in refused("nowhere.invalid", tmp_path / "toys")
     for proxy in ("http://127.0.0.1:8", "127.0.0.1:8", "http://name:word@127.0.0.1:8"):
         monkeypatch.setenv("http_proxy", proxy)
         assert download._hops({"a": ("http://nowhere.invalid/a", 1, SHA256)}) == [("127.0.0.1", 8)]

@@ -70,10 +70,9 @@ def test_of_rows_nothing_is_read(tmp_path):
     assert part.sha256 not in (gone.sha256, narrowed(gone, "cat,frog", 4).sha256, narrowed(gone, "frog,cat", 3).sha256)
 
 
-@pytest.mark.parametrize("in_memory", [True, False])
-def test_few_images_of_each_class_are_the_same_ones_every_time(in_memory, tmp_path):
+def test_few_images_of_each_class_are_the_same_ones_every_time():
     """Whatever else is asked; a larger number has those of a smaller one. Validation and test stay whole."""
-    whole = toy() if in_memory else on_disk(toy(), tmp_path)
+    whole = toy()
     few = narrowed(whole, per_class=3)
     assert np.bincount(few.train.label).tolist() == [3, 3, 3, 3]
     assert set(pairs(few.train)) <= set(pairs(whole.train))
@@ -101,9 +100,7 @@ MANY, DIGITS = tuple(f"class {n}" for n in range(30)), ("0", "1", "2", "3")
 WRONG = [  # set, classes, images of each, what is said
     (toy(), "cat,bird", 0, "toys has no class 'bird'; known are cat, dog, frog, t-shirt$"),
     (toy(MANY), "x", 0, "'x'; known are class 0, .*class 18, class 19 and 10 more$"),
-    (toy(), "cat-frog", 0, "no class 'cat-frog'"),
     (toy(("0", "1", "3", "4")), "0-4", 0, "no class '2'; known are 0, 1, 3, 4"),
-    (toy(DIGITS), "0-9999999999", 0, "no class '0-9999999999'"),
     (toy(("0", "1", "2", "9" * 30)), f"0-{'9' * 30}", 0, "no class '3'"),
     (toy(), f"0-{'9' * 5000}", 0, "no class '0-9999"),
     (toy(DIGITS), "3-1", 0, "--classes=3-1 counts down; a range is written 1-3"),
@@ -126,11 +123,8 @@ def test_what_cannot_be_kept_is_refused():
             narrowed(whole, classes, per_class)
 
 
-def test_without_being_asked_a_set_is_itself():
-    assert narrowed(whole := toy(())) is whole
-
-
 def test_sets_are_loaded_in_part(tmp_path):
+    assert narrowed(whole := toy(())) is whole
     part = sets.load("digits", classes="3,8", per_class=20, least=2)
     assert part.classes == ("3", "8")
     assert part.train.image.shape == (40, 64)

@@ -68,12 +68,6 @@ def test_what_is_prepared_is_what_was_distributed(tmp_path, monkeypatch, capfd):
     assert tfds.builder_cls("mnist").__module__.startswith("tensorflow_datasets.")  # still TFDS's own
 
 
-def test_without_a_data_folder_it_is_prepared_where_tfds_keeps_its_sets(tmp_path, monkeypatch):
-    distributed(monkeypatch, 28, 28, 1)
-    assert sets.load("tfds:mnist").classes == tuple("0123456789")
-    assert (tmp_path / "own/mnist/3.0.1/dataset_info.json").exists()
-
-
 def test_a_failure_leaves_nothing(tmp_path, monkeypatch):
     distributed(monkeypatch, 28, 28, 1)
 

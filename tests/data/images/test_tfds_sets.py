@@ -1,6 +1,5 @@
 """Sets that TFDS has prepared: which splits, labels, configurations and folders are read."""
 
-import os
 import subprocess
 import sys
 
@@ -14,7 +13,6 @@ from jaxgen.data import rows
 from jaxgen.data.formats import tfds_folders, tfds_records
 from jaxgen.data.images import sets, tfds_sets
 
-DATA = os.environ.get("JAXGEN_DATA", "")
 LABEL = np.arange(30) % 2
 
 
@@ -151,13 +149,3 @@ def test_heavy_libraries_are_imported_where_they_are_needed_and_tensorflow_never
     )
     assert done.stdout == f"[]\n{tfds_sets.tfds_dataset('toys', str(tmp_path)).sha256} []\n"
     assert done.stderr == ""
-
-
-@pytest.mark.slow
-@pytest.mark.needs_data
-@pytest.mark.skipif(not DATA, reason="JAXGEN_DATA is not set")
-def test_prepared_mnist_is_mnist():
-    prepared, original = sets.load("tfds:mnist", DATA), sets.load("mnist", DATA)
-    assert (prepared.shape, prepared.classes) == (original.shape, original.classes)
-    assert pairs(prepared.test) == pairs(original.test)
-    assert pairs(prepared.train) | pairs(prepared.valid) == pairs(original.train) | pairs(original.valid)
