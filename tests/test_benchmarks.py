@@ -49,6 +49,7 @@ def qualities(name, case):
 CASES = [(name, case) for name, loop in LOOPS.items() for case in loop.cases]
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(("name", "case"), CASES)
 def test_ours_of_a_loop_are_equally_good(name, case, monkeypatch):
     monkeypatch.setattr(racing, "have", lambda package: False)
@@ -70,6 +71,7 @@ def test_peers_are_as_good(name, case, monkeypatch):
     assert racing.unequal(LOOPS[name]._replace(within=0.25), rows) == "" or name in ("optimizers", "grid")
 
 
+@pytest.mark.ci
 def test_a_process_is_warm_before_it_answers():
     calls = []
     work = Work(lambda: calls.append(time.sleep(0.01)), 3.0, lambda: float(len(calls)), calls=4)
@@ -84,6 +86,7 @@ def test_a_process_is_warm_before_it_answers():
 ANSWERING = "import sys; print('ready', flush=True); [print({}, float(line), flush=True) for line in sys.stdin]"
 
 
+@pytest.mark.slow  # starts processes
 def test_contenders_take_turns():
     blocks = racing.race({"a": ["-c", ANSWERING.format(2)], "b": ["-c", ANSWERING.format(4)]}, 2, 0.5)
     assert blocks == {"a": [(2.0, 0.5)] * 2, "b": [(4.0, 0.5)] * 2}
@@ -137,6 +140,7 @@ def test_a_table_is_aligned():
     assert "no" not in lines[0].split()
 
 
+@pytest.mark.ci
 def test_a_table_and_a_file_of_numbers_of_a_strangers_technique(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(steps, "BLOCK", 0.001)
     monkeypatch.syspath_prepend(tmp_path)
@@ -171,6 +175,7 @@ def kernels(tree):
     return [conv1.transpose(3, 2, 0, 1), conv2.transpose(3, 2, 0, 1), hidden.T, np.asarray(tree["output"]["kernel"]).T]
 
 
+@pytest.mark.slow
 def test_the_classifiers_that_race_are_one_network():
     """From the same kernels: parameters, the loss in training, its gradients and the running statistics after it."""
     torch = pytest.importorskip("torch")
