@@ -1,10 +1,11 @@
-"""Files are fetched once, whole and under their own names, from a server on this machine."""
+"""Files are fetched once, whole and under their own names, from a server on this machine or not at all."""
 
 import contextlib
 import errno
 import hashlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import refusals
 
 from jaxgen.core.types import Refused
 from jaxgen.data import download
@@ -69,11 +71,12 @@ def source(address, sha256=SHA256, size=SIZE):
 
 
 def refused(says, sources, folder):
-    with pytest.raises(Refused, match=says) as caught:
-        download.fetch("toys", sources, folder)
-    assert "\n" not in str(caught.value)
+    """And nothing is left in the folder; the sentence."""
+    start = time.monotonic()
+    said = refusals.refused(says, download.fetch, "toys", sources, folder)
+    assert time.monotonic() - start < 1.5
     assert not folder.exists() or not list(folder.iterdir())
-    return str(caught.value)
+    return said
 
 
 def test_files_come_under_their_own_names_once(tmp_path, url, server, capfd):
@@ -109,9 +112,7 @@ def test_what_came_before_a_failure_stays(tmp_path, url, server):
 def test_a_server_that_fails_is_not_asked_again(tmp_path, url, server):
     for kind, says in {"cut": "the connection was lost; try again", "404": "404 Not Found", "503": "503"}.items():
         server.asked.clear()
-        start = time.monotonic()
         refused(f"{url}/{kind}/a cannot be fetched: {says}", source(f"{url}/{kind}/a"), tmp_path)
-        assert time.monotonic() - start < 1.5
         assert len(server.asked) == 1
 
 
@@ -131,10 +132,38 @@ def test_a_full_disk_and_a_folder_that_cannot_be_made(tmp_path, url, server, mon
         download.fetch("toys", source(f"{url}/good/a"), tmp_path / "file" / "toys")
 
 
-def test_bars_are_drawn_in_a_terminal(tmp_path, url, monkeypatch, capsys):
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    download.fetch("toys", source(f"{url}/good/a"), tmp_path)
-    assert "Dl Completed...: 100%" in capsys.readouterr().err
+def test_what_cannot_be_reached_is_to_be_put_where_it_belongs(tmp_path, monkeypatch):
+    """Without waiting for an address of which nothing answers (RFC 5737), a name server or a proxy."""
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+
+    def unreached(host, says="{host} cannot be reached"):
+        address = f"http://{host}/sets/some.gz"
+        both = {"some.gz": (address, 1, SHA256), "other": (f"http://{host}/files/5", None, SHA256)}
+        return refused(says.format(host=host.split(":")[0]), both, tmp_path / "toys")
+
+    for host in ("192.0.2.1", "nowhere.invalid", "127.0.0.1:1", "a..b"):
+        assert unreached(host) == (
+            f"toys is not in {tmp_path / 'toys'}, and {host.split(':')[0]} cannot be reached; put some.gz, other there "
+            f"(from http://{host}/sets/ and http://{host}/files/5)"
+        )
+    for proxy, exempt, says in [
+        ("http://127.0.0.1:1", "", "127.0.0.1 cannot be reached"),
+        ("http://127.0.0.1:1", "nowhere.invalid", "nowhere.invalid cannot be reached"),
+        ("127.0.0.1:one", "", "environment names for http://nowhere.invalid/sets/some.gz is no address"),
+    ]:
+        monkeypatch.setenv("http_proxy", proxy)
+        monkeypatch.setenv("no_proxy", exempt)
+        unreached("nowhere.invalid", says)
+    for proxy in ("http://127.0.0.1:8", "127.0.0.1:8", "http://name:word@127.0.0.1:8"):
+        monkeypatch.setenv("http_proxy", proxy)
+        assert download._hops(source("http://nowhere.invalid/a")) == [("127.0.0.1", 8)]
+    assert download._hops(source("https://nowhere.invalid/a")) == [("nowhere.invalid", 443)]
+    monkeypatch.delenv("http_proxy")
+    over, silent = threading.Event(), open(os.devnull)  # noqa: SIM115 - to enter, as a connection
+    monkeypatch.setattr(socket, "create_connection", lambda *_: over.wait(20) and silent)
+    unreached("some.where")
+    over.set()
 
 
 PROGRAM = """

@@ -7,7 +7,6 @@ import pytest
 
 from jaxgen.core.types import Refused
 from jaxgen.data import rows
-from jaxgen.data.examples import Examples, dataset, hold_out, split
 
 TABLE = np.random.default_rng(0).integers(0, 256, (50, 6), np.uint8)
 
@@ -87,19 +86,6 @@ def test_no_room_for_the_cache(tmp_path, monkeypatch):
     monkeypatch.setattr(rows.shutil, "disk_usage", lambda path: type("usage", (), {"free": 100}))
     with pytest.raises(Refused, match="JAXGEN_CACHE"):
         stored()
-
-
-def test_a_data_set_is_cut_alike_wherever_it_lies():
-    label = np.arange(50, dtype=np.int32) % 3
-    memory, file = (split(image, label) for image in (TABLE, stored()))
-    for here, there in zip(memory, file, strict=True):
-        assert np.array_equal(here.label, there.label)
-        assert np.array_equal(here.image, rows.read(there.image, slice(None)))
-    one, other = (dataset("a", (1, 6, 1), (), *parts).sha256 for parts in (file, split(stored(), label, seed=1)))
-    assert one == dataset("a", (1, 6, 1), (), *split(stored(), label)).sha256
-    assert one != other
-    train, valid = hold_out(Examples(stored(), label))
-    assert (len(train.label), len(valid.label), rows.count(train.image)) == (45, 5, 45)
 
 
 def test_the_note_holds_the_hash_and_is_written_again_where_it_is_damaged():
