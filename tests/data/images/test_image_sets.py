@@ -1,10 +1,12 @@
-import builtins
+"""Sets that need no file, and how a set is cut and named."""
+
 import importlib.util
+import sys
 
 import numpy as np
 import pytest
+from refusals import refused
 
-from jaxgen.core.types import Refused
 from jaxgen.data.examples import Examples, dataset, split
 from jaxgen.data.images import digits, glyphs, originals, sets
 
@@ -103,8 +105,7 @@ def test_an_impossible_split_is_refused():
         (9, 9, (1.2, -0.1, -0.1), "add up to 1; found"),
         (9, 8, (0.8, 0.1, 0.1), "9 images and 8 labels"),
     ]:
-        with pytest.raises(Refused, match=says):
-            split(np.zeros((count, 4)), np.zeros(labels), fractions=fractions)
+        refused(says, split, np.zeros((count, 4)), np.zeros(labels), fractions=fractions)
 
 
 def test_the_hash_notices_every_part():
@@ -133,29 +134,16 @@ UNKNOWN = {
 
 def test_an_unknown_name_is_refused_with_help(tmp_path):
     for name, says in UNKNOWN.items():
-        with pytest.raises(Refused, match=says):
-            sets.load(name, str(tmp_path / "there"))
+        refused(says, sets.load, name, str(tmp_path / "there"))
 
 
 @pytest.mark.ci
-def test_a_missing_library_names_its_install_command(monkeypatch):
-    real = builtins.__import__
-
-    def without_sklearn(name, *args, **kwargs):
-        if name.split(".")[0] == "sklearn":
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without_sklearn)
-    with pytest.raises(Refused, match=r'pip install "jaxgen\[data\]"'):
-        digits.load()
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(Refused, match=r'pip install "jaxgen\[report\]"'):
-        glyphs.load()
-
-
-@pytest.mark.ci
-def test_a_missing_font_is_named(monkeypatch):
+def test_a_missing_library_names_its_install_command_and_a_missing_font_its_place(monkeypatch):
     monkeypatch.setattr(glyphs, "FONTS", ("NoSuchFont",))
-    with pytest.raises(Refused, match=r"font that glyphs are drawn with is missing in .*ttf"):
-        glyphs.masters()
+    refused(r"font that glyphs are drawn with is missing in .*ttf", glyphs.masters)
+    for name in [name for name in sys.modules if name.startswith("sklearn")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    refused(r'pip install "jaxgen\[data\]"', digits.load)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    refused(r'pip install "jaxgen\[report\]"', glyphs.load)

@@ -112,23 +112,17 @@ def test_words_are_written_as_prose():
     assert scanned(prose.written(tokens))[0] == tokens
 
 
-def test_blocks_end_where_words_do():
+def test_blocks_end_where_words_do(monkeypatch):
     text = "".join(random.Random(0).choices(["a", "bc", " ", "\n", "   "], k=3000))
     for size in (1, 17, 400):
-        pieces = [text[first : first + size] for first in range(0, len(text), size)]
-        found = list(blocks.whole_words(pieces))
-        assert "".join(found) == text
+        assert "".join(blocks.whole_words(text[first : first + size] for first in range(0, len(text), size))) == text
     long = text * (blocks.BLOCK // 300)
-    found = list(blocks.whole_words([long]))
-    found_small = list(blocks.whole_words(blocks.sliced(long)))
-    for each in (found, found_small):
-        assert "".join(each) == long
-        assert all(block[-1].strip() and after[0].isspace() for block, after in itertools.pairwise(each))
-    assert len(found_small) > 10
-
-
-def test_white_space_alone_is_no_block(monkeypatch):
-    monkeypatch.setattr(blocks, "BLOCK", 4)
+    for pieces in ([long], blocks.sliced(long)):
+        found = list(blocks.whole_words(pieces))
+        assert "".join(found) == long
+        assert all(block[-1].strip() and after[0].isspace() for block, after in itertools.pairwise(found))
+    assert len(found) > 10
+    monkeypatch.setattr(blocks, "BLOCK", 4)  # white space alone is no block
     assert list(blocks.whole_words(["      ", "   a", "b    ", "c"])) == ["         ab", "    c"]
     assert list(blocks.whole_words(["     "])) == ["     "]
     assert list(blocks.whole_words([])) == []
@@ -137,9 +131,7 @@ def test_white_space_alone_is_no_block(monkeypatch):
 def test_parts_are_joined_and_emptied():
     parts = [np.array([0, 2], np.uint8), np.array([1], np.uint16)]
     assert blocks.concatenated(parts, np.array([7, 8, 9], np.uint8)).tolist() == [7, 9, 8]
-    assert parts == []
-    assert blocks.concatenated([]).tolist() == []
-    assert blocks.concatenated([np.array([3], np.uint8), np.array([300], np.uint16)]).tolist() == [3, 300]
+    assert parts == [] == blocks.concatenated([]).tolist()
 
 
 def test_how_many_tokens_lie_within(monkeypatch):
