@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from refusals import refused
 
 from jaxgen.core.batches import arrays_of, holdout_batch, training_batch
 from jaxgen.core.shuffle import batch_indices
-from jaxgen.core.types import Refused
 from jaxgen.data import rows, sources
 
 RNG = np.random.default_rng(0)
@@ -119,11 +119,9 @@ def test_a_holdout_does_not_copy_its_arrays():
 
 def test_impossible_batches_and_columns_of_unequal_length_are_refused():
     for make, size in itertools.product((sources.resident, sources.streamed, sources.source), (0, SIZE + 1)):
-        with pytest.raises(Refused, match=str(size)):
-            make(EXAMPLES, size)
+        refused(str(size), make, EXAMPLES, size)
     for columns in ({}, {"a": np.zeros(3), "b": np.zeros(4)}):
-        with pytest.raises(Refused, match="equally many rows"):
-            sources.source(columns, 1)
+        refused("equally many rows", sources.source, columns, 1)
 
 
 def crop(batch, key):

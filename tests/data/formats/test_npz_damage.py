@@ -37,6 +37,7 @@ BAD = {
     "two": ({"images": GREY[:2]}, "at least 3 images; found 2"),
     "no test": ({"train": GREY, "test": GREY[:0]}, "at least one image in 'test'"),
     "int": ({"images": GREY.astype(int)}, r"as uint8, or as floats in \[0, 1\]; found int64"),
+    "complex": ({"images": GREY.astype(complex)}, "found complex128"),
     "record": ({"images": np.zeros((5, 4, 4), [("a", "u1")])}, r"found \[\('a'"),
     "floats to 255": ({"images": GREY.astype(np.float32)}, rf"{RANGE}\d+ to \d+"),
     "last is negative": ({"images": np.r_[UNIT, -UNIT[:1]].astype(np.float16)}, f"{RANGE}-"),

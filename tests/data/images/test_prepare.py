@@ -68,34 +68,25 @@ def test_what_is_prepared_is_what_was_distributed(tmp_path, monkeypatch, capfd):
     assert tfds.builder_cls("mnist").__module__.startswith("tensorflow_datasets.")  # still TFDS's own
 
 
-def test_a_failure_leaves_nothing(tmp_path, monkeypatch):
+def test_a_failure_leaves_nothing_and_what_another_process_made_stays(tmp_path, monkeypatch):
+    for shape, first, says in [
+        ((28, 27, 1), 0, r"mnist: expected train images of \(28, 28, 1\), found \(28, 27, 1\)"),
+        ((28, 28, 1), 1, "mnist: expected train labels from 0 to 9, found 1 to 10"),
+    ]:
+        distributed(monkeypatch, *shape, first=first)  # another set
+        refused(says, prepare.prepare_set, "mnist", "", "", tmp_path)
+        assert not list(tmp_path.iterdir())
     distributed(monkeypatch, 28, 28, 1)
-
-    def fail(self, *arguments, **options):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(tfds.core.DatasetInfo, "write_to_directory", fail)
-    refused(f"cannot write {tmp_path}/tfds: No space left on device", sets.load, "tfds:mnist", str(tmp_path))
-    assert not list((tmp_path / "tfds").iterdir())
-
-
-def test_where_another_process_was_faster_its_result_stays(tmp_path, monkeypatch):
-    distributed(monkeypatch, 28, 28, 1)
+    with monkeypatch.context() as patch:
+        full = OSError(28, "No space left on device")
+        patch.setattr(tfds.core.DatasetInfo, "write_to_directory", lambda *_, **__: (_ for _ in ()).throw(full))
+        refused(f"cannot write {tmp_path}: No space left on device", prepare.prepare_set, "mnist", "", "", tmp_path)
+        assert not list(tmp_path.iterdir())
     first = prepare.prepare_set("mnist", "", "", tmp_path)
     (first / "mark").write_text("")
     assert prepare.prepare_set("mnist", "", "", tmp_path) == first
     assert (first / "mark").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["mnist"]
-
-
-def test_files_of_another_set_are_refused(tmp_path, monkeypatch):
-    for shape, first, says in [
-        ((28, 27, 1), 0, r"mnist: expected train images of \(28, 28, 1\), found \(28, 27, 1\)"),
-        ((28, 28, 1), 1, "mnist: expected train labels from 0 to 9, found 1 to 10"),
-    ]:
-        distributed(monkeypatch, *shape, first=first)
-        refused(says, prepare.prepare_set, "mnist", "", "", tmp_path)
-        assert not list(tmp_path.iterdir())
 
 
 UNPREPARABLE = {

@@ -29,29 +29,25 @@ def whole(text):
 def test_a_file_by_characters(story):
     found = texts.load(story)
     assert (found.name, found.level, found.vocabulary) == (story, "char", tuple(sorted(set(STORY))))
-    assert whole(found) == STORY
     assert found.sha256 == hashlib.sha256(STORY.encode()).hexdigest()
     assert found.train.widths is None
     assert found.train.tokens.dtype == np.uint8
+    for first, second in ((90, 10), (50, 0.5)):  # percent
+        found, count = texts.load(story, shares=(first, second, 100 - first - second)), len(STORY)
+        ends = np.rint(np.array([first, first + second, 100]) / 100 * count).astype(int)
+        assert np.abs(np.cumsum(found.characters) - ends).max() <= 1
+        assert found.characters == tuple(len(split.tokens) for split in found[3:6])
+        assert whole(found) == STORY
 
 
-def test_shares_are_percent_of_the_characters(tmp_path):
-    path = tmp_path / "a.txt"
-    path.write_text("abcdefghij" * 100)
-    for shares, sizes in {
-        (90, 10, 0): (900, 100, 0),
-        (100, 0, 0): (1000, 0, 0),
-        (50, 0.5, 49.5): (500, 5, 495),
-    }.items():
-        found = texts.load(str(path), shares=shares)
-        assert found.characters == tuple(len(split.tokens) for split in found[3:6]) == sizes
-        assert whole(found) == "abcdefghij" * 100
+@pytest.fixture(params=[16, 10**6])
+def _in_blocks(request, monkeypatch):
+    for module in (blocks, utf8):
+        monkeypatch.setattr(module, "BLOCK", request.param)
 
 
-@pytest.mark.parametrize("block", [13, 10**6])
-def test_lower_case_is_that_of_the_whole_text(tmp_path, block, monkeypatch):
-    monkeypatch.setattr(blocks, "BLOCK", block)
-    monkeypatch.setattr(utf8, "BLOCK", block)
+@pytest.mark.usefixtures("_in_blocks")
+def test_lower_case_is_that_of_the_whole_text(tmp_path):
     text = "\u039f\u0394\u039f\u03a3 \u0130 ABC\n" * 20  # a capital sigma at the end of a word, a dotted capital I
     path = tmp_path / "a.txt"
     path.write_text(text, encoding="utf-8")
@@ -73,10 +69,8 @@ def test_a_file_by_words(story):
     assert found.sha256 == texts.load(story).sha256
 
 
-@pytest.mark.parametrize("block", [16, 10**6])
-def test_words_of_the_training_split_alone_are_known(tmp_path, block, monkeypatch):
-    monkeypatch.setattr(blocks, "BLOCK", block)
-    monkeypatch.setattr(utf8, "BLOCK", block)
+@pytest.mark.usefixtures("_in_blocks")
+def test_words_of_the_training_split_alone_are_known(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("red green " * 30 + " blue" * 40 + " green" * 17)
     for share in np.arange(47, 50, 0.5).tolist():  # up to the last "green" before "blue"
