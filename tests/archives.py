@@ -6,11 +6,8 @@ RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (20, 4, 5), np.uint8)
 COLOUR = RNG.integers(0, 256, (20, 4, 5, 3), np.uint8)
 LABEL = np.arange(20) % 3
+UNIT = GREY / 255
 LIMIT = 100  # bytes: more are not held in memory
-
-
-def cached(cache):
-    return [file for file in cache.glob("**/*") if file.is_file()]
 
 
 def saved(path, compressed=False, **arrays):

@@ -2,6 +2,7 @@
 
 import ast
 import collections
+import functools
 import re
 import statistics
 from pathlib import Path
@@ -38,9 +39,20 @@ def sources(root, *folders):
         yield from sorted((root / folder).rglob("*.py"))
 
 
+@functools.cache
+def parsed(text):
+    """The tree of a source, and a list of all its nodes: twelve rules look at every file."""
+    tree = ast.parse(text)
+    return tree, list(ast.walk(tree))
+
+
+def nodes(path):
+    return parsed(path.read_text())[1]
+
+
 def imports(path):
     """Dotted names of all that a file imports, inside functions too."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -134,7 +146,7 @@ def written_elsewhere(root):
     for path in sources(root, "jaxgen"):
         if room(root, path) in WRITERS or path.relative_to(root).as_posix() == "jaxgen/core/files.py":
             continue
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(path):
             if not isinstance(node, ast.Call):
                 continue
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
@@ -150,7 +162,7 @@ def compiled_elsewhere(root):
         name = path.relative_to(root).as_posix()
         if room(root, path) not in JIT and name not in JIT_TOO:
             yield from (f"{path}: imports {name}" for name in imports(path) if name.endswith(".jit"))
-            for node in ast.walk(ast.parse(path.read_text())):
+            for node in nodes(path):
                 if isinstance(node, ast.Attribute) and node.attr == "jit":
                     yield f"{path}:{node.lineno}: jit"
 
@@ -163,10 +175,10 @@ def dotted(node, known):
     return known.get(node.id, "") if isinstance(node, ast.Name) else ""
 
 
-def bindings(tree):
+def bindings(path):
     """What each imported name stands for, in full."""
     known = {}
-    for node in ast.walk(tree):
+    for node in nodes(path):
         if isinstance(node, ast.Import | ast.ImportFrom):
             stem = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
             for alias in node.names:
@@ -181,10 +193,9 @@ def beyond_init_and_apply(root):
     lifted = re.compile(r"flax\.training\b|flax\.linen\.(\w+\.)*(jit|vmap|scan|remat|checkpoint)$")
     for path in sources(root, "jaxgen", "experiments"):
         yield from (f"{path}: imports {name}" for name in imports(path) if lifted.match(name))
-        tree = ast.parse(path.read_text())
-        known = bindings(tree)
+        known = bindings(path)
         primitives = room(root, path) == "ops"  # there are no modules, and `bind` is a primitive's
-        for node in ast.walk(tree):
+        for node in nodes(path):
             if isinstance(node, ast.Attribute):
                 name = dotted(node, known)
                 called = node.attr in hidden and not primitives
@@ -196,7 +207,7 @@ def long_functions(root):
     """Functions over 60 lines; of a technique's `make`, a closure, only the functions inside count."""
     for path in sources(root, "jaxgen", "experiments", "benchmarks"):
         technique = "jaxgen/techniques/" in path.relative_to(root).as_posix()
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(path):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not (technique and node.name == "make"):
                 lines = node.end_lineno - node.lineno + 1
                 yield from [f"{path}:{node.lineno}: {node.name} has {lines} lines"] * (lines > FUNCTION)
@@ -218,7 +229,7 @@ def long_median(root):
 def without_purpose(root):
     """A module of techniques/ that has a Config opens with its paper and URL and has make and tiny."""
     for path in sources(root, "jaxgen/techniques"):
-        tree = ast.parse(path.read_text())
+        tree = parsed(path.read_text())[0]
         names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
         if "Config" in names:
             if "http" not in (ast.get_docstring(tree) or ""):

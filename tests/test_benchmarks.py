@@ -49,10 +49,11 @@ def qualities(name, case):
 CASES = [(name, case) for name, loop in LOOPS.items() for case in loop.cases]
 
 
-@pytest.mark.parametrize(("name", "case"), CASES)
-def test_ours_of_a_loop_are_equally_good(name, case, monkeypatch):
+@pytest.mark.ci
+@pytest.mark.parametrize("name", LOOPS)
+def test_ours_of_a_loop_are_equally_good(name, monkeypatch):
     monkeypatch.setattr(racing, "have", lambda package: False)
-    rows = qualities(name, case)
+    rows = qualities(name, next(iter(LOOPS[name].cases)))
     assert rows
     assert all(math.isfinite(row["quality"]) for row in rows)
     assert racing.unequal(LOOPS[name], rows) == ""
@@ -70,6 +71,7 @@ def test_peers_are_as_good(name, case, monkeypatch):
     assert racing.unequal(LOOPS[name]._replace(within=0.25), rows) == "" or name in ("optimizers", "grid")
 
 
+@pytest.mark.ci
 def test_a_process_is_warm_before_it_answers():
     calls = []
     work = Work(lambda: calls.append(time.sleep(0.01)), 3.0, lambda: float(len(calls)), calls=4)
@@ -84,15 +86,12 @@ def test_a_process_is_warm_before_it_answers():
 ANSWERING = "import sys; print('ready', flush=True); [print({}, float(line), flush=True) for line in sys.stdin]"
 
 
-def test_contenders_take_turns():
+@pytest.mark.slow  # starts processes
+def test_contenders_take_turns_and_two_host_devices_train_as_one_does():
     blocks = racing.race({"a": ["-c", ANSWERING.format(2)], "b": ["-c", ANSWERING.format(4)]}, 2, 0.5)
     assert blocks == {"a": [(2.0, 0.5)] * 2, "b": [(4.0, 0.5)] * 2}
     with pytest.raises(RuntimeError, match="ended"):
         racing.race({"a": ["-c", "print('ready')"]}, 1, 0.5)
-
-
-@pytest.mark.slow
-def test_two_host_devices_train_as_one_does():
     labels = ["fused", "fused, 2 host devices"]
     blocks = racing.race({label: ["-m", "benchmarks.serving", "vae", label, "mlp"] for label in labels}, 1, 0.1)
     one, two = (blocks[label][0].quality for label in labels)
@@ -103,8 +102,7 @@ ABC = [Contender("a", None), Contender("b", None, ("peer",)), Contender("c", Non
 LOOP = Loop("", "images_per_second", {"x": 0, "y": 0}, ABC, "network", {"against_b": "b", "against_c": "c"})
 
 
-@pytest.mark.parametrize("peer", [True, False])
-def test_a_race_is_a_row_for_each_contender(peer, monkeypatch):
+def test_a_race_is_a_row_for_each_contender(monkeypatch):
     speeds = {"a": [3.0, 9.0, 6.0], "b": [1.0, 4.5, 4.0], "c": [1.0] * 3}
 
     def fake(commands, rounds, seconds):
@@ -113,12 +111,12 @@ def test_a_race_is_a_row_for_each_contender(peer, monkeypatch):
         return {label: [racing.Block(speed, 5.0) for speed in speeds[label]] for label in commands}
 
     monkeypatch.setattr(racing, "race", fake)
-    monkeypatch.setattr(racing, "have", lambda package: peer)
-    rows = racing.measure("name", LOOP, 3)
-    labels = ["xa", "xb", "ya", "yb", "yc"] if peer else ["xa", "ya", "yc"]
-    assert [row["network"] + row["contender"] for row in rows] == labels
-    assert (rows[0]["images_per_second"], rows[0]["quality"], rows[0]["blocks"]) == (6.0, 5.0, speeds["a"])
-    assert (rows[0]["against_b"], rows[0]["against_c"], rows[-1]["against_c"]) == (2.0 if peer else None, None, 1.0)
+    for peer, labels in ((True, ["xa", "xb", "ya", "yb", "yc"]), (False, ["xa", "ya", "yc"])):
+        monkeypatch.setattr(racing, "have", lambda package, peer=peer: peer)
+        rows = racing.measure("name", LOOP, 3)
+        assert [row["network"] + row["contender"] for row in rows] == labels
+        assert (rows[0]["images_per_second"], rows[0]["quality"], rows[0]["blocks"]) == (6.0, 5.0, speeds["a"])
+        assert [rows[0]["against_b"], rows[0]["against_c"], rows[-1]["against_c"]] == [2.0 if peer else None, None, 1.0]
 
 
 def test_a_race_of_unequal_work_is_noticed():
@@ -137,6 +135,7 @@ def test_a_table_is_aligned():
     assert "no" not in lines[0].split()
 
 
+@pytest.mark.ci
 def test_a_table_and_a_file_of_numbers_of_a_strangers_technique(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(steps, "BLOCK", 0.001)
     monkeypatch.syspath_prepend(tmp_path)
@@ -171,6 +170,7 @@ def kernels(tree):
     return [conv1.transpose(3, 2, 0, 1), conv2.transpose(3, 2, 0, 1), hidden.T, np.asarray(tree["output"]["kernel"]).T]
 
 
+@pytest.mark.slow
 def test_the_classifiers_that_race_are_one_network():
     """From the same kernels: parameters, the loss in training, its gradients and the running statistics after it."""
     torch = pytest.importorskip("torch")

@@ -21,7 +21,7 @@ TINY = "--steps=6 --batch_size=32 --hidden=8 --log_every=2 --eval_every=2"
     "more",
     [
         "--latent=2",
-        "--latent=3 --likelihood=gaussian --importance_samples=7",
+        pytest.param("--latent=3 --likelihood=gaussian --importance_samples=7", marks=pytest.mark.ci),
         pytest.param("--preset=chollet --epochs=1 --batch_size=400", marks=pytest.mark.slow),
     ],
 )
@@ -44,10 +44,14 @@ def test_vae_draws_and_reports_everything(more, tmp_path, capsys):
     assert ("manifold.png" in drawn) is ("--latent=3" not in more)
     assert (workdir / "report.html").stat().st_size > 10_000
     assert "test_negative_elbo" in capsys.readouterr().out
-    events = list((workdir / "tensorboard").iterdir())
-    assert len(events) == 1
+    assert len(list((workdir / "tensorboard").iterdir())) == 1
+    log = (workdir / "metrics.jsonl").read_text()
+    assert cli.main(vae.EXPERIMENT, flags.split()) == 0  # is shown again without training
+    assert (workdir / "metrics.jsonl").read_text() == log
+    assert {**json.loads((workdir / "summary.json").read_text()), "date": ""} == {**summary, "date": ""}
 
 
+@pytest.mark.ci
 def test_vae_on_a_file_without_labels_and_with_colours(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (200, 6, 5, 3), np.uint8)
     np.savez(tmp_path / "colours.npz", images=pixels)
@@ -58,6 +62,7 @@ def test_vae_on_a_file_without_labels_and_with_colours(tmp_path):
     assert "concepts.png" not in drawn
 
 
+@pytest.mark.ci
 def test_without_the_reports_packages_training_still_succeeds(tmp_path, monkeypatch, capsys):
     for package in ("matplotlib", "matplotlib.figure", "jinja2", "tensorboardX.event_file_writer"):
         monkeypatch.setitem(sys.modules, package, None)
@@ -68,16 +73,7 @@ def test_without_the_reports_packages_training_still_succeeds(tmp_path, monkeypa
     assert capsys.readouterr().err.count("jaxgen[report]") == 2
 
 
-def test_a_finished_run_is_shown_again_without_training(tmp_path, capsys):
-    flags = f"--dataset=digits --workdir={tmp_path / 'run'} {TINY} --latent=2".split()
-    assert cli.main(vae.EXPERIMENT, flags) == 0
-    log, summary = ((tmp_path / "run" / name).read_text() for name in ("metrics.jsonl", "summary.json"))
-    assert cli.main(vae.EXPERIMENT, flags) == 0
-    assert (tmp_path / "run/metrics.jsonl").read_text() == log
-    again = json.loads((tmp_path / "run/summary.json").read_text())
-    assert {**json.loads(summary), "date": ""} == {**again, "date": ""}
-
-
+@pytest.mark.ci
 def test_the_tour_runs_its_chapters_and_ends_with_one_report(tmp_path, monkeypatch, capsys):
     small = tour.Stop(vae.EXPERIMENT, f"--dataset=digits {TINY} --latent=2")
     monkeypatch.setattr(tour, "CHAPTERS", {"one": small, "two": small, "long": small._replace(long=True)})

@@ -18,6 +18,7 @@ from jaxgen.run.load import load
 from jaxgen.run.provenance import fingerprint
 from jaxgen.techniques.autoencoders import vae
 
+pytestmark = pytest.mark.ci
 # Too little to change a float32.
 STILL = ("--optimizer=sgd", "--learning_rate=1e-30", "--steps=1")
 
@@ -30,7 +31,6 @@ def source(tmp_path_factory):
     return workdir
 
 
-@pytest.mark.slow
 def test_a_run_starts_from_the_best_parameters_of_another(source, tmp_path):
     """On other data, of which it takes a part."""
     flags = [*TINY, *STILL, f"--workdir={tmp_path / 'run'}", f"--init_from={source}", "--classes=0-4", "--per_class=20"]
@@ -49,15 +49,12 @@ def test_a_run_starts_from_the_best_parameters_of_another(source, tmp_path):
     assert (config["flags"]["classes"], config["flags"]["per_class"]) == ("0-4", 20)
 
 
-@pytest.mark.slow
 def test_resuming_is_exact(source, tmp_path):
     """From the same source, wherever it is by then."""
 
     def train(name, init_from, *flags):
         assert go(tmp_path, f"--workdir={tmp_path / name}", f"--init_from={init_from}", *flags) == 0
-        rows = (tmp_path / name / "metrics.jsonl").read_text().splitlines()
-        timeless = [{k: v for k, v in json.loads(row).items() if k != "timing"} for row in rows]
-        return fingerprint(load(tmp_path / name)[1]), timeless[-1]
+        return fingerprint(load(tmp_path / name)[1])
 
     whole = train("whole", source, "--steps=8")
     assert train("parts", source, "--steps=3") != whole
@@ -69,14 +66,14 @@ def test_resuming_is_exact(source, tmp_path):
 
 
 def test_resuming_from_another_source_is_refused(source, tmp_path, capsys):
-    assert go(tmp_path, f"--init_from={source}") == 0
-    assert go(tmp_path, f"--workdir={tmp_path / 'other'}") == 0
+    assert go(tmp_path, f"--init_from={source}", "--steps=1") == 0
     capsys.readouterr()
     before = everything(tmp_path)
     refused(capsys, go(tmp_path), 'holds another configuration (init_from: "')
-    refused(capsys, go(tmp_path, f"--init_from={tmp_path / 'other'}"), 'holds another configuration (init_from: "')
-    refused(capsys, go(tmp_path, f"--workdir={tmp_path / 'other'}", f"--init_from={source}"), "init_from: null there")
     refused(capsys, go(tmp_path, f"--init_from={source}", "--per_class=9"), "per_class: null there, 9 now")
+    refused(
+        capsys, go(source.parent, f"--workdir={source}", f"--init_from={tmp_path / 'run'}"), "init_from: null there"
+    )
     assert everything(tmp_path) == before
 
 
@@ -103,9 +100,6 @@ def test_what_cannot_be_started_from(source, tmp_path, capsys):
     refused(*says(f"--init_from={source}", "--hidden=9"), f"--init_from={source} is another architecture: {wider}")
     refused(*says(f"--init_from={source}", "--likelihood=gaussian"), "is another architecture: it has no log_sigma")
     assert everything(tmp_path) == before
-
-
-def test_a_run_of_another_technique_is_named(source):
     stages = [Stage(vae.make(), Source((), None), 1, module="toys")]
     with pytest.raises(Refused, match=r"is a run of jaxgen\.techniques\.autoencoders\.vae, and this is one of toys"):
         starting_from(str(source), stages)

@@ -73,6 +73,7 @@ def test_it_trains_measures_and_writes(tmp_path, corpus, capsys):
     assert {"loss", "bits_per_char"} <= read_rows(workdir / "metrics.jsonl")[0]["train"].keys()
 
 
+@pytest.mark.ci
 def test_more_steps_go_on_with_the_hidden_states(tmp_path, corpus, without_plots):
     assert go(tmp_path / "whole", corpus) == 0
     assert go(tmp_path / "parts", corpus, "--steps=4") == 0
@@ -82,6 +83,7 @@ def test_more_steps_go_on_with_the_hidden_states(tmp_path, corpus, without_plots
     assert fingerprint((whole.params, whole.carry)) == fingerprint((parts.params, parts.carry))
 
 
+@pytest.mark.ci
 def test_without_a_test_split_validation_is_shown_and_the_best_kept(tmp_path, corpus, without_plots):
     workdir = tmp_path / "run"
     flags = ["--model=transformer", "--heads=2", "--splits=80/20/0", "--patience=9", "--windows=random"]
@@ -92,6 +94,7 @@ def test_without_a_test_split_validation_is_shown_and_the_best_kept(tmp_path, co
     assert metrics["valid_bits_per_char"]["value"] == pytest.approx(min(values), rel=1e-5)
 
 
+@pytest.mark.ci
 def test_words(tmp_path, corpus, without_plots, capsys):
     workdir = tmp_path / "run"
     assert go(workdir, corpus, "--level=word", "--model=conv", "--layers=2", "--cycle=2", "--steps=60") == 0
@@ -105,6 +108,7 @@ def test_words(tmp_path, corpus, without_plots, capsys):
     assert "temperature 0: greedy" in err
 
 
+@pytest.mark.ci
 def test_samples_of_a_trained_run(tmp_path, corpus, without_plots, capsys):
     workdir = tmp_path / "run"
     assert go(workdir, corpus, "--lowercase") == 0

@@ -10,6 +10,7 @@ from benchmarks.loops import lstm, sampling
 from benchmarks.serving import LOOPS
 from experiments.text import EXPERIMENT
 
+pytestmark = pytest.mark.ci
 READING = {
     "text_windows": ("last", "strided"),
     "text_carried": ("all", "stream"),
@@ -17,28 +18,22 @@ READING = {
 }
 
 
-@pytest.mark.parametrize("name", READING)
-def test_ours_has_the_sizes_of_all(name):
-    (sizes,) = LOOPS[name].cases.values()
-    setting = trainers.setting(EXPERIMENT, sizes.flags())
-    config, reading = setting.config, setting.config.reading
-    assert (config.batch, reading.context, config.width) == (sizes.batch, sizes.context, sizes.width)
-    assert (reading.predict, reading.windows) == READING[name]
-    if name == "text_transformer":
-        assert (config.layers, config.heads) == (sizes.layers, sizes.heads)
-    else:
-        assert (config.layers, config.embedding, len(config.vocabulary)) == (1, 0, lstm.tokens()[1])
-
-
-@pytest.mark.parametrize("name", READING)
-def test_the_work_is_what_is_counted(name):
+def test_ours_has_the_sizes_of_all_and_its_work_is_what_is_counted():
     """A window of the book's has one target, the others as many as they have tokens."""
-    (sizes,) = LOOPS[name].cases.values()
-    source = trainers.stage(EXPERIMENT, sizes.flags()).source
-    batch = jax.eval_shape(source.take, source.arrays, jax.random.key(0), jnp.int32(0))
-    assert batch["tokens"].shape == (sizes.batch, sizes.context + 1)
-    targets = 1 if name == "text_windows" else sizes.context
-    assert sizes.amount == sizes.updates * sizes.batch * targets
+    for name, reads in READING.items():
+        (sizes,) = LOOPS[name].cases.values()
+        config = trainers.setting(EXPERIMENT, sizes.flags()).config
+        assert (config.batch, config.reading.context, config.width) == (sizes.batch, sizes.context, sizes.width)
+        assert (config.reading.predict, config.reading.windows) == reads
+        if name == "text_transformer":
+            assert (config.layers, config.heads) == (sizes.layers, sizes.heads)
+        else:
+            assert (config.layers, config.embedding, len(config.vocabulary)) == (1, 0, lstm.tokens()[1])
+        source = trainers.stage(EXPERIMENT, sizes.flags()).source
+        batch = jax.eval_shape(source.take, source.arrays, jax.random.key(0), jnp.int32(0))
+        assert batch["tokens"].shape == (sizes.batch, sizes.context + 1)
+        targets = 1 if name == "text_windows" else sizes.context
+        assert sizes.amount == sizes.updates * sizes.batch * targets
 
 
 def test_what_is_written_is_counted_and_is_new_each_time():

@@ -1,5 +1,6 @@
 """Optimiser studies of language models: the text, the preset and the flags that concern them."""
 
+import pytest
 from test_text import CORPUS
 
 from experiments import text
@@ -8,6 +9,7 @@ from jaxgen.study import tasks
 from jaxgen.techniques.text import gpt
 
 
+@pytest.mark.ci
 def test_a_study_reads_a_text(tmp_path):
     path = tmp_path / "corpus.txt"
     path.write_text(CORPUS)

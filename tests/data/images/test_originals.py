@@ -1,124 +1,171 @@
-"""Named sets from the files they are distributed as, small ones made here; real ones where there are some."""
+"""Named sets from the files they are distributed as: made here, damaged, and real ones where there are some."""
 
+import gzip
 import os
 import time
 import zipfile
 
 import numpy as np
 import pytest
-from made import cifar_archive, cifar_batches, idx_set
+from made import cifar_archive, cifar_batches, idx_bytes, idx_set
+from refusals import refused
 from scipy.io import savemat
 
 from jaxgen.core.types import Refused
+from jaxgen.data import download
 from jaxgen.data.images import cifar, olivetti, originals, sets
 
 REAL = os.environ.get("JAXGEN_DATA", "")
 
 
 @pytest.fixture(autouse=True)
-def _a_cache_of_its_own(tmp_path, monkeypatch):
+def _alone(tmp_path, monkeypatch):
     monkeypatch.setenv("JAXGEN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(download, "reachable", lambda *_: False)
 
 
-def rows(examples):
+def sizes(found):
+    return [len(part.label) for part in found[3:6]]
+
+
+def rows(*parts):
     """Sorted (label, bytes) of every image."""
-    return sorted((int(n), row.tobytes()) for row, n in zip(examples.image, examples.label))
+    return sorted((int(n), row.tobytes()) for image, label in parts for row, n in zip(image, label))
 
 
-@pytest.mark.parametrize(
-    ("name", "folder"),
-    [("mnist", "mnist"), ("mnist", "MNIST/raw"), ("fashion_mnist", "fashion_mnist"), ("kmnist", "KMNIST/raw")],
-)
-def test_idx_sets(name, folder, tmp_path):
-    train, train_label, test, test_label = idx_set(tmp_path / folder)
-    found = sets.load(name, str(tmp_path))
-    assert (found.name, found.shape, len(found.classes)) == (name, (28, 28, 1), 10)
-    assert (len(found.train.label), len(found.valid.label), len(found.test.label)) == (36, 4, 20)
-    assert np.array_equal(found.test.image, test.reshape(20, -1))
-    assert np.array_equal(found.test.label, test_label)
-    everything = sorted(rows(found.train) + rows(found.valid))
-    assert everything == sorted((int(n), image.tobytes()) for image, n in zip(train, train_label))
-    assert sets.load(name, str(tmp_path)).sha256 == found.sha256
+def test_idx_sets(tmp_path):
+    for name, folder in (("mnist", "mnist"), ("fashion_mnist", "FashionMNIST/raw"), ("kmnist", "KMNIST/raw")):
+        train, train_label, test, test_label = idx_set(tmp_path / name / folder)
+        found = sets.load(name, str(tmp_path / name))
+        assert (found.name, found.shape, len(found.classes), sizes(found)) == (name, (28, 28, 1), 10, [36, 4, 20])
+        assert np.array_equal(found.test.image, test.reshape(20, -1))
+        assert np.array_equal(found.test.label, test_label)
+        assert rows(found.train, found.valid) == rows((train, train_label))
 
 
-def test_the_cache_folder_is_looked_in_as_well(tmp_path):
-    idx_set(tmp_path / "cache/data/mnist")
-    assert sets.load("mnist").sha256 == sets.load("mnist", str(tmp_path)).sha256
-
-
-@pytest.mark.parametrize("packed", [False, True])
-def test_emnist_letters_are_upright_and_count_from_zero(packed, tmp_path):
-    stems = [
-        f"emnist-letters-{part}-{kind}-ubyte" for part in ("train", "test") for kind in ("images-idx3", "labels-idx1")
-    ]
+def test_emnist_letters_are_upright_and_count_from_zero(tmp_path):
+    stems = [f"emnist-letters-{part}-ubyte" for part in ("train-images-idx3", "train-labels-idx1")]
+    stems += [stem.replace("train", "test") for stem in stems]
     arrays = idx_set(tmp_path / "emnist", train=52, test=26, classes=26, stems=stems, first=1)
-    if packed:
-        with zipfile.ZipFile(tmp_path / "emnist/gzip.zip", "w") as archive:
-            for stem in stems:
-                path = tmp_path / "emnist" / f"{stem}.gz"
-                archive.write(path, f"gzip/{path.name}")
-                path.unlink()
     found = sets.load("emnist_letters", str(tmp_path))
     assert found.classes == tuple("abcdefghijklmnopqrstuvwxyz")
     assert np.array_equal(found.test.image.reshape(-1, 28, 28), arrays[2].swapaxes(1, 2))
     assert np.array_equal(found.test.label, arrays[3] - 1)
+    with zipfile.ZipFile(tmp_path / "emnist/gzip.zip", "w") as archive:
+        for stem in stems:
+            path = tmp_path / "emnist" / f"{stem}.gz"
+            archive.write(path, f"gzip/{path.name}")
+            path.unlink()
+    assert sets.load("emnist_letters", str(tmp_path)).sha256 == found.sha256
+    (tmp_path / "emnist/gzip.zip").write_bytes(b"no zip")
+    refused("is no zip archive", sets.load, "emnist_letters", str(tmp_path))
 
 
-@pytest.mark.parametrize("packed", [False, True])
-def test_cifar10_and_its_frogs(packed, tmp_path):
-    batches = cifar_batches()
-    if packed:
-        (tmp_path / "cifar10").mkdir()
-        cifar_archive(tmp_path / "cifar10" / cifar.ARCHIVE, batches)
-    else:
-        (tmp_path / cifar.FOLDER).mkdir()
-        for name, data in batches.items():
-            (tmp_path / cifar.FOLDER / name).write_bytes(data)
-    parts = originals.original_arrays("cifar10", str(tmp_path))
-    image, label = parts["train"]
-    assert (image.shape, parts["test"][0].shape) == ((100, 32, 32, 3), (20, 32, 32, 3))
+@pytest.mark.ci
+def test_cifar10_and_its_frogs(tmp_path):
+    batches, place = cifar_batches(), tmp_path / "b" / "cifar10" / cifar.ARCHIVE
+    (tmp_path / "a" / cifar.FOLDER).mkdir(parents=True)
+    for name, data in batches.items():
+        (tmp_path / "a" / cifar.FOLDER / name).write_bytes(data)
+    place.parent.mkdir(parents=True)
+    cifar_archive(place, batches)
+    image, label = originals.original_arrays("cifar10", str(tmp_path / "a"))["train"]
+    assert image.shape == (100, 32, 32, 3)
     assert (image[0] == np.array([1, 2, 3])).all()
     assert np.array_equal(label, np.tile(np.arange(20) % 10, 5))
-    found = sets.load("cifar10", str(tmp_path))
-    assert (found.shape, found.classes[6], len(found.test.label)) == ((32, 32, 3), "frog", 20)
-    frogs = sets.load("frogs", str(tmp_path))
-    assert (len(frogs.train.label), len(frogs.valid.label), len(frogs.test.label)) == (9, 1, 2)
-    wanted = sorted((0, row.tobytes()) for row in image[label == 6].reshape(10, -1))
-    assert sorted(rows(frogs.train) + rows(frogs.valid)) == wanted
+    found = sets.load("cifar10", str(tmp_path / "a"))
+    assert (found.shape, found.classes[6], sizes(found)[2]) == ((32, 32, 3), "frog", 20)
+    assert sets.load("cifar10", str(tmp_path / "b")).sha256 == found.sha256
+    frogs = sets.load("frogs", str(tmp_path / "a"))
+    assert sizes(frogs) == [9, 1, 2]
+    frog = image[label == 6].reshape(10, -1)
+    assert rows(frogs.train, frogs.valid) == rows((frog, np.zeros(10)))
+    for harmed, says in [
+        ({k: v for k, v in batches.items() if k != "data_batch_3.bin"}, "lacks data_batch_3.bin"),
+        (batches | {"test_batch.bin": batches["test_batch.bin"][:-5]}, "a multiple of 3,073 bytes, found 61,455"),
+        (batches | {"test_batch.bin": b"\x0b" * cifar.RECORD}, "expected class numbers from 0 to 9, found 11"),
+    ]:
+        cifar_archive(place, harmed)
+        refused(says, sets.load, "cifar10", str(tmp_path / "b"))
+    for data in (place.read_bytes()[:-2000], b"not an archive"):
+        place.write_bytes(data)
+        refused("is damaged", sets.load, "cifar10", str(tmp_path / "b"))
 
 
+@pytest.mark.ci
 def test_olivetti_in_both_formats(tmp_path):
-    image = np.random.default_rng(0).integers(0, 256, (400, 64, 64), np.uint8)
+    image, label = np.random.default_rng(0).integers(0, 256, (400, 64, 64), np.uint8), np.arange(400) // 10
     (tmp_path / "a/olivetti").mkdir(parents=True)
-    np.savez(tmp_path / "a/olivetti/olivetti.npz", images=image, labels=np.arange(400) // 10)
+    np.savez(tmp_path / "a/olivetti/olivetti.npz", images=image, labels=label)
     found = sets.load("olivetti", str(tmp_path / "a"))
-    assert (found.shape, [len(part.label) for part in found[3:6]]) == ((64, 64, 1), [320, 40, 40])
+    assert found.shape == (64, 64, 1)
     for part, each in zip(found[3:6], (8, 1, 1)):
         assert np.bincount(part.label).tolist() == [each] * 40
     (tmp_path / "b").mkdir()
     savemat(tmp_path / "b" / olivetti.MATLAB, {"faces": image.swapaxes(1, 2).reshape(400, -1).T})
     assert sets.load("olivetti", str(tmp_path / "b")).sha256 == found.sha256
     (tmp_path / "b" / olivetti.MATLAB).write_bytes(b"nothing")
-    with pytest.raises(Refused, match=r"olivettifaces\.mat cannot be read"):
-        sets.load("olivetti", str(tmp_path / "b"))
+    refused(r"olivettifaces\.mat cannot be read", sets.load, "olivetti", str(tmp_path / "b"))
+    for labels in (np.arange(400) / 10, label - 1, np.full(400, 10**11)):
+        np.savez(tmp_path / "a/olivetti/olivetti.npz", images=image, labels=labels)
+        refused("expected 10 labels of each of 40 people", sets.load, "olivetti", str(tmp_path / "a"))
 
 
+@pytest.mark.ci
+def test_wrong_or_missing_files_are_refused(tmp_path):
+    def labels(*numbers):
+        return gzip.compress(idx_bytes(np.repeat(*map(np.uint8, numbers))))
+
+    for file, content, says in [
+        ("train-labels", labels(0, 39), "holds 40 images, "),
+        ("train-labels", labels(11, 40), "expected 10 classes, found the numbers 11 to 11"),
+        ("t10k-labels", None, "cannot be reached; put t10k-labels-idx1-ubyte.gz there"),
+    ]:
+        idx_set(tmp_path / "mnist")
+        path = tmp_path / "mnist" / f"{file}-idx1-ubyte.gz"
+        path.write_bytes(content) if content else path.unlink()
+        refused(says, sets.load, "mnist", str(tmp_path))
+    for name in ("mnist", "emnist_letters", "olivetti", "frogs", "tfds:mnist"):
+        for data_dir in ("~nosuchuser/x", "x" * 300, "a\0b"):
+            with pytest.raises(Refused):
+                sets.load(name, data_dir)
+
+
+@pytest.mark.ci
+def test_what_a_broken_download_left_is_completed(tmp_path, monkeypatch):
+    """And a complete set elsewhere is taken before anything is fetched."""
+    folder, asked = tmp_path / "here/mnist", []
+    idx_set(folder)
+    wanted = sets.load("mnist", str(tmp_path / "here")).sha256
+    lost = {path: path.read_bytes() for path in (folder / f"{stem}.gz" for stem in originals.IDX_STEMS[2:])}
+    for path in lost:
+        path.unlink()
+
+    def fetch(name, sources, into):
+        asked.append((name, sorted(sources), into))
+        for path, data in lost.items():
+            path.write_bytes(data)
+
+    monkeypatch.setattr(download, "fetch", fetch)
+    assert sets.load("mnist", str(tmp_path / "here")).sha256 == wanted
+    assert asked == [("mnist", sorted(originals.IDX_FILES), folder)]
+    next(iter(lost)).unlink()
+    idx_set(tmp_path / "cache/data/mnist")
+    assert sets.load("mnist", str(tmp_path / "here")).sha256 == sets.load("mnist").sha256 == wanted
+    assert len(asked) == 1
+
+
+@pytest.mark.slow
 @pytest.mark.needs_data
 @pytest.mark.skipif(not REAL, reason="JAXGEN_DATA is not set")
-def test_real_mnist_in_a_second():
+def test_real_mnist_in_a_second_and_real_faces_and_frogs():
     sets.load("mnist", REAL)  # the file system's cache is warm, as numpy's imports are
     start = time.perf_counter()
     found = sets.load("mnist", REAL)
-    seconds = time.perf_counter() - start
-    assert [len(part.label) for part in found[3:6]] == [55_000, 5_000, 10_000]
+    assert time.perf_counter() - start < 1.0
+    assert sizes(found) == [55_000, 5_000, 10_000]
     assert np.bincount(found.test.label).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     mean = (int(found.train.image.sum()) + int(found.valid.image.sum())) / (60_000 * 784 * 255)
     assert mean == pytest.approx(0.1307, abs=1e-4)
-    assert seconds < 1.0
-
-
-@pytest.mark.needs_data
-@pytest.mark.skipif(not REAL, reason="JAXGEN_DATA is not set")
-@pytest.mark.parametrize(("name", "sizes"), [("olivetti", [320, 40, 40]), ("frogs", [4500, 500, 1000])])
-def test_real_faces_and_frogs(name, sizes):
-    assert [len(part.label) for part in sets.load(name, REAL)[3:6]] == sizes
+    assert sizes(sets.load("olivetti", REAL)) == [320, 40, 40]
+    assert sizes(sets.load("frogs", REAL)) == [4500, 500, 1000]

@@ -5,7 +5,6 @@ import random
 import re
 
 import numpy as np
-import pytest
 
 from jaxgen.data.text import blocks, prose
 
@@ -36,35 +35,32 @@ def reference(text):
     return tokens, widths
 
 
-@pytest.mark.parametrize(
-    ("text", "tokens"),
-    [
-        ("Ala ma kota.", "Ala ma kota . <end>"),
-        ("Ala ma kota <end> Kot", "Ala ma kota <end> Kot"),
-        ("Ala ma kota. <end>\n\nKot", "Ala ma kota . <end> Kot"),
-        ('He said: "Don\'t!" (Twice?) And', 'He said : " Don\'t ! " <end> ( Twice ? ) <end> And'),
-        ("a well-known fact--so 3.14, 1,000.", "a well-known fact -- so 3.14 , 1,000 . <end>"),
-        ("PREFACE\n\n\nSupposing\nthat", "PREFACE <end> Supposing that"),
-        ("Wait... what?! object.name x", "Wait ... what ? ! <end> object . name x"),
-        ('So. "Go" on', 'So . <end> " Go " on'),
-        ("Title\n=====\n\n", "Title ===== <end>"),
-        ("kota", "kota"),
-        (" \n\n kota", "kota"),
-        (" \n\n ", ""),
-        ("", ""),
-    ],
-)
-def test_examples(text, tokens):
-    assert scanned(text)[0] == tokens.split() == reference(text)[0]
+EXAMPLES = {
+    "Ala ma kota.": "Ala ma kota . <end>",
+    "Ala ma kota <end> Kot": "Ala ma kota <end> Kot",
+    "Ala ma kota. <end>\n\nKot": "Ala ma kota . <end> Kot",
+    'He said: "Don\'t!" (Twice?) And': 'He said : " Don\'t ! " <end> ( Twice ? ) <end> And',
+    "a well-known fact--so 3.14, 1,000.": "a well-known fact -- so 3.14 , 1,000 . <end>",
+    "PREFACE\n\n\nSupposing\nthat": "PREFACE <end> Supposing that",
+    "Wait... what?! object.name x": "Wait ... what ? ! <end> object . name x",
+    'So. "Go" on': 'So . <end> " Go " on',
+    "Title\n=====\n\n": "Title ===== <end>",
+    " \n\n kota": "kota",
+    " \n\n ": "",
+    "": "",
+}
 
 
-@pytest.mark.parametrize("block", [20, 50, 10**6])
-def test_random_texts_are_cut_as_one_token_at_a_time_does(block, monkeypatch):
-    monkeypatch.setattr(blocks, "BLOCK", block)
-    draw = random.Random(block)
+def test_examples():
+    for text, tokens in EXAMPLES.items():
+        assert scanned(text)[0] == tokens.split() == reference(text)[0], text
+
+
+def test_random_texts_are_cut_as_one_token_at_a_time_does(monkeypatch):
     parts = [*"ab.!?\"')(-,=", " ", " ", " ", "\n", "\n\n", "  ", "ab's", "<end>", "<unk>", "3.5", "…", "--", "ł"]
-    for _ in range(40):
-        text, run = "", ""
+    for block, number in itertools.product((20, 50, 10**6), range(20)):
+        monkeypatch.setattr(blocks, "BLOCK", block)
+        draw, text, run = random.Random(block + number), "", ""
         for part in draw.choices(parts, k=draw.randrange(120)):
             run = "" if part.isspace() else run + part
             text += part + " " * (len(run) > 8)  # a word as long as a block would be cut
@@ -94,50 +90,39 @@ def test_a_word_longer_than_a_block_is_cut(monkeypatch):
     assert scanned("c" * 9 + ".) d")[0] == ["c" * 9, ".", ")", "<end>", "d"]
 
 
-@pytest.mark.parametrize(
-    ("tokens", "text"),
-    [
-        ("Ala ma kota <end> <end> <end>", "Ala ma kota"),
-        ("<end> Ala ma kota . <end> Kot ma Ale .", "Ala ma kota.\nKot ma Ale."),
-        ("PREFACE <end> What then ? <end> So", "PREFACE\n\nWhat then?\nSo"),
-        ('He said : " Go , now ! " <end> And ( so ) on ; is it : no', 'He said: "Go, now!"\nAnd (so) on; is it: no'),
-        ("truth--what -- then / now", "truth--what--then/now"),
-        ("“ Yes ” , he said … <end> 100 % [ sure ]", "“Yes”, he said…\n100% [sure]"),
-        ("' tis . <end> ' twas", "'tis.\n'twas"),
-        ('a <end> " b <end> " c "', 'a\n\n"b\n\n"c"'),
-        ("<unk> a <unk>", "<unk> a <unk>"),
-        ("", ""),
-    ],
-)
-def test_words_are_written_as_prose(tokens, text):
-    assert prose.written(tokens.split()) == text
+WRITTEN = {
+    "Ala ma kota <end> <end> <end>": "Ala ma kota",
+    "<end> Ala ma kota . <end> Kot ma Ale .": "Ala ma kota.\nKot ma Ale.",
+    "PREFACE <end> What then ? <end> So": "PREFACE\n\nWhat then?\nSo",
+    'He said : " Go , now ! " <end> And ( so ) on ; is it : no': 'He said: "Go, now!"\nAnd (so) on; is it: no',
+    "truth--what -- then / now": "truth--what--then/now",
+    "“ Yes ” , he said … <end> 100 % [ sure ]": "“Yes”, he said…\n100% [sure]",
+    "' tis . <end> ' twas": "'tis.\n'twas",
+    'a <end> " b <end> " c "': 'a\n\n"b\n\n"c"',
+    "<unk> a <unk>": "<unk> a <unk>",
+    "": "",
+}
+PREFACE = 'PREFACE\n\nSUPPOSING Truth is a woman--what then? He said: "Go (now)." So it is.\nYes; and no!\n\nEnd of it.'
 
 
-def test_what_was_written_is_scanned_as_it_was():
-    text = (
-        'PREFACE\n\nSUPPOSING Truth is a woman--what then? He said: "Go (now)." So it is.\nYes; and no!\n\nEnd of it.'
-    )
-    tokens, _ = scanned(text)
+def test_words_are_written_as_prose():
+    for tokens, text in WRITTEN.items():
+        assert prose.written(tokens.split()) == text
+    tokens, _ = scanned(PREFACE)
     assert scanned(prose.written(tokens))[0] == tokens
 
 
-def test_blocks_end_where_words_do():
+def test_blocks_end_where_words_do(monkeypatch):
     text = "".join(random.Random(0).choices(["a", "bc", " ", "\n", "   "], k=3000))
     for size in (1, 17, 400):
-        pieces = [text[first : first + size] for first in range(0, len(text), size)]
-        found = list(blocks.whole_words(pieces))
-        assert "".join(found) == text
+        assert "".join(blocks.whole_words(text[first : first + size] for first in range(0, len(text), size))) == text
     long = text * (blocks.BLOCK // 300)
-    found = list(blocks.whole_words([long]))
-    found_small = list(blocks.whole_words(blocks.sliced(long)))
-    for each in (found, found_small):
-        assert "".join(each) == long
-        assert all(block[-1].strip() and after[0].isspace() for block, after in itertools.pairwise(each))
-    assert len(found_small) > 10
-
-
-def test_white_space_alone_is_no_block(monkeypatch):
-    monkeypatch.setattr(blocks, "BLOCK", 4)
+    for pieces in ([long], blocks.sliced(long)):
+        found = list(blocks.whole_words(pieces))
+        assert "".join(found) == long
+        assert all(block[-1].strip() and after[0].isspace() for block, after in itertools.pairwise(found))
+    assert len(found) > 10
+    monkeypatch.setattr(blocks, "BLOCK", 4)  # white space alone is no block
     assert list(blocks.whole_words(["      ", "   a", "b    ", "c"])) == ["         ab", "    c"]
     assert list(blocks.whole_words(["     "])) == ["     "]
     assert list(blocks.whole_words([])) == []
@@ -146,15 +131,12 @@ def test_white_space_alone_is_no_block(monkeypatch):
 def test_parts_are_joined_and_emptied():
     parts = [np.array([0, 2], np.uint8), np.array([1], np.uint16)]
     assert blocks.concatenated(parts, np.array([7, 8, 9], np.uint8)).tolist() == [7, 9, 8]
-    assert parts == []
-    assert blocks.concatenated([]).tolist() == []
-    assert blocks.concatenated([np.array([3], np.uint8), np.array([300], np.uint16)]).tolist() == [3, 300]
+    assert parts == [] == blocks.concatenated([]).tolist()
 
 
-@pytest.mark.parametrize("block", [1, 3, 100])
-def test_how_many_tokens_lie_within(block, monkeypatch):
-    monkeypatch.setattr(blocks, "BLOCK", block)
+def test_how_many_tokens_lie_within(monkeypatch):
     widths = np.array([3, 0, 2, 0, 0, 4, 1], np.uint8)
     ends = np.cumsum(widths)
-    for characters in range(12):
+    for block, characters in itertools.product((1, 3, 100), range(12)):
+        monkeypatch.setattr(blocks, "BLOCK", block)
         assert blocks.tokens_within(widths, characters) == sum(ends <= characters)

@@ -1,3 +1,5 @@
+"""Texts by characters and words: splits, vocabularies, memory."""
+
 import hashlib
 import os
 import tracemalloc
@@ -27,29 +29,25 @@ def whole(text):
 def test_a_file_by_characters(story):
     found = texts.load(story)
     assert (found.name, found.level, found.vocabulary) == (story, "char", tuple(sorted(set(STORY))))
-    assert whole(found) == STORY
     assert found.sha256 == hashlib.sha256(STORY.encode()).hexdigest()
     assert found.train.widths is None
     assert found.train.tokens.dtype == np.uint8
+    for first, second in ((90, 10), (50, 0.5)):  # percent
+        found, count = texts.load(story, shares=(first, second, 100 - first - second)), len(STORY)
+        ends = np.rint(np.array([first, first + second, 100]) / 100 * count).astype(int)
+        assert np.abs(np.cumsum(found.characters) - ends).max() <= 1
+        assert found.characters == tuple(len(split.tokens) for split in found[3:6])
+        assert whole(found) == STORY
 
 
-@pytest.mark.parametrize(
-    ("shares", "sizes"),
-    [((90, 5, 5), (900, 50, 50)), ((90, 10, 0), (900, 100, 0)), ((100, 0, 0), (1000, 0, 0)), ((50, 0.5, 49.5), None)],
-)
-def test_shares_are_percent_of_the_characters(tmp_path, shares, sizes):
-    path = tmp_path / "a.txt"
-    path.write_text("abcdefghij" * 100)
-    found = texts.load(str(path), shares=shares)
-    assert found.characters == (sizes or (500, 5, 495))
-    assert tuple(len(split.tokens) for split in found[3:6]) == found.characters
-    assert whole(found) == "abcdefghij" * 100
+@pytest.fixture(params=[16, 10**6])
+def _in_blocks(request, monkeypatch):
+    for module in (blocks, utf8):
+        monkeypatch.setattr(module, "BLOCK", request.param)
 
 
-@pytest.mark.parametrize("block", [13, 10**6])
-def test_lower_case_is_that_of_the_whole_text(tmp_path, block, monkeypatch):
-    monkeypatch.setattr(blocks, "BLOCK", block)
-    monkeypatch.setattr(utf8, "BLOCK", block)
+@pytest.mark.usefixtures("_in_blocks")
+def test_lower_case_is_that_of_the_whole_text(tmp_path):
     text = "\u039f\u0394\u039f\u03a3 \u0130 ABC\n" * 20  # a capital sigma at the end of a word, a dotted capital I
     path = tmp_path / "a.txt"
     path.write_text(text, encoding="utf-8")
@@ -71,10 +69,8 @@ def test_a_file_by_words(story):
     assert found.sha256 == texts.load(story).sha256
 
 
-@pytest.mark.parametrize("block", [16, 10**6])
-def test_words_of_the_training_split_alone_are_known(tmp_path, block, monkeypatch):
-    monkeypatch.setattr(blocks, "BLOCK", block)
-    monkeypatch.setattr(utf8, "BLOCK", block)
+@pytest.mark.usefixtures("_in_blocks")
+def test_words_of_the_training_split_alone_are_known(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("red green " * 30 + " blue" * 40 + " green" * 17)
     for share in np.arange(47, 50, 0.5).tolist():  # up to the last "green" before "blue"
@@ -119,6 +115,7 @@ def peak(path, level):
     return found
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(
     ("level", "size", "least", "most"),
     [("char", 2_000_000, 0.9, 1.2), ("word", 100_000, 0.25, 2.5)],  # bytes a character; words of four, with the space
@@ -134,6 +131,7 @@ def test_memory_grows_as_the_tokens_do(tmp_path, level, size, least, most, monke
     assert least < (peaks[1] - peaks[0]) / size < most
 
 
+@pytest.mark.slow
 @pytest.mark.needs_data
 @pytest.mark.skipif(not DATA, reason="JAXGEN_DATA is not set")
 def test_real_corpora_have_their_published_sizes():
