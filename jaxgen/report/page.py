@@ -62,7 +62,7 @@ def inline(picture: Picture) -> dict:
     """The picture as a data: URI, its width on the page, and whether its pixels are drawn as squares."""
     from PIL import Image
 
-    kind = mimetypes.guess_type(picture.path)[0] or ""
+    kind = mimetypes.guess_type(Path(picture.path).name)[0] or ""
     if not kind.startswith("image/"):
         raise ValueError(f"expected a picture, found {picture.path}")
     data = Path(picture.path).read_bytes()

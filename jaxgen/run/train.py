@@ -91,6 +91,7 @@ def train_run(
     total = earlier + (saved.step if saved else 0)  # updates so far, over all stages
     at, good = ((saved.stage, saved.step), saved.path) if saved else ((-1, -1), None)
     stage, state, progress = resume or (0, None, None)
+    written = False
     left = sum(each.steps for each in stages[stage:])
     with (
         contextlib.closing(open_log(workdir, at, total)) as log,
@@ -105,7 +106,9 @@ def train_run(
             if event.due:
                 watch(event.stage, total, state)
             if event.finite and (event.done or stops or _due(event.step, flags)):
-                good = checkpoint.save(directory, event.stage, event.step, (state, progress), {"earlier": earlier})
+                meta, check = {"earlier": earlier}, not written  # the first one is read back before an old one goes
+                good = checkpoint.save(directory, event.stage, event.step, (state, progress), meta, check=check)
+                written = True
             shown = {f"valid {name}": metric.value for name, metric in list(event.valid.items())[:1]}
             advance(total, {**shown, **event.train})
             if not event.finite:
