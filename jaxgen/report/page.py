@@ -5,7 +5,7 @@ import math
 import mimetypes
 import os
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +29,7 @@ class Chapter(NamedTuple):
     config: Mapping[str, Any] = {}  # nested names are joined by dots; empty: the summary's config
     tables: Sequence[Table] = ()
     notes: Mapping[str, str] = {}  # word in the chapter -> its meaning
+    missing: Sequence[str] = ()  # a sentence for what could not be drawn
 
 
 def write(path: str | os.PathLike, title: str, chapters: Sequence[Chapter], overview: bool = True) -> None:
@@ -44,6 +45,14 @@ def write(path: str | os.PathLike, title: str, chapters: Sequence[Chapter], over
         Refused: jinja2 is not installed.
         FileNotFoundError, ValueError: a picture is missing, or no picture.
     """
+    page_of = template()
+    contents = [contents_of(chapter, [inline(picture) for picture in chapter.pictures]) for chapter in chapters]
+    page = page_of(title=title, chapters=contents, overview=overview)
+    write_whole(path, page.encode(errors="backslashreplace"))  # the name of a file need not be UTF-8
+
+
+def template() -> Callable[..., str]:
+    """The function that makes a page of the variables of page.html. Raises Refused where jinja2 is not installed."""
     try:
         import jinja2
     except ImportError:
@@ -53,9 +62,7 @@ def write(path: str | os.PathLike, title: str, chapters: Sequence[Chapter], over
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     pages.filters.update(quantity=quantity, duration=duration)
-    contents = [contents_of(chapter, [inline(picture) for picture in chapter.pictures]) for chapter in chapters]
-    page = pages.get_template("page.html").render(title=title, chapters=contents, overview=overview)
-    write_whole(path, page.encode())
+    return pages.get_template("page.html").render
 
 
 def inline(picture: Picture) -> dict:
@@ -96,6 +103,7 @@ def contents_of(chapter: Chapter, pictures: Sequence[Mapping[str, Any]]) -> dict
         "tables": chapter.tables,
         "notes": chapter.notes,
         "pictures": pictures,
+        "missing": chapter.missing,
         "config": flatten(chapter.config or summary.get("config", {})),
         "environment": environment_of(summary),
     }

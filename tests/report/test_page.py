@@ -80,6 +80,11 @@ def test_a_run_says_what_it_did(tmp_path):
         assert part in text, part
 
 
+def test_what_is_missing_is_told_in_any_letters(tmp_path):
+    text = write(tmp_path, chapter(tmp_path, missing=["not drawn: layers (l\udce4tin)"]))
+    assert "not drawn: layers (l\\udce4tin)" in text
+
+
 def test_every_picture_is_inside_and_nothing_is_outside(tmp_path):
     text = write(tmp_path, chapter(tmp_path), chapter(tmp_path, "Again"))
     page = Page(text)
