@@ -46,6 +46,6 @@ def rows_of(workdir):
 
 
 def wait_for_rows(process, workdir, count):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150
     while rows_of(workdir) < count and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.002)

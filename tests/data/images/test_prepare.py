@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -46,6 +47,8 @@ def expected(*parts):
 )
 def test_what_is_prepared_is_what_was_distributed(tmp_path, monkeypatch, capfd, name, shape, classes, version):
     parts = distributed(monkeypatch, *shape, classes=classes, first=int(name == "emnist:letters"))
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     found = sets.load(f"tfds:{name}", str(tmp_path))
     assert (found.name, found.shape) == (f"tfds:{name}", shape)
     assert pairs(found.test) == expected(parts["test"])
@@ -57,6 +60,7 @@ def test_what_is_prepared_is_what_was_distributed(tmp_path, monkeypatch, capfd, 
     assert err == f"preparing {name.replace(':', '_')} in {folder}, once\n"
     assert not list((tmp_path / "tfds").glob(".*"))
     assert not (tmp_path / "own").exists()
+    assert not list((tmp_path / "temporary").iterdir())
     assert sets.load(f"tfds:{name}", str(tmp_path)).sha256 == found.sha256
     assert capfd.readouterr() == ("", "")
 
