@@ -16,6 +16,7 @@ from jaxgen.report.items import Picture, Table
 
 HALF, FULL, TALL = 452, 944, 440  # px: half and all of the page's width, and the greatest height of a picture
 TINY = 300  # px: small pictures are enlarged by whole factors as far as HALF by TINY
+LISTED = 12  # entries of a list in the configuration
 
 
 class Chapter(NamedTuple):
@@ -66,7 +67,10 @@ def template() -> Callable[..., str]:
 
 
 def inline(picture: Picture) -> dict:
-    """The picture as a data: URI, its width on the page, and whether its pixels are drawn as squares."""
+    """The picture as a data: URI, its width on the page, and how it is shown: drawn on white, or pixels as squares.
+
+    A wide drawing scrolls on a small screen, since its letters could not be read.
+    """
     from PIL import Image
 
     kind = mimetypes.guess_type(Path(picture.path).name)[0] or ""
@@ -75,9 +79,10 @@ def inline(picture: Picture) -> dict:
     data = Path(picture.path).read_bytes()
     with Image.open(picture.path) as image:
         width = min(image.width // picture.density, FULL) if picture.density else shown_width(*image.size)
-        squares = image.width < HALF
+        shown = "drawn" if picture.density else "squares" if image.width < HALF else ""
     source = f"data:{kind};base64,{base64.b64encode(data).decode()}"
-    return {"source": source, "width": width, "squares": squares, "caption": picture.caption}
+    wide = bool(picture.density) and width > HALF
+    return {"source": source, "width": width, "kind": shown, "wide": wide, "caption": picture.caption}
 
 
 def shown_width(width: int, height: int) -> int:
@@ -90,6 +95,7 @@ def contents_of(chapter: Chapter, pictures: Sequence[Mapping[str, Any]]) -> dict
     """The variables of the template for a chapter."""
     summary = chapter.summary
     collected = curves.collect(chapter.rows)
+    constant = unchanged(collected.lines)
     metrics = [{"name": name, **entry} for name, entry in summary.get("metrics", {}).items()]
     return {
         "title": chapter.title,
@@ -99,7 +105,10 @@ def contents_of(chapter: Chapter, pictures: Sequence[Mapping[str, Any]]) -> dict
         "seconds": summary.get("seconds"),
         "rate": steps_per_second(chapter.rows),
         "metrics": metrics,
-        "figures": [figure(name, lines, collected.stages) for name, lines in collected.lines.items()],
+        "figures": [
+            figure(name, lines, collected.stages) for name, lines in collected.lines.items() if name not in constant
+        ],
+        "constant": constant,
         "tables": chapter.tables,
         "notes": chapter.notes,
         "pictures": pictures,
@@ -107,6 +116,12 @@ def contents_of(chapter: Chapter, pictures: Sequence[Mapping[str, Any]]) -> dict
         "config": flatten(chapter.config or summary.get("config", {})),
         "environment": environment_of(summary),
     }
+
+
+def unchanged(lines: Mapping[str, Mapping[str, curves.Points]]) -> dict[str, float]:
+    """The learning rates that stayed as they were, name -> value: a number tells as much as a chart."""
+    rates = {name: [y for _, y in own.get("train", [])] for name, own in lines.items() if name.endswith("rate")}
+    return {name: values[0] for name, values in rates.items() if values and set(values) == {values[0]}}
 
 
 def figure(name: str, lines: Mapping[str, curves.Points], stages: Sequence[float]) -> dict:
@@ -142,8 +157,15 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         if isinstance(value, Mapping):
             flat.update(flatten(value, f"{prefix}{name}."))
         else:
-            flat[f"{prefix}{name}"] = str(value)
+            flat[f"{prefix}{name}"] = _shortened(value)
     return flat
+
+
+def _shortened(value: Any) -> str:
+    """A value as text; of a long list, such as a vocabulary, the first entries and their number."""
+    if isinstance(value, list | tuple) and len(value) > LISTED:
+        return f"{str(list(value[:LISTED]))[:-1]}, … {len(value):,} in all]"
+    return str(value)
 
 
 def quantity(value: float | None) -> str:
