@@ -21,6 +21,7 @@ WRONG = {
     "--classes=3": "--classes=3 of digits has 1 class; at least 2 are needed",
     "--classes=3,cat": "digits has no class 'cat'; known are 0, 1, 2",
     "--per_class=1000": "--per_class=1000 is more than the",
+    "--draw_seed=1": "--draw_seed is for the images of --per_class",
     "--activation=swish": "sigmoid|tanh|relu|leaky_relu|rrelu|prelu|elu|selu|gelu",
     "--initializer=zeros": "xavier_uniform|xavier_normal|he_uniform",
     "--dropout=1": "--dropout must be at most 0.99",

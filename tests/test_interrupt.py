@@ -7,14 +7,12 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 
-import floors
 import jax
 import numpy as np
 import pytest
+from processes import ROWS, STEPS, finish, rows_of, start, wait_for_rows
 
 from jaxgen.core import loop
 from jaxgen.core.progress import Policy
@@ -24,62 +22,6 @@ from jaxgen.run.workdir import read_config
 from jaxgen.techniques.autoencoders import vae
 
 pytestmark = pytest.mark.slow  # starts some thirty processes
-
-FLAGS = [
-    *[
-        "--dataset=digits",
-        "--likelihood=stochastic",
-        "--hidden=32",
-        "--latent=2",
-        "--steps=300",
-        "--batch_size=64",
-        "--plateau=1",
-        "--learning_rate=0.03",
-    ],
-    *["--log_every=5", "--eval_every=10", "--checkpoint_every=10"],
-]
-ROWS = 60
-
-
-def start(workdir, cache, *more):
-    dropped = ("XLA_", "JAX_")
-    env = {k: v for k, v in os.environ.items() if not k.startswith(dropped)} | {
-        "JAX_PLATFORMS": "cpu",
-        "PYTHONPATH": ".",
-    }
-    command = [
-        sys.executable,
-        "tests/worker.py",
-        *FLAGS,
-        f"--workdir={workdir}",
-        f"--compilation_cache={cache}",
-    ]
-    return subprocess.Popen(
-        [*command, *more],
-        env=env,
-        cwd=floors.root(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def finish(*args):
-    process = start(*args)
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err
-    return err
-
-
-def rows_of(workdir):
-    log = workdir / "metrics.jsonl"
-    return len(log.read_bytes().splitlines()) if log.exists() else 0
-
-
-def wait_for_rows(process, workdir, count):
-    deadline = time.monotonic() + 60
-    while rows_of(workdir) < count and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.002)
 
 
 def log_without_timing(workdir):
@@ -100,7 +42,7 @@ def final_arrays(workdir):
 def assert_same_end(one, two):
     assert log_without_timing(one) == log_without_timing(two)
     (step, ours), (other_step, theirs) = final_arrays(one), final_arrays(two)
-    assert step == other_step == 300
+    assert step == other_step == STEPS
     for a, b in zip(ours, theirs, strict=True):
         assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
 
@@ -155,7 +97,7 @@ def test_signals_checkpoint_and_leave(whole, cache, tmp_path, number):
     assert "the same command goes on from" in err
     newest = checkpoint.candidates(tmp_path / "run" / "checkpoints")[0]
     step = int(newest.name.split("-")[1])
-    assert step == 5 * rows_of(tmp_path / "run") < 300, "the signal's checkpoint is not the last step"
+    assert step == 5 * rows_of(tmp_path / "run") < STEPS, "the signal's checkpoint is not the last step"
     assert "going on at step" in finish(tmp_path / "run", cache)
     assert_same_end(whole, tmp_path / "run")
 

@@ -37,6 +37,8 @@ def test_every_seed_is_trained_three_times(tmp_path, monkeypatch, capsys):
     accuracy = lambda name: summaries[name]["metrics"]["test_accuracy"]["value"]
     gained = [accuracy(f"transferred{n}") - accuracy(f"from_scratch{n}") for n in (0, 1)]
     assert f"gained, seed by seed: {100 * np.mean(gained):.2f} ± " in out
+    drawn = {name: json.loads((tmp_path / name / "config.json").read_text())["data"] for name in summaries}
+    assert drawn["transferred0"] == drawn["from_scratch0"] != drawn["from_scratch1"] == drawn["transferred1"]
     assert summaries["transferred1"]["config"]["init_from"] == str(tmp_path / "known1")
     assert summaries["from_scratch1"]["config"]["freeze"] == ""
     assert (tmp_path / "report.html").stat().st_size > 10_000

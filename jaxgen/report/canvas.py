@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, ParamSpec
@@ -27,10 +28,26 @@ STYLE: dict[str, Any] = {
 
 
 @contextlib.contextmanager
+def _without_backend() -> Iterator[None]:
+    """The environment without MPLBACKEND.
+
+    matplotlib fails to be imported where it does not know the backend that the variable names: that of a notebook,
+    which hands it on to every process, or of another version. Nothing here is drawn in a window.
+    """
+    backend = os.environ.pop("MPLBACKEND", None)
+    try:
+        yield
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+
+
+@contextlib.contextmanager
 def _style() -> Iterator[None]:
     """Applies STYLE instead of the user's matplotlibrc. Raises Refused where matplotlib is not installed."""
     try:
-        from matplotlib import style
+        with _without_backend():
+            from matplotlib import style
     except ImportError:
         raise Refused('drawings need matplotlib: pip install "jaxgen[report]"') from None
     with style.context(STYLE, after_reset=True), warnings.catch_warnings():
@@ -40,9 +57,12 @@ def _style() -> Iterator[None]:
 
 def canvas(width: float, height: float, layout: Literal["constrained"] | None = "constrained"):
     """An empty matplotlib Figure of that many pixels of the page, the unit of font sizes and line widths as well."""
-    from matplotlib.figure import Figure  # pyplot would keep every figure in a global list
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure  # pyplot would keep every figure in a global list, and look for a screen
 
-    return Figure(figsize=(width / 72, height / 72), dpi=72 * DENSITY, layout=layout)
+    figure = Figure(figsize=(width / 72, height / 72), dpi=72 * DENSITY, layout=layout)
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def styled(draw: Callable[P, Any]) -> Callable[P, Any]:

@@ -5,7 +5,7 @@ import math
 import mimetypes
 import os
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from jaxgen.report.items import Picture, Table
 
 HALF, FULL, TALL = 452, 944, 440  # px: half and all of the page's width, and the greatest height of a picture
 TINY = 300  # px: small pictures are enlarged by whole factors as far as HALF by TINY
+LISTED = 12  # entries of a list in the configuration
 
 
 class Chapter(NamedTuple):
@@ -29,6 +30,7 @@ class Chapter(NamedTuple):
     config: Mapping[str, Any] = {}  # nested names are joined by dots; empty: the summary's config
     tables: Sequence[Table] = ()
     notes: Mapping[str, str] = {}  # word in the chapter -> its meaning
+    missing: Sequence[str] = ()  # a sentence for what could not be drawn
 
 
 def write(path: str | os.PathLike, title: str, chapters: Sequence[Chapter], overview: bool = True) -> None:
@@ -44,6 +46,14 @@ def write(path: str | os.PathLike, title: str, chapters: Sequence[Chapter], over
         Refused: jinja2 is not installed.
         FileNotFoundError, ValueError: a picture is missing, or no picture.
     """
+    page_of = template()
+    contents = [contents_of(chapter, [inline(picture) for picture in chapter.pictures]) for chapter in chapters]
+    page = page_of(title=title, chapters=contents, overview=overview)
+    write_whole(path, page.encode(errors="backslashreplace"))  # the name of a file need not be UTF-8
+
+
+def template() -> Callable[..., str]:
+    """The function that makes a page of the variables of page.html. Raises Refused where jinja2 is not installed."""
     try:
         import jinja2
     except ImportError:
@@ -53,24 +63,26 @@ def write(path: str | os.PathLike, title: str, chapters: Sequence[Chapter], over
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     pages.filters.update(quantity=quantity, duration=duration)
-    contents = [contents_of(chapter, [inline(picture) for picture in chapter.pictures]) for chapter in chapters]
-    page = pages.get_template("page.html").render(title=title, chapters=contents, overview=overview)
-    write_whole(path, page.encode())
+    return pages.get_template("page.html").render
 
 
 def inline(picture: Picture) -> dict:
-    """The picture as a data: URI, its width on the page, and whether its pixels are drawn as squares."""
+    """The picture as a data: URI, its width on the page, and how it is shown: drawn on white, or pixels as squares.
+
+    A wide drawing scrolls on a small screen, since its letters could not be read.
+    """
     from PIL import Image
 
-    kind = mimetypes.guess_type(picture.path)[0] or ""
+    kind = mimetypes.guess_type(Path(picture.path).name)[0] or ""
     if not kind.startswith("image/"):
         raise ValueError(f"expected a picture, found {picture.path}")
     data = Path(picture.path).read_bytes()
     with Image.open(picture.path) as image:
         width = min(image.width // picture.density, FULL) if picture.density else shown_width(*image.size)
-        squares = image.width < HALF
+        shown = "drawn" if picture.density else "squares" if image.width < HALF else ""
     source = f"data:{kind};base64,{base64.b64encode(data).decode()}"
-    return {"source": source, "width": width, "squares": squares, "caption": picture.caption}
+    wide = bool(picture.density) and width > HALF
+    return {"source": source, "width": width, "kind": shown, "wide": wide, "caption": picture.caption}
 
 
 def shown_width(width: int, height: int) -> int:
@@ -83,6 +95,7 @@ def contents_of(chapter: Chapter, pictures: Sequence[Mapping[str, Any]]) -> dict
     """The variables of the template for a chapter."""
     summary = chapter.summary
     collected = curves.collect(chapter.rows)
+    constant = unchanged(collected.lines)
     metrics = [{"name": name, **entry} for name, entry in summary.get("metrics", {}).items()]
     return {
         "title": chapter.title,
@@ -92,13 +105,23 @@ def contents_of(chapter: Chapter, pictures: Sequence[Mapping[str, Any]]) -> dict
         "seconds": summary.get("seconds"),
         "rate": steps_per_second(chapter.rows),
         "metrics": metrics,
-        "figures": [figure(name, lines, collected.stages) for name, lines in collected.lines.items()],
+        "figures": [
+            figure(name, lines, collected.stages) for name, lines in collected.lines.items() if name not in constant
+        ],
+        "constant": constant,
         "tables": chapter.tables,
         "notes": chapter.notes,
         "pictures": pictures,
+        "missing": chapter.missing,
         "config": flatten(chapter.config or summary.get("config", {})),
         "environment": environment_of(summary),
     }
+
+
+def unchanged(lines: Mapping[str, Mapping[str, curves.Points]]) -> dict[str, float]:
+    """The learning rates that stayed as they were, name -> value: a number tells as much as a chart."""
+    rates = {name: [y for _, y in own.get("train", [])] for name, own in lines.items() if name.endswith("rate")}
+    return {name: values[0] for name, values in rates.items() if values and set(values) == {values[0]}}
 
 
 def figure(name: str, lines: Mapping[str, curves.Points], stages: Sequence[float]) -> dict:
@@ -134,8 +157,15 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         if isinstance(value, Mapping):
             flat.update(flatten(value, f"{prefix}{name}."))
         else:
-            flat[f"{prefix}{name}"] = str(value)
+            flat[f"{prefix}{name}"] = _shortened(value)
     return flat
+
+
+def _shortened(value: Any) -> str:
+    """A value as text; of a long list, such as a vocabulary, the first entries and their number."""
+    if isinstance(value, list | tuple) and len(value) > LISTED:
+        return f"{str(list(value[:LISTED]))[:-1]}, … {len(value):,} in all]"
+    return str(value)
 
 
 def quantity(value: float | None) -> str:

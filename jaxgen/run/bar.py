@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TextIO
 
+from jaxgen.run import console
+
 Advance = Callable[[int, Mapping[str, Any]], None]  # updates made, name -> scalar
 
 
@@ -82,7 +84,7 @@ def _plain(total, description, start, stream, pause, now, unit):
     def flush():
         nonlocal waiting
         if waiting:
-            print(waiting, file=stream, flush=True)
+            console.tell(waiting, stream)
         waiting = ""
 
     try:

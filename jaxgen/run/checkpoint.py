@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxgen.core.types import Refused
+from jaxgen.run import trees
 
 MANIFEST = "manifest.sha256"
 
@@ -36,13 +37,14 @@ class Saved(NamedTuple):
     meta: dict[str, Any]
 
 
-def save(directory: Path, stage: int, step: int, tree: Any, meta: dict[str, Any], keep: int = 3) -> Path:
+def save(
+    directory: Path, stage: int, step: int, tree: Any, meta: dict[str, Any], keep: int = 3, check: bool = False
+) -> Path:
     """Writes `tree` (arrays and typed PRNG keys) and `meta` (JSON) and drops all but the newest `keep` checkpoints.
 
-    Returns the checkpoint's path. Raises Refused where the disk is full or not writable; what stood there stays.
+    Returns the checkpoint's path. Raises Refused where the disk is full or not writable, or, with `check`, where what
+    was written is not read back bit for bit; what stood there stays.
     """
-    import orbax.checkpoint as ocp  # slow to import: not before the first checkpoint
-
     directory = Path(directory).absolute()
     target = directory / f"{stage:02d}-{step:08d}"
     part = directory / f".part-{target.name}"
@@ -56,8 +58,9 @@ def save(directory: Path, stage: int, step: int, tree: Any, meta: dict[str, Any]
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         described = {**meta, "stage": stage, "step": step, "arrays": arrays(tree)}
         (part / "meta.json").write_text(json.dumps(described, sort_keys=True))
-        with ocp.StandardCheckpointer() as checkpointer:
-            checkpointer.save(part / "tree", tree)
+        trees.write(part, tree)
+        if check:
+            trees.check(part, tree)
         lines = "".join(f"{_digest(part / name)}  {name}\n" for name in _files(part))
         (part / MANIFEST).write_text(lines + hashlib.sha256(lines.encode()).hexdigest() + "\n")
         _sync(part)
@@ -149,19 +152,10 @@ def restore(
         for there, here in itertools.zip_longest(meta["arrays"], arrays(wanted), fillvalue="nothing"):
             if there != here:
                 raise Refused(f"the checkpoint {path} holds other arrays: {there} there, {here} wanted")
-        return Saved(path, meta["stage"], meta["step"], _read(path, wanted), meta)
+        return Saved(path, meta["stage"], meta["step"], trees.read(path, wanted), meta)
     if existing:
         raise Refused(f"none of the {len(existing)} checkpoints in {directory} is intact; delete it to start afresh")
     return None
-
-
-def _read(path: Path, template: Any) -> Any:
-    import orbax.checkpoint as ocp
-
-    here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
-    template = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=here), template)
-    with ocp.StandardCheckpointer() as checkpointer:
-        return checkpointer.restore((path / "tree").absolute(), template)
 
 
 def _files(path: Path) -> list[str]:

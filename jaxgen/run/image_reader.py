@@ -5,6 +5,7 @@ import functools
 from typing import Any
 
 from jaxgen.core.config import knob
+from jaxgen.core.types import Refused
 from jaxgen.data.examples import Dataset
 from jaxgen.data.images import sets
 from jaxgen.data.sources import holdout, source
@@ -24,11 +25,14 @@ class ImageFlags(RunFlags):
     )
     per_class: int = knob(
         0,
-        "training images of each class, the same ones in every run; 0: all",
+        "training images of each class, drawn by the seed; 0: all",
         lower=0,
         upper=LARGEST,
         free=True,
         group=DATA,
+    )
+    draw_seed: int | None = knob(
+        None, "draws the images of --per_class (--seed)", lower=0, upper=2**32 - 1, free=True, group=DATA
     )
     image_size: int = knob(
         0,
@@ -47,9 +51,15 @@ class ImageFlags(RunFlags):
 
 
 def read_dataset(flags: ImageFlags, least: int = 0) -> Dataset:
-    """The part of a set that the flags name, of at least so many classes. Raises Refused, see `sets.load`."""
-    resident = flags.resident_mb * 2**20
-    return sets.load(flags.dataset, flags.data_dir, flags.image_size, resident, flags.classes, flags.per_class, least)
+    """The part of a set that the flags name, of at least so many classes.
+
+    Raises Refused, see `sets.load`, and where images are to be drawn by a seed and all are kept.
+    """
+    if flags.draw_seed is not None and not flags.per_class:
+        raise Refused("--draw_seed is for the images of --per_class")
+    seed, resident = flags.seed if flags.draw_seed is None else flags.draw_seed, flags.resident_mb * 2**20
+    part = (flags.classes, flags.per_class, seed)
+    return sets.load(flags.dataset, flags.data_dir, flags.image_size, resident, *part, least)
 
 
 def read(flags: ImageFlags, config: Any, least: int = 0) -> Data:

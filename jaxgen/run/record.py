@@ -113,7 +113,7 @@ def events(workdir: str | os.PathLike, purge_step: int | None = None) -> Events:
         return Events(lambda step, values: None, lambda: None)
     # EventsWriter and not SummaryWriter: that one's thread keeps a full disk to itself and loses a killed run's last
     # second. The name has only seconds in it, and a second file of that name would replace the first.
-    folder = Path(workdir) / "tensorboard"
+    folder = Path(workdir).absolute() / "tensorboard"  # of a relative one, "s3:" would be taken for an address
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         writer = EventsWriter(str(folder / "events"), f".{time.time_ns()}")

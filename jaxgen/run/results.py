@@ -27,7 +27,8 @@ def write_results(
 ) -> page.Chapter:
     """Writes the summary, the figures and the report (where its packages are installed); prints metrics and its path.
 
-    `items` are taken once the numbers are written and printed.
+    `items` are taken once the numbers are written and printed. A picture that fails is told of, on the page too. Raises
+    Refused where the report cannot be written; all else of the run is there then.
     """
     rows = record.read_rows(directory / "metrics.jsonl")
     config = read_config(directory)
@@ -49,35 +50,55 @@ def write_results(
     )
     for name, metric in result.measured.items():
         print(f"{name} {metric.value:.4g}  ({metric.definition})")
-    pictures, tables = shown(directory / FOLDER, items)
+    pictures, tables, missing = shown(directory / FOLDER, items)
     notes = {word: meaning for table in tables for word, meaning in table.notes.items()}
     values = {name: value for name, value in summary["config"].items() if value is not None}  # None: left to a default
-    chapter = page.Chapter(experiment.title, experiment.text, summary, rows, pictures, values, tables, notes)
+    chapter = page.Chapter(experiment.title, experiment.text, summary, rows, pictures, values, tables, notes, missing)
+    try:
+        page.template()
+    except Refused as refusal:  # without the package, there is nothing to read it with either
+        warn(f"no report.html: {refusal}")
+        return chapter
     try:
         page.write(directory / "report.html", experiment.title, [chapter])
-        print(f"report: {directory / 'report.html'}")
-    except Refused as missing:
-        warn(f"no report.html: {missing}")
+    except Exception as error:
+        raise Refused(f"no report.html: {_reason(error)}; the results are in {directory}/summary.json") from error
+    print(f"report: {directory / 'report.html'}")
     return chapter
 
 
-def shown(folder: Path, items: Iterable[Figure | Table]) -> tuple[list[Picture], list[Table]]:
-    """Writes the figures into the folder; what an optional package is missing for is left out, with a warning."""
-    pictures, tables, complaints = [], [], set()
-    for item in items:
-        if isinstance(item, Table):
-            tables.append(item)
-            continue
-        path = folder / f"{item.name}{item.suffix}"
-        try:
-            write_whole(path, item.render())
-        except Refused as missing:
-            complaints.add(str(missing))
-        else:
-            pictures.append(Picture(path, item.caption, item.density))
-    for complaint in sorted(complaints):
-        warn(complaint)
-    return pictures, tables
+def shown(folder: Path, items: Iterable[Figure | Table]) -> tuple[list[Picture], list[Table], list[str]]:
+    """Writes the figures into the folder; returns them, the tables, and a sentence for each reason why some failed.
+
+    Whatever a figure raises, those after it are drawn. Of items that cannot be made, the rest is lost.
+    """
+    pictures, tables = [], []
+    failed: dict[str, list[str]] = {}  # reason -> names
+    try:
+        for item in items:
+            if isinstance(item, Table):
+                tables.append(item)
+                continue
+            path = folder / f"{item.name}{item.suffix}"
+            try:
+                write_whole(path, item.render())
+            except Exception as error:
+                failed.setdefault(_reason(error), []).append(item.name)
+            else:
+                pictures.append(Picture(path, item.caption, item.density))
+    except Exception as error:
+        failed.setdefault(_reason(error), []).append("what was to follow")
+    sentences = [f"not drawn: {', '.join(names)} ({reason})" for reason, names in failed.items()]
+    for sentence in sentences:
+        warn(sentence)
+    return pictures, tables, sentences
+
+
+def _reason(error: Exception) -> str:
+    """What an exception says, in one line."""
+    if isinstance(error, Refused):
+        return str(error)
+    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 def of_stages(

@@ -7,7 +7,6 @@ same command again resumes it, more steps continue it, another configuration in 
 import contextlib
 import math
 import signal
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,9 +17,12 @@ from jaxgen.core import loop
 from jaxgen.core.progress import Policy, Progress, best_state
 from jaxgen.core.types import Refused, Stage, State
 from jaxgen.optim.settings import cutting
-from jaxgen.run import checkpoint, machine
+from jaxgen.run import checkpoint, console, machine
 from jaxgen.run.bar import bar
 from jaxgen.run.log import open_log
+
+# Ctrl-C, the end of the terminal, and what batch systems warn with before they kill.
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU)
 
 
 class Outcome(NamedTuple):
@@ -33,16 +35,21 @@ class Outcome(NamedTuple):
 
 @contextlib.contextmanager
 def stop_signals() -> Iterator[list[int]]:
-    """A list that receives SIGTERM and Ctrl-C: the loop looks at it between chunks. A second Ctrl-C stops at once."""
+    """A list that receives what the user or a batch system stops a run with: the loop looks at it between chunks.
+
+    A second Ctrl-C stops at once. Under nohup the end of the terminal (SIGHUP) is no reason to stop.
+    """
     received: list[int] = []
 
     def note(number, frame):
         if received and number == signal.SIGINT:
             raise KeyboardInterrupt
         received.append(number)
-        print("stopping after this chunk (Ctrl-C again: at once)", file=sys.stderr, flush=True)
+        if len(received) == 1:
+            console.tell("stopping after this chunk (Ctrl-C again: at once)")
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    noted = [n for n in STOPPING if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, note) for number in noted}
     try:
         yield received
     finally:
@@ -57,7 +64,7 @@ def policy_of(flags: Any) -> Policy:
 
 def warn(message: str) -> None:
     """Prints one line on stderr."""
-    print(f"warning: {message}", file=sys.stderr)
+    console.tell(f"warning: {message}")
 
 
 def train_run(
@@ -91,6 +98,7 @@ def train_run(
     total = earlier + (saved.step if saved else 0)  # updates so far, over all stages
     at, good = ((saved.stage, saved.step), saved.path) if saved else ((-1, -1), None)
     stage, state, progress = resume or (0, None, None)
+    written = False
     left = sum(each.steps for each in stages[stage:])
     with (
         contextlib.closing(open_log(workdir, at, total)) as log,
@@ -105,7 +113,9 @@ def train_run(
             if event.due:
                 watch(event.stage, total, state)
             if event.finite and (event.done or stops or _due(event.step, flags)):
-                good = checkpoint.save(directory, event.stage, event.step, (state, progress), {"earlier": earlier})
+                meta, check = {"earlier": earlier}, not written  # the first one is read back before an old one goes
+                good = checkpoint.save(directory, event.stage, event.step, (state, progress), meta, check=check)
+                written = True
             shown = {f"valid {name}": metric.value for name, metric in list(event.valid.items())[:1]}
             advance(total, {**shown, **event.train})
             if not event.finite:
@@ -132,7 +142,7 @@ def _going_on(saved: checkpoint.Saved, stages: Sequence[Stage]) -> tuple[tuple[i
     if saved.step > wanted:
         raise Refused(f"{saved.path} has had {saved.step} steps already, more than the {wanted} asked")
     earlier = saved.meta["earlier"]
-    print(f"going on at step {earlier + saved.step} from {saved.path}", file=sys.stderr)
+    console.tell(f"going on at step {earlier + saved.step} from {saved.path}")
     return (saved.stage, *saved.tree), earlier
 
 

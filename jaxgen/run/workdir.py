@@ -15,7 +15,7 @@ from jaxgen.optim.settings import fixes_length
 from jaxgen.run import provenance
 
 LAYOUT = 2  # of config.json, checkpoints and samples; directories without it were written before there was a number
-NOTED = ("classes", "per_class")  # the data's hash covers them; named where they are set, so that a refusal can be read
+NOTED = ("classes", "per_class", "draw_seed")  # the data's hash covers them; named where set, to be read in a refusal
 
 
 def identity(

@@ -80,6 +80,11 @@ def test_a_run_says_what_it_did(tmp_path):
         assert part in text, part
 
 
+def test_what_is_missing_is_told_in_any_letters(tmp_path):
+    text = write(tmp_path, chapter(tmp_path, missing=["not drawn: layers (l\udce4tin)"]))
+    assert "not drawn: layers (l\\udce4tin)" in text
+
+
 def test_every_picture_is_inside_and_nothing_is_outside(tmp_path):
     text = write(tmp_path, chapter(tmp_path), chapter(tmp_path, "Again"))
     page = Page(text)
@@ -156,7 +161,20 @@ def test_large_pictures_are_not_squares_and_fit(tmp_path):
     assert page.shown_width(4000, 1000) == page.FULL
     pictures.save_png(tmp_path / "large.png", np.zeros((600, 600)))
     large = page.inline(page.Picture(tmp_path / "large.png", ""))
-    assert (large["width"], large["squares"]) == (page.TALL, False)
+    assert (large["width"], large["kind"], large["wide"]) == (page.TALL, "", False)
+    drawn = page.inline(page.Picture(tmp_path / "large.png", "", 1))
+    assert (drawn["width"], drawn["kind"], drawn["wide"]) == (600, "drawn", True)
+
+
+def test_what_tells_nothing_takes_no_room(tmp_path):
+    """A constant rate is a number and no chart, of a long list the first entries are shown."""
+    told = [{**row, "train": {"rate": 1e-3, "critic_rate": 0.1 / row["step"]}} for row in rows([1.0, 2.0])]
+    text = write(tmp_path, chapter(tmp_path, rows=told, config={"vocabulary": list(range(5000)), "hidden": [3, 2]}))
+    assert "<span>rate 0.001</span>" in text
+    assert "<strong>rate</strong>" not in text
+    assert "<strong>critic_rate</strong>" in text
+    assert "10, 11, … 5,000 in all]" in text
+    assert "[3, 2]" in text
 
 
 def test_a_missing_picture_and_what_is_none(tmp_path):

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxgen.core.types import Refused, State
-from jaxgen.run import checkpoint
+from jaxgen.run import checkpoint, trees
 
 
 def tree(seed):
@@ -51,6 +52,24 @@ def test_the_newest_comes_back_bit_for_bit(directory):
 
 def test_nothing_there(tmp_path):
     assert checkpoint.restore(tmp_path / "none", shapes) is None
+
+
+@pytest.mark.parametrize("name", ["lstm[lr=2e-3]", "a\\b", "gs:", os.fsdecode(b"l\xe4tin")], ids=ascii)
+def test_a_path_is_bytes_whatever_they_say_elsewhere(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = Path(name) / "checkpoints"  # relative: "gs:/checkpoints" reads as an address
+    checkpoint.save(folder, 0, 1, tree(1), {}, check=True)
+    assert_is(checkpoint.restore(folder, shapes).tree, 1)
+    assert os.listdir() == [name], "something was written beside it"
+
+
+def test_what_cannot_be_read_back_replaces_nothing(directory, monkeypatch):
+    kept = [path.name for path in checkpoint.candidates(directory)]
+    write = trees.write
+    monkeypatch.setattr(trees, "write", lambda folder, given: write(folder, given._replace(step=given.step + 1)))
+    with pytest.raises(Refused, match=r"\.step was read back with other values"):
+        checkpoint.save(directory, 0, 3, tree(3), {}, keep=1, check=True)
+    assert [path.name for path in checkpoint.candidates(directory)] == kept
 
 
 def files(directory):

@@ -1,6 +1,7 @@
 """Flags, presets, help, resuming and loading."""
 
 import json
+import signal
 
 import chex
 import jax
@@ -122,15 +123,18 @@ def test_performance_scheduling_is_a_plateau():
     assert policy("--min_delta=0.5") == Policy(min_delta=0.5)
 
 
-@pytest.mark.parametrize("error", [MemoryError(), jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: 9 TB")])
-def test_too_little_memory_is_a_sentence(error, capsys):
-    def work():
-        raise error
-
-    assert cli.guarded("vae", work) == 2
-    assert capsys.readouterr().err.startswith("vae: out of memory")
-    with pytest.raises(jax.errors.JaxRuntimeError):
-        cli.guarded("vae", lambda: (_ for _ in ()).throw(jax.errors.JaxRuntimeError("INTERNAL: a bug")))
+def test_whatever_a_batch_system_warns_with_is_noted(capsys):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        with train.stop_signals() as stops:
+            for number in ("HUP", "USR1", "USR2", "XCPU", "TERM"):
+                signal.raise_signal(signal.Signals[f"SIG{number}"])
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert stops == [signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU, signal.SIGTERM]
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_flagfile(tmp_path):

@@ -115,6 +115,12 @@ def _builder(name: str, parts: originals.Arrays) -> type:
 
     # A class, because TFDS accepts nothing else.
     class Prepared(original, skip_registration=True):  # type: ignore[valid-type, misc, call-arg]
+        def _info(self):
+            info = super()._info()
+            # It looks for a description in Google's cloud, which is switched off, and leaves an empty temporary folder.
+            info.initialize_from_bucket = lambda: None
+            return info
+
         def _split_generators(self, dl_manager):
             if name == "cifar10":  # whose class names TFDS reads from a file in the archive
                 self.info.features["label"].names = list(cifar.CLASSES)

@@ -36,9 +36,10 @@ def load(
     resident: int = RESIDENT,
     classes: str = "",
     per_class: int = 0,
+    draw_seed: int = 0,
     least: int = 0,
 ) -> Dataset:
-    """A set of images in train, valid and test splits; the same images in every run.
+    """A set of images in train, valid and test splits.
 
     Args:
         name: one of NAMES; tfds:NAME or tfds:NAME:CONFIG; the path of a folder or zip of images, or of an .npz or
@@ -47,14 +48,14 @@ def load(
         image_size: side of the square to which images of a folder, or of TFDS, are resized and cropped; 0 where all
             have one size.
         resident: bytes up to which a set's images are held in memory.
-        classes, per_class: the part of the set to return, see `subsets.narrowed`.
+        classes, per_class, draw_seed: the part of the set to return, see `subsets.narrowed`.
         least: the smallest number of classes that the part must have, for classifiers.
 
     Raises:
         Refused: the name is unknown, a file is missing or damaged, the set lacks one of the classes or has too few, or
             a library is not installed.
     """
-    images = narrowed(_load(name, data_dir, image_size, resident), classes, per_class)
+    images = narrowed(_load(name, data_dir, image_size, resident), classes, per_class, draw_seed)
     if len(images.classes) < least:
         part = f"--classes={classes} of {name}" if classes else name
         raise Refused(

@@ -12,17 +12,18 @@ from jaxgen.data.examples import Dataset, Examples, dataset
 SHOWN = 20  # class names that a message lists
 
 
-def narrowed(whole: Dataset, classes: str = "", per_class: int = 0) -> Dataset:
+def narrowed(whole: Dataset, classes: str = "", per_class: int = 0, seed: int = 0) -> Dataset:
     """The part of a set with these classes and `per_class` training images of each; `whole` itself by default.
 
-    The choice of images depends on the set alone: every run has the same ones, a larger `per_class` includes those of a
-    smaller one, and other `classes` do not change them. Validation and test keep all images of the classes.
+    The choice of images depends on the set and the seed alone: a larger `per_class` includes those of a smaller one,
+    and other `classes` do not change them. Validation and test keep all images of the classes.
 
     Args:
         whole: a set with class names.
         classes: names separated by commas, which are numbered in this order; `3-7` is 3,4,5,6,7 unless a class has that
             name. "" keeps all.
         per_class: training images of each class; 0 keeps all.
+        seed: of their choice.
 
     Raises:
         Refused: the set has no classes, or lacks one of those named; a name occurs twice; a class has too few training
@@ -39,7 +40,7 @@ def narrowed(whole: Dataset, classes: str = "", per_class: int = 0) -> Dataset:
     parts = []
     for split, (image, label) in {"train": whole.train, "valid": whole.valid, "test": whole.test}.items():
         few = per_class and split == "train"
-        chosen = _training_images(whole, kept, per_class) if few else np.flatnonzero(new_number[label] >= 0)
+        chosen = _training_images(whole, kept, per_class, seed) if few else np.flatnonzero(new_number[label] >= 0)
         if not len(chosen):
             raise Refused(f"--classes={classes} leaves no image of {whole.name} in the {split} split")
         is_whole = len(chosen) == len(label)  # and needs no copy
@@ -74,11 +75,11 @@ def _expanded(piece: str, all_names: tuple[str, ...]) -> Iterator[str]:
     yield from (str(n).zfill(len(ends[1])) for n in range(first, last + 1))
 
 
-def _training_images(whole: Dataset, kept: Sequence[int], per_class: int) -> np.ndarray:
+def _training_images(whole: Dataset, kept: Sequence[int], per_class: int, seed: int) -> np.ndarray:
     """Ascending indices of `per_class` training images of each of these classes."""
     label = whole.train.label
     # One order of the whole split, so that the choice depends neither on the classes nor on their number.
-    order = np.random.Generator(np.random.PCG64(0)).permutation(len(label))
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(len(label))
     order = order[np.argsort(label[order], kind="stable")]
     counts = np.bincount(label, minlength=len(whole.classes))
     firsts = np.cumsum(counts) - counts

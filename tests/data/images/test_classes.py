@@ -78,6 +78,7 @@ def test_few_images_of_each_class_are_the_same_ones_every_time():
     assert set(pairs(few.train)) <= set(pairs(whole.train))
     assert [pairs(few.valid), pairs(few.test)] == [pairs(whole.valid), pairs(whole.test)]
     assert narrowed(whole, per_class=3).sha256 == few.sha256 != whole.sha256
+    assert narrowed(whole, per_class=3, seed=1).sha256 != few.sha256
     assert set(pairs(few.train)) < set(pairs(narrowed(whole, per_class=4).train))
     chosen = {one[0] for one in pairs(few.train) if one[1] in (2, 0)}
     assert {one[0] for one in pairs(narrowed(whole, "frog,cat", 3).train)} == chosen

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -42,7 +43,9 @@ SETS |= {f"emnist:{config}": len(names) for config, names in originals.EMNIST_CL
 
 
 def test_what_is_prepared_is_what_was_distributed(tmp_path, monkeypatch, capfd):
-    """And TFDS itself reads it."""
+    """And TFDS itself reads it. Nothing is left elsewhere."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     for name, classes in SETS.items():
         version = {"cifar10": "3.0.2"}.get(name, "3.1.0" if ":" in name else "3.0.1")
         shape, first = ((32, 32, 3), 0) if name == "cifar10" else ((28, 28, 1), int(name == "emnist:letters"))
@@ -65,6 +68,7 @@ def test_what_is_prepared_is_what_was_distributed(tmp_path, monkeypatch, capfd):
             assert found.classes[6] == "frog"
     assert not list((tmp_path / "tfds").glob(".*"))
     assert not (tmp_path / "own").exists()
+    assert not list((tmp_path / "temporary").iterdir())
     assert tfds.builder_cls("mnist").__module__.startswith("tensorflow_datasets.")  # still TFDS's own
 
 
