@@ -1,12 +1,13 @@
 """Optimisers related to Adam, by their formulas, each a factory that takes the learning rate.
 
 As in `textbook`: eta is the learning rate times its schedule's factor, g the gradient, theta the parameters, all
-elementwise; the slots of the formulas (m, s, u, r) start at 0; each docstring ends with three steps by hand.
+elementwise; the slots of the formulas (m, s, u, r) start at 0; `mu_dtype` is that of m; each docstring ends with three
+steps by hand.
 """
 
 import jax.numpy as jnp
 
-from jaxgen.optim.rate import by_formula, constant, corrections, decay, root
+from jaxgen.optim.rate import by_formula, constant, corrections, decay, moment, root, squared, squares
 
 
 def adadelta(rate=1.0, *, beta2=0.95, eps=1e-6, eps_inside_root=True, schedule=constant):
@@ -24,14 +25,24 @@ def adadelta(rate=1.0, *, beta2=0.95, eps=1e-6, eps_inside_root=True, schedule=c
     """
 
     def formula(eta, t, g, theta, s, u):
-        s = (1 - beta2) * (g * g) + beta2 * s
+        s = (1 - beta2) * squared(g) + beta2 * s
         x = -g * (root(u, eps, eps_inside_root) / root(s, eps, eps_inside_root))
-        return eta * x, s, (1 - beta2) * (x * x) + beta2 * u
+        return eta * x, s, (1 - beta2) * squared(x) + beta2 * u
 
-    return by_formula(formula, 2, rate, schedule)
+    return by_formula(formula, (squares, squares), rate, schedule)
 
 
-def adamw(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=False, weight_decay=0.004, schedule=constant):
+def adamw(
+    rate=1e-3,
+    *,
+    beta1=0.9,
+    beta2=0.999,
+    eps=1e-8,
+    eps_inside_root=False,
+    weight_decay=0.004,
+    mu_dtype=None,
+    schedule=constant,
+):
     """Loshchilov & Hutter 2019 (https://arxiv.org/abs/1711.05101, algorithm 2).
 
     m and s as in `adam`; theta <- theta - eta ((m / (1 - beta1^t)) / (sqrt(s / (1 - beta2^t)) + eps) + lambda theta),
@@ -49,14 +60,14 @@ def adamw(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=False,
 
     def formula(eta, correction, g, theta, m, s):
         m = (1 - beta1) * g + beta1 * m
-        s = (1 - beta2) * (g * g) + beta2 * s
+        s = (1 - beta2) * squared(g) + beta2 * s
         step = m / correction[0] / root(s / correction[1], eps, eps_inside_root)
         return -eta * (step + decay(weight_decay, theta)), m, s
 
-    return by_formula(formula, 2, rate, schedule, corrections(beta1, beta2))
+    return by_formula(formula, (moment(mu_dtype), squares), rate, schedule, corrections(beta1, beta2))
 
 
-def amsgrad(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=False, schedule=constant):
+def amsgrad(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=False, mu_dtype=None, schedule=constant):
     """Reddi, Kale & Kumar 2018 (https://openreview.net/forum?id=ryQu7f-RZ, algorithm 2).
 
     m <- beta1 m + (1 - beta1) g; s <- beta2 s + (1 - beta2) g^2; r <- max(r, s);
@@ -72,14 +83,14 @@ def amsgrad(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=Fals
 
     def formula(eta, t, g, theta, m, s, r):
         m = (1 - beta1) * g + beta1 * m
-        s = (1 - beta2) * (g * g) + beta2 * s
+        s = (1 - beta2) * squared(g) + beta2 * s
         r = jnp.maximum(r, s)
         return -eta * (m / root(r, eps, eps_inside_root)), m, s, r
 
-    return by_formula(formula, 3, rate, schedule)
+    return by_formula(formula, (moment(mu_dtype), squares, squares), rate, schedule)
 
 
-def nadam(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=False, schedule=constant):
+def nadam(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=False, mu_dtype=None, schedule=constant):
     """Dozat 2016 (https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ, algorithm 2), its momentum constant.
 
     m and s as in `adam`; h = beta1 m / (1 - beta1^(t+1)) + (1 - beta1) g / (1 - beta1^t);
@@ -97,15 +108,15 @@ def nadam(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=False,
     def formula(eta, correction, g, theta, m, s):
         now, later = correction
         m = (1 - beta1) * g + beta1 * m
-        s = (1 - beta2) * (g * g) + beta2 * s
+        s = (1 - beta2) * squared(g) + beta2 * s
         h = beta1 * (m / later[0]) + (1 - beta1) * (g / now[0])
         return -eta * (h / root(s / now[1], eps, eps_inside_root)), m, s
 
     at = corrections(beta1, beta2)
-    return by_formula(formula, 2, rate, schedule, lambda t: (at(t), at(t + 1)))
+    return by_formula(formula, (moment(mu_dtype), squares), rate, schedule, lambda t: (at(t), at(t + 1)))
 
 
-def lion(rate=1e-4, *, beta1=0.9, beta2=0.99, weight_decay=0.0, schedule=constant):
+def lion(rate=1e-4, *, beta1=0.9, beta2=0.99, weight_decay=0.0, mu_dtype=None, schedule=constant):
     """Chen et al. 2023 (https://arxiv.org/abs/2302.06675, algorithm 2).
 
     theta <- theta - eta (sign(beta1 m + (1 - beta1) g) + lambda theta); m <- beta2 m + (1 - beta2) g, lambda being
@@ -122,4 +133,4 @@ def lion(rate=1e-4, *, beta1=0.9, beta2=0.99, weight_decay=0.0, schedule=constan
         step = jnp.sign((1 - beta1) * g + beta1 * m)
         return -eta * (step + decay(weight_decay, theta)), (1 - beta2) * g + beta2 * m
 
-    return by_formula(formula, 1, rate, schedule)
+    return by_formula(formula, (moment(mu_dtype),), rate, schedule)

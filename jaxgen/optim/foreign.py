@@ -49,11 +49,12 @@ def rated(build: Build) -> Build:
     def factory(rate, *, schedule=constant, **options):
         def init(params):
             state = initial_state(rate, ())
-            slots = build(state.rate, **options).init(params)
+            first = rate(state.updates) if callable(rate) else state.rate
+            slots = build(first, **options).init(params)
             return state._replace(slots=jax.tree.map(_copied, slots))
 
         def update(grads, state, params=None, **extra):
-            eta, after = advance(state, schedule)
+            eta, after = advance(state, rate, schedule)
             inner = optax.with_extra_args_support(build(eta, **options))
             delta, slots = inner.update(grads, state.slots, params, **extra)
             return _like(delta, grads), after._replace(slots=_like(slots, state.slots))
@@ -71,7 +72,8 @@ def _copied(leaf: Any) -> jax.Array:
 
 def _like(tree: Any, model: Any) -> Any:
     """The tree in the model's dtypes, since a rate in float64 promotes what it multiplies."""
-    return jax.tree.map(lambda new, old: new if new.dtype == old.dtype else new.astype(old.dtype), tree, model)
+    kind = jnp.result_type
+    return jax.tree.map(lambda new, old: new if kind(new) == kind(old) else new.astype(kind(old)), tree, model)
 
 
 def factory(function: Build) -> Build:

@@ -13,6 +13,7 @@ import optax
 
 from jaxgen.core.progress import rates
 from jaxgen.core.types import Params
+from jaxgen.optim.rate import is_zero
 
 
 def penalised(leaf: jax.Array) -> bool:
@@ -43,7 +44,7 @@ def clips(value: float = 0.0, norm: float = 0.0, adaptive: float = 0.0) -> list[
             https://arxiv.org/abs/2102.06171).
     """
     makers = ((optax.clip, value), (optax.clip_by_global_norm, norm), (optax.adaptive_grad_clip, adaptive))
-    return [make(bound) for make, bound in makers if bound]
+    return [make(bound) for make, bound in makers if not is_zero(bound)]
 
 
 def wrapped(
@@ -59,16 +60,20 @@ def wrapped(
     that update (Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101). The objective that a line search evaluates
     includes the penalties. `clips` are stateless.
     """
-    inner = optax.with_extra_args_support(optimizer)
+    inner, penalises, decays = (
+        optax.with_extra_args_support(optimizer),
+        not (is_zero(l1) and is_zero(l2)),
+        not is_zero(decay),
+    )
 
     def update(grads, state, params=None, **extra):
-        if l1 or l2:
+        if penalises:
             grads = add_penalty_gradient(grads, params, l1, l2)
             extra = with_penalty(extra, params)
         for clip in clips:
             grads, _ = clip.update(grads, optax.EmptyState(), params)
         updates, state = inner.update(grads, state, params, **extra)
-        if decay:
+        if decays:
             (eta,) = rates(state).values()
             updates = jax.tree.map(lambda u, w: u - (eta * decay * w).astype(u.dtype), updates, params)
         return updates, state

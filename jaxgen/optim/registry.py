@@ -15,6 +15,7 @@ OURS = (
     *(adaptive.adadelta, adaptive.adamw, adaptive.amsgrad, adaptive.nadam, adaptive.lion),
 )
 OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {each.__name__: each for each in OURS}
+LIBRARY = ("rate", "schedule", "mu_dtype", "accumulator_dtype")  # arguments of the factories that are no flags
 
 
 class Entry(NamedTuple):
@@ -44,7 +45,7 @@ def find(name: str) -> Entry:
 
 def _ours(name: str) -> Entry:
     parameters = inspect.signature(OPTIMIZERS[name]).parameters
-    takes = {key: each.default for key, each in parameters.items() if key not in ("rate", "schedule")}
+    takes = {key: each.default for key, each in parameters.items() if key not in LIBRARY}
     return Entry(OPTIMIZERS[name], takes, parameters["rate"].default)
 
 
