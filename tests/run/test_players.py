@@ -30,6 +30,8 @@ EXPERIMENT = Experiment(
     defaults={"dataset": "digits", "steps": 6, "batch_size": 16, "log_every": 2, "eval_every": 3},
     players=("critic",),
 )
+SHARED = {"beta2": 0.8, "schedule": "cosine", "rate_floor": 0.1}
+EXPERIMENT.presets["shared"] = {**SHARED, "critic_beta1": 0.3}  # of the default, which is Adam
 
 
 def metrics(directory):
@@ -67,6 +69,9 @@ def test_a_technique_without_its_frozen_network_is_a_mistake_that_is_named(tmp_p
         (["--schedule=power", "--decay_power=2", "--critic_schedule=cosine"], "adam", {"schedule": "cosine"}),
         (["--preset=fast"], "rmsprop", {"beta2": 0.9}),
         (["--preset=fast", "--critic_optimizer=lion"], "lion", {}),
+        (["--preset=fast", "--critic_optimizer=rmsprop"], "rmsprop", {"beta2": 0.9}),
+        (["--preset=shared", "--optimizer=adam", "--schedule=cosine"], "adam", {**SHARED, "beta1": 0.3}),
+        (["--preset=shared", "--optimizer=rmsprop", "--schedule=constant"], "rmsprop", {}),
     ],
 )
 def test_what_a_player_is_not_told_is_as_the_first_ones(argv, name, changed):
