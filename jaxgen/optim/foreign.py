@@ -29,6 +29,15 @@ from jaxgen.optim.rate import advance, constant, initial_state
 Build = Callable[..., optax.GradientTransformation]
 RATES = ("learning_rate", "max_learning_rate")
 WRAPPED = ("optimizer", "base_optimizer", "fast_optimizer", "inner", "inner_factory", "transforms", "args")
+PUBLISHED = {  # rates of papers and their authors' code, where optax's signature has none
+    "adamax": 2e-3,  # Kingma & Ba 2015, algorithm 2
+    "adamaxw": 2e-3,
+    "fromage": 1e-2,  # Bernstein et al. 2020
+    "madgrad": 1e-2,  # Defazio & Jelassi 2021, their code
+    "muon": 2e-2,  # Jordan et al. 2024, their code
+    "noisy_sgd": 1e-2,  # as sgd
+    "yogi": 1e-2,  # Zaheer et al. 2018
+}
 OPTAX_NAMES = {  # name of a flag -> names of the argument in optax's functions
     "momentum": ("momentum", "beta"),
     "beta1": ("b1", "betas"),
@@ -116,10 +125,12 @@ def takes(function: Build) -> dict[str, Any]:
 
 
 def default_rate(function: Build) -> float:
-    """The default learning rate of the signature; without one, 1.0 for a line search and 1e-3 otherwise."""
+    """The default learning rate of the signature; without one, the published one; 1.0 for a line search, else 1e-3."""
     parameters = inspect.signature(function).parameters
     default = next(parameters[name].default for name in RATES if name in parameters)
-    return default if isinstance(default, float) else 1.0 if "linesearch" in parameters else 1e-3
+    if isinstance(default, float):
+        return default
+    return 1.0 if "linesearch" in parameters else PUBLISHED.get(function.__name__, 1e-3)
 
 
 def public(*modules: Any) -> Iterator[tuple[str, Build]]:

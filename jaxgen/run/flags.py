@@ -34,7 +34,10 @@ class RunFlags:
         None, "instead of steps: passes over the training split", lower=1, upper=LARGEST, free=True, group=TRAINING
     )
     optimizer: str = knob(
-        "adam", f"by the textbook: {', '.join(OPTIMIZERS)}; or one of optax's: optax.NAME", group=OPTIMIZER
+        "adam",
+        f"by the textbook: {', '.join(OPTIMIZERS)}; or one of optax's: optax.NAME; without --learning_rate another one "
+        "than the preset's has its own default rate",
+        group=OPTIMIZER,
     )
     settings: Settings = nested(Settings())
     policy: Policy = nested(Policy())

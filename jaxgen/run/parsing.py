@@ -27,6 +27,9 @@ class Parsed(NamedTuple):
     module: ModuleType  # the technique's
     config: Any  # an instance of module.Config; what the data decide is still at its default
     players: Any  # an instance of `players_class`
+    unrated: Mapping[
+        str, str
+    ] = {}  # flag of a learning rate that is left open -> the explicit optimiser, see `without_rate`
 
 
 def parse(experiment: Experiment, argv: Sequence[str]) -> Parsed:
@@ -39,11 +42,13 @@ def parse(experiment: Experiment, argv: Sequence[str]) -> Parsed:
         raise Refused("give --steps or --epochs, not both")
     start = {"workdir": os.path.join("runs", short(experiment.name)), "data_dir": os.environ.get("JAXGEN_DATA", "")}
     layers = (start, experiment.defaults, experiment.presets.get(preset, {}), typed)
-    merged = complete(merge(layers, experiment.players), experiment.players)
+    weaker, merged = (merge(each, experiment.players) for each in (layers[:-1], layers))
+    unrated = without_rate(weaker, merged, typed, experiment.players)
+    merged = complete(merged, experiment.players)
     module = chosen_module(experiment, merged, typed)
     classes = [experiment.data.flags, module.Config, players_class(experiment.players)]
     flags, config, players = build(classes, merged)
-    return Parsed(flags, module, config, players)
+    return Parsed(flags, module, config, players, unrated)
 
 
 def merge(layers: Iterable[Mapping[str, Any]], players: Sequence[str] = ()) -> dict[str, Any]:
@@ -52,7 +57,7 @@ def merge(layers: Iterable[Mapping[str, Any]], players: Sequence[str] = ()) -> d
     for layer in layers:
         # Each of the two flags of a run's length replaces the other one of a weaker layer.
         merged |= {"epochs": None} if "steps" in layer else {"steps": None} if "epochs" in layer else {}
-        after = merged | layer
+        after = {**merged, **layer}
         for prefix in ("", *(f"{name}_" for name in players)):
             # Hyper-parameters of a weaker layer were meant for its optimiser, and likewise those of a schedule. The
             # same one named again changes nothing.
@@ -66,6 +71,21 @@ def merge(layers: Iterable[Mapping[str, Any]], players: Sequence[str] = ()) -> d
 def name_of(flag: str, prefix: str, merged: Mapping[str, Any]) -> str:
     """The optimiser or schedule of the player with this prefix: its own, else the first player's, else the default."""
     return merged.get(prefix + flag) or merged.get(flag) or values(RunFlags())[flag]
+
+
+def without_rate(
+    weaker: Mapping[str, Any], merged: Mapping[str, Any], typed: Mapping[str, Any], players: Sequence[str]
+) -> dict[str, str]:
+    """Learning rates that were meant for another optimiser: their flag -> the optimiser that the command line names.
+
+    `weaker` are the values without the command line's, `typed`. An optimiser that they have already keeps its rate.
+    """
+    changed = {}
+    for prefix in ("", *(f"{name}_" for name in players)):
+        flag, optimizer = f"{prefix}learning_rate", name_of("optimizer", prefix, merged)
+        if optimizer != name_of("optimizer", prefix, weaker) and flag not in typed:
+            changed[flag] = optimizer
+    return changed
 
 
 def complete(merged: Mapping[str, Any], players: Sequence[str]) -> dict[str, Any]:

@@ -24,8 +24,8 @@ def test_ours_by_name(name):
 def test_published_rates():
     known = {"sgd": 0.01, "momentum": 0.01, "nesterov": 0.01, "adagrad": 0.01, "adadelta": 1.0, "lion": 1e-4}
     assert {name: find(name).rate for name in OPTIMIZERS} == dict.fromkeys(OPTIMIZERS, 1e-3) | known
-    theirs = {"optax.adam": 1e-3, "optax.sgd": 0.01, "optax.lion": 1e-4, "optax.adadelta": 1.0, "optax.muon": 1e-3}
-    theirs |= {"optax.prodigy": 1.0, "optax.momo_adam": 1e-2, "optax.polyak_sgd": 1.0, "optax.lbfgs": 1.0}
+    theirs = {"optax.adam": 1e-3, "optax.sgd": 0.01, "optax.lion": 1e-4, "optax.adadelta": 1.0, "optax.muon": 2e-2}
+    theirs |= {"optax.prodigy": 1.0, "optax.dadapt_adamw": 1.0, "optax.radam": 1e-3, "optax.momo_adam": 1e-2, "optax.polyak_sgd": 1.0, "optax.lbfgs": 1.0}
     assert {name: find(name).rate for name in theirs} == theirs
 
 
