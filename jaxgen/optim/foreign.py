@@ -9,6 +9,9 @@ step. The rate of optax.rprop is its first step, and later changes have no effec
 multiply their own estimate by it (the published rate is 1.0) and return NaN at 0. optax.schedule_free_sgd and _adamw
 train at another point than the one to evaluate, optax.contrib.schedule_free_eval_params(state.slots, params); a run
 evaluates and saves the point they train at. optax.noisy_sgd draws the same noise in every run.
+
+Weight decay is of arrays with two axes or more, as in this package, where optax's function takes a mask; novograd,
+dadapt_adamw, madgrad, momo, momo_adam, prodigy and schedule_free_* take none, and decay all.
 """
 
 import functools
@@ -24,7 +27,7 @@ import optax
 import optax.contrib
 
 from jaxgen.core.types import Refused
-from jaxgen.optim.rate import advance, constant, initial_state
+from jaxgen.optim.rate import advance, constant, decays, initial_state
 
 Build = Callable[..., optax.GradientTransformation]
 RATES = ("learning_rate", "max_learning_rate")
@@ -45,6 +48,7 @@ OPTAX_NAMES = {  # name of a flag -> names of the argument in optax's functions
     "eps": ("eps",),
     "eps_inside_root": ("eps_in_sqrt",),
     "weight_decay": ("weight_decay",),
+    "decay_all": ("mask", "weight_decay_mask"),
 }
 
 
@@ -93,6 +97,8 @@ def factory(function: Build) -> Build:
 
     def build(eta, **options):
         renamed = fixed | {own_names[name]: value for name, value in options.items() if own_names[name] != "betas"}
+        if "decay_all" in own_names:
+            renamed[own_names["decay_all"]] = functools.partial(_mask, options.get("decay_all", False))
         if "betas" in own_names.values():
             renamed["betas"] = tuple({**takes(function), **options}[name] for name in ("beta1", "beta2"))
         # A line search multiplies its steps by a rate, and would only have to undo that.
@@ -105,6 +111,10 @@ def factory(function: Build) -> Build:
         return optax.GradientTransformationExtraArgs(optimizer.init, update)
 
     return rated(build)
+
+
+def _mask(decay_all: bool, params: Any) -> Any:
+    return jax.tree.map(lambda leaf: decays(leaf, decay_all), params)
 
 
 def arguments(function: Build) -> Mapping[str, str]:
@@ -120,17 +130,16 @@ def takes(function: Build) -> dict[str, Any]:
     """The hyper-parameters of optax's function: name of the flag -> default value."""
     parameters = inspect.signature(function).parameters
     defaults = {flag: parameters[name].default for flag, name in arguments(function).items()}
+    defaults |= {"decay_all": False} if "decay_all" in defaults else {}  # which a mask stands for
     index = {"beta1": 0, "beta2": 1}  # in `betas`
     return {flag: value[index[flag]] if isinstance(value, tuple) else value for flag, value in defaults.items()}
 
 
 def default_rate(function: Build) -> float:
-    """The default learning rate of the signature; without one, the published one; 1.0 for a line search, else 1e-3."""
+    """The default learning rate of the signature; without one, 1.0 for a line search and 1e-3 otherwise."""
     parameters = inspect.signature(function).parameters
     default = next(parameters[name].default for name in RATES if name in parameters)
-    if isinstance(default, float):
-        return default
-    return 1.0 if "linesearch" in parameters else PUBLISHED.get(function.__name__, 1e-3)
+    return default if isinstance(default, float) else 1.0 if "linesearch" in parameters else 1e-3
 
 
 def public(*modules: Any) -> Iterator[tuple[str, Build]]:

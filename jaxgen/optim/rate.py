@@ -144,13 +144,24 @@ def is_zero(setting: float | jax.Array) -> bool:
     return not isinstance(setting, jax.Array) and setting == 0
 
 
-def decay(weight_decay: float | jax.Array, theta: jax.Array | None) -> jax.Array | float:
-    """lambda theta. Raises ValueError where lambda is not 0 and `update` was called without parameters."""
+def decays(leaf: Any, decay_all: bool = False) -> bool:
+    """Whether decay and penalties are of this array: of two axes or more, as kernels and embeddings have, or of all.
+
+    Biases and scales of normalisation have one axis; to shrink them makes no function smoother.
+    """
+    return decay_all or jnp.ndim(leaf) >= 2
+
+
+def decay(weight_decay: float | jax.Array, theta: jax.Array | None, decay_all: bool = False) -> jax.Array | float:
+    """lambda theta where the array `decays`, else 0.
+
+    Raises ValueError where lambda is not 0 and `update` was called without parameters.
+    """
     if is_zero(weight_decay):
         return 0.0
     if theta is None:
         raise ValueError("weight decay needs the parameters: update(grads, state, params)")
-    return weight_decay * theta
+    return weight_decay * theta if decays(theta, decay_all) else 0.0
 
 
 def iterates(

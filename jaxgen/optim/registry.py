@@ -39,7 +39,8 @@ def find(name: str) -> Entry:
     except KeyError:
         raise Refused(_unknown(name)) from None
     bare = name.rsplit(".", 1)[-1]
-    rate = _ours(bare).rate if bare in OPTIMIZERS else foreign.default_rate(function)
+    known = {name: _ours(name).rate for name in OPTIMIZERS} | foreign.PUBLISHED
+    rate = known[bare] if bare in known else foreign.default_rate(function)
     return Entry(foreign.factory(function), foreign.takes(function), rate)
 
 

@@ -36,7 +36,9 @@ def test_types_and_shapes_stay(name, x64):
             assert kinds(updates) == kinds(params)
             assert (state.rate.dtype, state.factor.dtype, state.updates.dtype) == (floats, floats, jnp.int32)
             for slot in state.slots:
-                assert kinds(slot) == kinds(jax.tree.map(lambda a: a.astype(jnp.promote_types(a.dtype, "float32")), params))
+                assert kinds(slot) == kinds(
+                    jax.tree.map(lambda a: a.astype(jnp.promote_types(a.dtype, "float32")), params)
+                )
 
 
 def three(optimizer, params, grads):
