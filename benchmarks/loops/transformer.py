@@ -94,7 +94,9 @@ def network(sizes: Sizes, vocabulary: int) -> Any:
 def stepper(torch: Any, model: Any, sizes: Sizes, text: Any) -> Any:
     """A step on windows drawn anywhere: AdamW fused, the gradient's norm clipped."""
     params = list(model.parameters())
-    optimizer = torch.optim.AdamW(params, 1e-3, betas=(0.9, 0.99), weight_decay=0.1, fused=True)
+    matrices, vectors = ([p for p in params if (p.dim() >= 2) is each] for each in (True, False))
+    groups: list[dict[str, Any]] = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, 1e-3, betas=(0.9, 0.99), weight_decay=0.1, fused=True)
     offsets = torch.arange(sizes.context + 1)
 
     def step():

@@ -1,12 +1,13 @@
 """Optimisers related to Adam, by their formulas, each a factory that takes the learning rate.
 
 As in `textbook`: eta is the learning rate times its schedule's factor, g the gradient, theta the parameters, all
-elementwise; the slots of the formulas (m, s, u, r) start at 0; each docstring ends with three steps by hand.
+elementwise; the slots of the formulas (m, s, u, r) start at 0; `mu_dtype` is that of m; each docstring ends with three
+steps by hand. Weight decay is of arrays with two axes or more, of all with `decay_all` (see `rate.decays`).
 """
 
 import jax.numpy as jnp
 
-from jaxgen.optim.rate import by_formula, constant, corrections, decay, root
+from jaxgen.optim.rate import by_formula, constant, corrections, decay, moment, root, squared, squares
 
 
 def adadelta(rate=1.0, *, beta2=0.95, eps=1e-6, eps_inside_root=True, schedule=constant):
@@ -24,39 +25,50 @@ def adadelta(rate=1.0, *, beta2=0.95, eps=1e-6, eps_inside_root=True, schedule=c
     """
 
     def formula(eta, t, g, theta, s, u):
-        s = (1 - beta2) * (g * g) + beta2 * s
+        s = (1 - beta2) * squared(g) + beta2 * s
         x = -g * (root(u, eps, eps_inside_root) / root(s, eps, eps_inside_root))
-        return eta * x, s, (1 - beta2) * (x * x) + beta2 * u
+        return eta * x, s, (1 - beta2) * squared(x) + beta2 * u
 
-    return by_formula(formula, 2, rate, schedule)
+    return by_formula(formula, (squares, squares), rate, schedule)
 
 
-def adamw(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=False, weight_decay=0.004, schedule=constant):
+def adamw(
+    rate=1e-3,
+    *,
+    beta1=0.9,
+    beta2=0.999,
+    eps=1e-8,
+    eps_inside_root=False,
+    weight_decay=0.004,
+    decay_all=False,
+    mu_dtype=None,
+    schedule=constant,
+):
     """Loshchilov & Hutter 2019 (https://arxiv.org/abs/1711.05101, algorithm 2).
 
     m and s as in `adam`; theta <- theta - eta ((m / (1 - beta1^t)) / (sqrt(s / (1 - beta2^t)) + eps) + lambda theta),
-    lambda being `weight_decay`, applied to all parameters. Here, as in optax, PyTorch and Keras (whose default is
-    0.004), eta is the whole rate; the paper multiplies the decay by the schedule's factor alone, so that its lambda is
-    our rate times lambda.
-    optax.adamw(rate, weight_decay=0.004) is equal; its own lambda is 1e-4.
+    lambda being `weight_decay`, of arrays with two axes or more; with `decay_all`, of all as in the paper, optax,
+    PyTorch and Keras (whose default is 0.004). Here, as in those, eta is the whole rate; the paper multiplies the decay
+    by the schedule's factor alone, so that its lambda is our rate times lambda.
+    optax.adamw(rate, weight_decay=0.004) is equal to `decay_all`; its own lambda is 1e-4.
 
     theta from 1, eta 0.1, beta1 1/2, beta2 3/4, lambda 1/2, g = 2, 2, -2: Adam's quotients are 1, 1, -1/7, to which
     0.5, 0.425 and 0.35375 are added.
 
-    >>> iterates(adamw(0.1, beta1=0.5, beta2=0.75, weight_decay=0.5), 1.0, [2, 2, -2])
+    >>> iterates(adamw(0.1, beta1=0.5, beta2=0.75, weight_decay=0.5, decay_all=True), 1.0, [2, 2, -2])
     [0.85, 0.7075, 0.686411]
     """
 
     def formula(eta, correction, g, theta, m, s):
         m = (1 - beta1) * g + beta1 * m
-        s = (1 - beta2) * (g * g) + beta2 * s
+        s = (1 - beta2) * squared(g) + beta2 * s
         step = m / correction[0] / root(s / correction[1], eps, eps_inside_root)
-        return -eta * (step + decay(weight_decay, theta)), m, s
+        return -eta * (step + decay(weight_decay, theta, decay_all)), m, s
 
-    return by_formula(formula, 2, rate, schedule, corrections(beta1, beta2))
+    return by_formula(formula, (moment(mu_dtype), squares), rate, schedule, corrections(beta1, beta2))
 
 
-def amsgrad(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=False, schedule=constant):
+def amsgrad(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=False, mu_dtype=None, schedule=constant):
     """Reddi, Kale & Kumar 2018 (https://openreview.net/forum?id=ryQu7f-RZ, algorithm 2).
 
     m <- beta1 m + (1 - beta1) g; s <- beta2 s + (1 - beta2) g^2; r <- max(r, s);
@@ -72,14 +84,14 @@ def amsgrad(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=Fals
 
     def formula(eta, t, g, theta, m, s, r):
         m = (1 - beta1) * g + beta1 * m
-        s = (1 - beta2) * (g * g) + beta2 * s
+        s = (1 - beta2) * squared(g) + beta2 * s
         r = jnp.maximum(r, s)
         return -eta * (m / root(r, eps, eps_inside_root)), m, s, r
 
-    return by_formula(formula, 3, rate, schedule)
+    return by_formula(formula, (moment(mu_dtype), squares, squares), rate, schedule)
 
 
-def nadam(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=False, schedule=constant):
+def nadam(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=False, mu_dtype=None, schedule=constant):
     """Dozat 2016 (https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ, algorithm 2), its momentum constant.
 
     m and s as in `adam`; h = beta1 m / (1 - beta1^(t+1)) + (1 - beta1) g / (1 - beta1^t);
@@ -97,29 +109,29 @@ def nadam(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=False,
     def formula(eta, correction, g, theta, m, s):
         now, later = correction
         m = (1 - beta1) * g + beta1 * m
-        s = (1 - beta2) * (g * g) + beta2 * s
+        s = (1 - beta2) * squared(g) + beta2 * s
         h = beta1 * (m / later[0]) + (1 - beta1) * (g / now[0])
         return -eta * (h / root(s / now[1], eps, eps_inside_root)), m, s
 
     at = corrections(beta1, beta2)
-    return by_formula(formula, 2, rate, schedule, lambda t: (at(t), at(t + 1)))
+    return by_formula(formula, (moment(mu_dtype), squares), rate, schedule, lambda t: (at(t), at(t + 1)))
 
 
-def lion(rate=1e-4, *, beta1=0.9, beta2=0.99, weight_decay=0.0, schedule=constant):
+def lion(rate=1e-4, *, beta1=0.9, beta2=0.99, weight_decay=0.0, decay_all=False, mu_dtype=None, schedule=constant):
     """Chen et al. 2023 (https://arxiv.org/abs/2302.06675, algorithm 2).
 
     theta <- theta - eta (sign(beta1 m + (1 - beta1) g) + lambda theta); m <- beta2 m + (1 - beta2) g, lambda being
-    `weight_decay`. optax.lion(rate, weight_decay=0.0) is equal; its own lambda is 1e-3.
+    `weight_decay`. optax.lion(rate, weight_decay=0.0) is equal; its own lambda is 1e-3, and of all arrays.
 
     theta from 1, eta 0.1, beta1 1/2, beta2 3/4, lambda 1/2, g = 2, 1, -1: m is 0.5, 0.625; the signs are those of
     1, 0.25 + 0.5, 0.3125 - 0.5; lambda theta is 0.5, 0.425, 0.35375.
 
-    >>> iterates(lion(0.1, beta1=0.5, beta2=0.75, weight_decay=0.5), 1.0, [2, 1, -1])
+    >>> iterates(lion(0.1, beta1=0.5, beta2=0.75, weight_decay=0.5, decay_all=True), 1.0, [2, 1, -1])
     [0.85, 0.7075, 0.772125]
     """
 
     def formula(eta, t, g, theta, m):
         step = jnp.sign((1 - beta1) * g + beta1 * m)
-        return -eta * (step + decay(weight_decay, theta)), (1 - beta2) * g + beta2 * m
+        return -eta * (step + decay(weight_decay, theta, decay_all)), (1 - beta2) * g + beta2 * m
 
-    return by_formula(formula, 1, rate, schedule)
+    return by_formula(formula, (moment(mu_dtype),), rate, schedule)

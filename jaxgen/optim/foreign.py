@@ -9,6 +9,9 @@ step. The rate of optax.rprop is its first step, and later changes have no effec
 multiply their own estimate by it (the published rate is 1.0) and return NaN at 0. optax.schedule_free_sgd and _adamw
 train at another point than the one to evaluate, optax.contrib.schedule_free_eval_params(state.slots, params); a run
 evaluates and saves the point they train at. optax.noisy_sgd draws the same noise in every run.
+
+Weight decay is of arrays with two axes or more, as in this package, where optax's function takes a mask; novograd,
+dadapt_adamw, madgrad, momo, momo_adam, prodigy and schedule_free_* take none, and decay all.
 """
 
 import functools
@@ -24,11 +27,20 @@ import optax
 import optax.contrib
 
 from jaxgen.core.types import Refused
-from jaxgen.optim.rate import advance, constant, initial_state
+from jaxgen.optim.rate import advance, constant, decays, initial_state
 
 Build = Callable[..., optax.GradientTransformation]
 RATES = ("learning_rate", "max_learning_rate")
 WRAPPED = ("optimizer", "base_optimizer", "fast_optimizer", "inner", "inner_factory", "transforms", "args")
+PUBLISHED = {  # rates of papers and their authors' code, where optax's signature has none
+    "adamax": 2e-3,  # Kingma & Ba 2015, algorithm 2
+    "adamaxw": 2e-3,
+    "fromage": 1e-2,  # Bernstein et al. 2020
+    "madgrad": 1e-2,  # Defazio & Jelassi 2021, their code
+    "muon": 2e-2,  # Jordan et al. 2024, their code
+    "noisy_sgd": 1e-2,  # as sgd
+    "yogi": 1e-2,  # Zaheer et al. 2018
+}
 OPTAX_NAMES = {  # name of a flag -> names of the argument in optax's functions
     "momentum": ("momentum", "beta"),
     "beta1": ("b1", "betas"),
@@ -36,6 +48,7 @@ OPTAX_NAMES = {  # name of a flag -> names of the argument in optax's functions
     "eps": ("eps",),
     "eps_inside_root": ("eps_in_sqrt",),
     "weight_decay": ("weight_decay",),
+    "decay_all": ("mask", "weight_decay_mask"),
 }
 
 
@@ -49,11 +62,12 @@ def rated(build: Build) -> Build:
     def factory(rate, *, schedule=constant, **options):
         def init(params):
             state = initial_state(rate, ())
-            slots = build(state.rate, **options).init(params)
+            first = rate(state.updates) if callable(rate) else state.rate
+            slots = build(first, **options).init(params)
             return state._replace(slots=jax.tree.map(_copied, slots))
 
         def update(grads, state, params=None, **extra):
-            eta, after = advance(state, schedule)
+            eta, after = advance(state, rate, schedule)
             inner = optax.with_extra_args_support(build(eta, **options))
             delta, slots = inner.update(grads, state.slots, params, **extra)
             return _like(delta, grads), after._replace(slots=_like(slots, state.slots))
@@ -71,7 +85,8 @@ def _copied(leaf: Any) -> jax.Array:
 
 def _like(tree: Any, model: Any) -> Any:
     """The tree in the model's dtypes, since a rate in float64 promotes what it multiplies."""
-    return jax.tree.map(lambda new, old: new if new.dtype == old.dtype else new.astype(old.dtype), tree, model)
+    kind = jnp.result_type
+    return jax.tree.map(lambda new, old: new if kind(new) == kind(old) else new.astype(kind(old)), tree, model)
 
 
 def factory(function: Build) -> Build:
@@ -82,6 +97,8 @@ def factory(function: Build) -> Build:
 
     def build(eta, **options):
         renamed = fixed | {own_names[name]: value for name, value in options.items() if own_names[name] != "betas"}
+        if "decay_all" in own_names:
+            renamed[own_names["decay_all"]] = functools.partial(_mask, options.get("decay_all", False))
         if "betas" in own_names.values():
             renamed["betas"] = tuple({**takes(function), **options}[name] for name in ("beta1", "beta2"))
         # A line search multiplies its steps by a rate, and would only have to undo that.
@@ -94,6 +111,10 @@ def factory(function: Build) -> Build:
         return optax.GradientTransformationExtraArgs(optimizer.init, update)
 
     return rated(build)
+
+
+def _mask(decay_all: bool, params: Any) -> Any:
+    return jax.tree.map(lambda leaf: decays(leaf, decay_all), params)
 
 
 def arguments(function: Build) -> Mapping[str, str]:
@@ -109,6 +130,7 @@ def takes(function: Build) -> dict[str, Any]:
     """The hyper-parameters of optax's function: name of the flag -> default value."""
     parameters = inspect.signature(function).parameters
     defaults = {flag: parameters[name].default for flag, name in arguments(function).items()}
+    defaults |= {"decay_all": False} if "decay_all" in defaults else {}  # which a mask stands for
     index = {"beta1": 0, "beta2": 1}  # in `betas`
     return {flag: value[index[flag]] if isinstance(value, tuple) else value for flag, value in defaults.items()}
 

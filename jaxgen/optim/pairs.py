@@ -1,9 +1,9 @@
 """The optimisers of this package paired with equal ones of optax, by name, for tests and studies that compare them.
 
-Where optax's function has other defaults, the pair has the arguments that make it equal. Momentum and Nesterov's method
-are composed of optax's parts, since optax.sgd has the rate outside the buffer, which differs as soon as the rate
-changes; Nesterov's is optax's `trace` at the look-ahead point, which the parameters are here. AdaGrad is compared with
-the epsilon inside the root, as optax has no other.
+Where optax's function has other defaults, the pair has the arguments that make it equal; AdamW decays all arrays.
+Momentum and Nesterov's method are composed of optax's parts, since optax.sgd has the rate outside the buffer, which
+differs as soon as the rate changes; Nesterov's is optax's `trace` at the look-ahead point, which the parameters are
+here. AdaGrad is compared with the epsilon inside the root, as optax has no other.
 """
 
 import functools
@@ -45,7 +45,7 @@ PAIRS: Mapping[str, Pair] = {
     "rmsprop": Pair(rmsprop, functools.partial(optax.rmsprop, eps_in_sqrt=False)),
     "adadelta": Pair(adadelta, functools.partial(optax.adadelta, rho=0.95)),
     "adam": Pair(adam, optax.adam),
-    "adamw": Pair(adamw, functools.partial(optax.adamw, weight_decay=0.004)),
+    "adamw": Pair(functools.partial(adamw, decay_all=True), functools.partial(optax.adamw, weight_decay=0.004)),
     "amsgrad": Pair(amsgrad, functools.partial(optax.amsgrad, bias_correction_mu=False, bias_correction_nu=False)),
     "nadam": Pair(nadam, optax.nadam),
     "lion": Pair(lion, functools.partial(optax.lion, weight_decay=0.0)),

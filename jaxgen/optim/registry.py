@@ -15,6 +15,7 @@ OURS = (
     *(adaptive.adadelta, adaptive.adamw, adaptive.amsgrad, adaptive.nadam, adaptive.lion),
 )
 OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {each.__name__: each for each in OURS}
+LIBRARY = ("rate", "schedule", "mu_dtype", "accumulator_dtype")  # arguments of the factories that are no flags
 
 
 class Entry(NamedTuple):
@@ -41,13 +42,14 @@ def find(name: str) -> Entry:
     except KeyError:
         raise Refused(_unknown(name)) from None
     bare = name.rsplit(".", 1)[-1]
-    rate = _ours(bare).rate if bare in OPTIMIZERS else foreign.default_rate(function)
+    known = {name: _ours(name).rate for name in OPTIMIZERS} | foreign.PUBLISHED
+    rate = known[bare] if bare in known else foreign.default_rate(function)
     return Entry(foreign.factory(function), foreign.takes(function), rate)
 
 
 def _ours(name: str) -> Entry:
     parameters = inspect.signature(OPTIMIZERS[name]).parameters
-    takes = {key: each.default for key, each in parameters.items() if key not in ("rate", "schedule")}
+    takes = {key: each.default for key, each in parameters.items() if key not in LIBRARY}
     return Entry(OPTIMIZERS[name], takes, parameters["rate"].default)
 
 

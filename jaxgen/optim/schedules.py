@@ -53,7 +53,7 @@ def one_cycle(total: int) -> Schedule:
 
     After Smith 2018 (https://arxiv.org/abs/1803.09820), who moves momentum the opposite way; here it is constant.
     """
-    return lambda t: jnp.interp(t / total, jnp.array([0.0, 0.45, 0.9, 1.0]), jnp.array([0.1, 1.0, 0.1, 0.001]))
+    return lambda t: jnp.interp(t / max(total, 1), jnp.array([0.0, 0.45, 0.9, 1.0]), jnp.array([0.1, 1.0, 0.1, 0.001]))
 
 
 def burda(epoch: int) -> Schedule:
@@ -71,7 +71,7 @@ def warmed(schedule: Schedule, share: float, total: int) -> Schedule:
     The first update has the factor 1 / (share total) and not 0, which would waste it (Goyal et al. 2017,
     https://arxiv.org/abs/1706.02677).
     """
-    return (lambda t: schedule(t) * jnp.minimum((t + 1) / (share * total), 1.0)) if share else schedule
+    return (lambda t: schedule(t) * jnp.minimum((t + 1) / max(share * total, 1.0), 1.0)) if share else schedule
 
 
 def cooled(schedule: Schedule, share: float, total: int) -> Schedule:
@@ -80,7 +80,7 @@ def cooled(schedule: Schedule, share: float, total: int) -> Schedule:
     It removes the noise that gradients at a high rate leave in the parameters (Hägele et al. 2024,
     https://arxiv.org/abs/2405.18392).
     """
-    return (lambda t: schedule(t) * jnp.clip((total - t) / (share * total), 0.0, 1.0)) if share else schedule
+    return (lambda t: schedule(t) * jnp.clip((total - t) / max(share * total, 1.0), 0.0, 1.0)) if share else schedule
 
 
 # By name. Arguments besides the run's `epoch` and `total`, both in updates, are flags of the same name.

@@ -35,7 +35,7 @@ class Settings:
     eps_inside_root: bool | None = _own(None, "add it under the root instead: sqrt(s + eps)")
     weight_decay: float | None = _gradient(
         None,
-        "share of every parameter, times the learning rate, that each update subtracts from it (adamw: 0.004)",
+        "share of arrays with two axes or more, times the learning rate, that each update subtracts (adamw: 0.004)",
         lower=0.0,
     )
     l1: float = _gradient(
@@ -44,6 +44,7 @@ class Settings:
         lower=0.0,
     )
     l2: float = _gradient(0.0, "weight of the sum of w^2, likewise", lower=0.0)
+    decay_all: bool = _gradient(False, "weight_decay, l1 and l2 of all arrays: of biases and scales too")
     clip_value: float = _gradient(0.0, "largest absolute value of a gradient's components; 0: any", lower=0.0)
     clip_norm: float = _gradient(0.0, "largest norm of the gradient of all parameters together; 0: any", lower=0.0)
     clip_adaptive: float = _gradient(
@@ -112,7 +113,7 @@ def chosen(name: str, settings: Settings = Settings(), epoch: int = 1, total: in
     bounds = clips(settings.clip_value, settings.clip_norm, settings.clip_adaptive)
     if not (settings.l1 or settings.l2 or bounds or decay):
         return make
-    return lambda rate: wrapped(make(rate), settings.l1, settings.l2, bounds, decay)
+    return lambda rate: wrapped(make(rate), settings.l1, settings.l2, bounds, decay, settings.decay_all)
 
 
 def hyperparameters(name: str, entry: Entry, settings: Settings) -> tuple[dict[str, Any], float]:
@@ -122,6 +123,7 @@ def hyperparameters(name: str, entry: Entry, settings: Settings) -> tuple[dict[s
     """
     options = _set_values(settings, (*HYPERPARAMETERS, "weight_decay"))
     decay = 0.0 if "weight_decay" in entry.takes else options.pop("weight_decay", 0.0)
+    options |= {"decay_all": True} if settings.decay_all and "decay_all" in entry.takes else {}
     if unknown := [flag for flag in options if flag not in entry.takes]:
         flags = ", ".join(f"--{flag}" for flag in entry.takes) or "no hyper-parameters"
         raise Refused(f"--optimizer={name} has no --{unknown[0]}; it has {flags}")

@@ -1,13 +1,15 @@
 """The optimisers of every textbook, by their formulas, each a factory that takes the learning rate.
 
 eta is the learning rate times its schedule's factor, g the gradient, theta the parameters, all elementwise; the slots
-of the formulas (m, s) start at 0. Each docstring ends with three steps by hand, which a test runs.
+of the formulas (m, s) start at 0, real where they add up |g|^2, written g^2. `accumulator_dtype` and `mu_dtype` are the
+dtype of m, the parameters' or float32 by default. Each docstring ends with three steps by hand, which a test runs.
 """
 
 import jax
+import jax.numpy as jnp
 
 from jaxgen.core.types import Params
-from jaxgen.optim.rate import RateState, by_formula, constant, corrections, root
+from jaxgen.optim.rate import RateState, by_formula, constant, corrections, moment, root, squared, squares
 
 
 def sgd(rate=0.01, *, schedule=constant):
@@ -24,10 +26,10 @@ def sgd(rate=0.01, *, schedule=constant):
     def formula(eta, t, g, theta):
         return (-eta * g,)
 
-    return by_formula(formula, 0, rate, schedule)
+    return by_formula(formula, (), rate, schedule)
 
 
-def momentum(rate=0.01, *, momentum=0.9, schedule=constant):
+def momentum(rate=0.01, *, momentum=0.9, accumulator_dtype=None, schedule=constant):
     """The heavy ball (Polyak 1964, https://doi.org/10.1016/0041-5553(64)90137-5).
 
     m <- beta m - eta g; theta <- theta + m, beta being `momentum`. eta is inside the buffer, as in Sutskever et al.
@@ -45,10 +47,10 @@ def momentum(rate=0.01, *, momentum=0.9, schedule=constant):
         m = -eta * g + momentum * m
         return m, m
 
-    return by_formula(formula, 1, rate, schedule)
+    return by_formula(formula, (moment(accumulator_dtype),), rate, schedule)
 
 
-def nesterov(rate=0.01, *, momentum=0.9, schedule=constant):
+def nesterov(rate=0.01, *, momentum=0.9, accumulator_dtype=None, schedule=constant):
     """Nesterov's accelerated gradient (Sutskever et al. 2013, https://proceedings.mlr.press/v28/sutskever13.html).
 
     Equations 3 and 4: m' = beta m - eta g(theta + beta m); theta' = theta + m'. The parameters that are stored, and at
@@ -71,12 +73,12 @@ def nesterov(rate=0.01, *, momentum=0.9, schedule=constant):
         m = -eta * g + momentum * m
         return -eta * g + momentum * m, m
 
-    return by_formula(formula, 1, rate, schedule)
+    return by_formula(formula, (moment(accumulator_dtype),), rate, schedule)
 
 
 def without_lookahead(params: Params, state: RateState, momentum: float = 0.9) -> Params:
     """theta = p - beta m of `nesterov`, from its parameters p and its state."""
-    return jax.tree.map(lambda p, m: p - momentum * m, params, state.slots[0])
+    return jax.tree.map(lambda p, m: (p - momentum * m).astype(jnp.result_type(p)), params, state.slots[0])
 
 
 def adagrad(rate=0.01, *, eps=1e-8, eps_inside_root=False, schedule=constant):
@@ -93,10 +95,10 @@ def adagrad(rate=0.01, *, eps=1e-8, eps_inside_root=False, schedule=constant):
     """
 
     def formula(eta, t, g, theta, s):
-        s = s + g * g
+        s = s + squared(g)
         return -eta * (g / root(s, eps, eps_inside_root)), s
 
-    return by_formula(formula, 1, rate, schedule)
+    return by_formula(formula, (squares,), rate, schedule)
 
 
 def rmsprop(rate=1e-3, *, beta2=0.9, eps=1e-8, eps_inside_root=False, schedule=constant):
@@ -112,14 +114,14 @@ def rmsprop(rate=1e-3, *, beta2=0.9, eps=1e-8, eps_inside_root=False, schedule=c
     """
 
     def formula(eta, t, g, theta, s):
-        s = (1 - beta2) * (g * g) + beta2 * s
+        s = (1 - beta2) * squared(g) + beta2 * s
         # Multiplies by the reciprocal, as optax does, so that both round alike.
         return -eta * (1 / root(s, eps, eps_inside_root) * g), s
 
-    return by_formula(formula, 1, rate, schedule)
+    return by_formula(formula, (squares,), rate, schedule)
 
 
-def adam(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=False, schedule=constant):
+def adam(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=False, mu_dtype=None, schedule=constant):
     """Kingma & Ba 2015 (https://arxiv.org/abs/1412.6980, algorithm 1).
 
     m <- beta1 m + (1 - beta1) g; s <- beta2 s + (1 - beta2) g^2;
@@ -135,7 +137,7 @@ def adam(rate=1e-3, *, beta1=0.9, beta2=0.999, eps=1e-8, eps_inside_root=False, 
 
     def formula(eta, correction, g, theta, m, s):
         m = (1 - beta1) * g + beta1 * m
-        s = (1 - beta2) * (g * g) + beta2 * s
+        s = (1 - beta2) * squared(g) + beta2 * s
         return -eta * (m / correction[0] / root(s / correction[1], eps, eps_inside_root)), m, s
 
-    return by_formula(formula, 2, rate, schedule, corrections(beta1, beta2))
+    return by_formula(formula, (moment(mu_dtype), squares), rate, schedule, corrections(beta1, beta2))

@@ -17,7 +17,7 @@ from jaxgen.run.bar import bar
 from jaxgen.run.experiment import Data, Experiment, Result, Setting
 from jaxgen.run.inherit import starting_from
 from jaxgen.run.parsing import Parsed, parse
-from jaxgen.run.players import factories
+from jaxgen.run.players import factories, with_own_rates
 from jaxgen.run.train import train_run
 from jaxgen.run.workdir import identity, open_workdir
 
@@ -32,6 +32,9 @@ def conduct(experiment: Experiment, argv: Sequence[str]) -> Chapter | None:
     machine.prepare(flags.host_devices, flags.compilation_cache)
     if work := experiment.instead(flags):
         return work()
+    parsed, lines = with_own_rates(parsed)
+    for line in lines:
+        print(line)
     setting = read(experiment, parsed)
     stages, previous = starting_from(flags.init_from, experiment.plan(setting), experiment.anew)
     stages = on_devices(stages, flags)
@@ -55,7 +58,7 @@ def read(experiment: Experiment, parsed: Parsed) -> Setting:
 
     Raises Refused for an optimiser, before anything is read, or for data that cannot be used.
     """
-    flags, module, config, players = parsed
+    flags, module, config, players, _ = parsed
     factories(flags, players)
     data = experiment.data.read(flags, config)
     optimizers = lambda steps: factories(flags, players, data.epoch, steps)

@@ -35,7 +35,8 @@ class RunFlags:
     )
     optimizer: str = knob(
         "adam",
-        f"by the textbook: {', '.join(OPTIMIZERS)}; one of optax's: optax.NAME; or your own: MODULE:FUNCTION",
+        f"by the textbook: {', '.join(OPTIMIZERS)}; one of optax's: optax.NAME; or your own: MODULE:FUNCTION; "
+        "without --learning_rate another one than the preset's has its own default rate",
         group=OPTIMIZER,
     )
     settings: Settings = nested(Settings())

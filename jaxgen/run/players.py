@@ -1,10 +1,13 @@
-"""The optimiser of each player: of the only one, mostly; of two in a game."""
+"""The optimiser of each player, and its learning rate: of the only one, mostly; of two in a game."""
 
 from collections.abc import Callable
 from typing import Any
 
+from jaxgen.core.config import changed, values
 from jaxgen.core.types import Refused
+from jaxgen.optim.registry import find
 from jaxgen.optim.settings import Factory, Settings, chosen
+from jaxgen.run.parsing import Parsed
 
 
 def factories(
@@ -29,3 +32,16 @@ def factories(
         except Refused as refusal:
             raise Refused(f"of the {name}: {refusal}") from None
     return made
+
+
+def with_own_rates(parsed: Parsed) -> tuple[Parsed, list[str]]:
+    """The configurations with the published rate of each optimiser that was chosen without one, and a line for each.
+
+    Raises Refused for an unknown optimiser.
+    """
+    known = values(parsed.config)
+    rates = {flag: find(name).rate for flag, name in parsed.unrated.items() if flag in known}
+    lines = [
+        f"--{flag}={rate:g}, the default of {parsed.unrated[flag]}, as none was given" for flag, rate in rates.items()
+    ]
+    return parsed._replace(config=changed(parsed.config, rates)), lines

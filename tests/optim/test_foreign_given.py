@@ -17,11 +17,14 @@ GRADS = {"kernel": np.array([[0.1, -3.0], [0.5, 1.0], [2.0, 0.2]], np.float32), 
 
 
 OWN_NAMES = [
-    (optax.adamw, {"beta1": "b1", "beta2": "b2", "eps": "eps", "weight_decay": "weight_decay"}),
+    (optax.adamw, {"beta1": "b1", "beta2": "b2", "eps": "eps", "weight_decay": "weight_decay", "decay_all": "mask"}),
     (optax.rmsprop, {"momentum": "momentum", "beta2": "decay", "eps": "eps", "eps_inside_root": "eps_in_sqrt"}),
-    (optax.adadelta, {"beta2": "rho", "eps": "eps", "weight_decay": "weight_decay"}),
+    (optax.adadelta, {"beta2": "rho", "eps": "eps", "weight_decay": "weight_decay", "decay_all": "weight_decay_mask"}),
     (optax.signum, {"momentum": "beta"}),
-    (optax.contrib.muon, {"momentum": "beta", "eps": "eps", "weight_decay": "weight_decay"}),
+    (
+        optax.contrib.muon,
+        {"momentum": "beta", "eps": "eps", "weight_decay": "weight_decay", "decay_all": "weight_decay_mask"},
+    ),
     (optax.contrib.prodigy, {"beta1": "betas", "beta2": "betas", "eps": "eps", "weight_decay": "weight_decay"}),
     (optax.optimistic_gradient_descent, {}),  # beta is the strength of negative momentum there, beside alpha
     (optax.lbfgs, {}),

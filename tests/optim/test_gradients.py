@@ -1,5 +1,6 @@
 """Penalties, clips and decay around an optimiser, by hand."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from jaxgen.core.progress import rates
 from jaxgen.core.steps import descend
 from jaxgen.optim.gradients import add_penalty_gradient, clips, penalty, wrapped
-from jaxgen.optim.registry import OPTIMIZERS
+from jaxgen.optim.registry import OPTIMIZERS, find
 from jaxgen.optim.textbook import adam, momentum, sgd
 
 RNG = np.random.default_rng(0)
@@ -91,22 +92,28 @@ def test_what_is_below_its_bounds_is_not_touched():
 
 
 def test_penalties_come_before_clips_and_decay_after_the_optimiser():
-    """theta <- theta - eta clip(g + 2 l2 w) - eta decay theta, decay on every array."""
-    optimizer = wrapped(sgd(0.1, schedule=lambda t: 0.5), l2=2.0, clips=clips(1.0), decay=0.3)
-    found, state = moved(optimizer)
-    for name, w in W.items():
-        g = np.clip(G[name] + 4.0 * w * (name in HELD), -1.0, 1.0)
-        np.testing.assert_allclose(found[name], w - 0.05 * g - 0.05 * 0.3 * w, atol=1e-6, err_msg=name)
+    """theta <- theta - eta clip(g + 2 l2 w) - eta decay theta, on arrays of two axes or more, or on all."""
+    for decay_all in (False, True):
+        optimizer = wrapped(sgd(0.1, schedule=lambda t: 0.5), 0.0, 2.0, clips(1.0), 0.3, decay_all)
+        found, state = moved(optimizer)
+        for name, w in W.items():
+            held = decay_all or name in HELD
+            g = np.clip(G[name] + 4.0 * w * held, -1.0, 1.0)
+            np.testing.assert_allclose(found[name], w - 0.05 * g - 0.05 * 0.3 * w * held, atol=1e-6, err_msg=name)
     assert float(rates(state)["rate"]) == pytest.approx(0.05)
 
 
 def test_decay_has_the_rate_of_its_update():
-    """Adam and decay are AdamW (Loshchilov & Hutter, algorithm 2), whatever the schedule."""
+    """Adam and decay are AdamW (Loshchilov & Hutter, algorithm 2), whatever the schedule; so it is of optax's."""
     falling = lambda t: 1.0 / (1.0 + t)
-    found, _ = moved(wrapped(adam(0.1, schedule=falling), decay=0.3), 5)
-    theirs = optax.adamw(lambda t: 0.1 * falling(t), weight_decay=0.3)
-    for (name, ours), expected in zip(found.items(), moved(theirs, 5)[0].values(), strict=True):
-        np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6, err_msg=name)
+    for decay_all in (False, True):
+        told = {"weight_decay": 0.3, "decay_all": decay_all}
+        mask = {name: decay_all or name in HELD for name in W}
+        expected, _ = moved(optax.adamw(lambda t: 0.1 * falling(t), weight_decay=0.3, mask=mask), 5)
+        beside = wrapped(adam(0.1, schedule=falling), decay=0.3, decay_all=decay_all)
+        own = [find(name).factory(0.1, schedule=falling, **told) for name in ("adamw", "optax.adamw")]
+        for optimizer in (beside, *own):
+            chex.assert_trees_all_close(moved(optimizer, 5)[0], expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -10,7 +10,6 @@ import optax
 import pytest
 
 from jaxgen.core.progress import rates
-from jaxgen.optim.rate import by_formula
 from jaxgen.optim.registry import OPTIMIZERS, find
 from jaxgen.optim.textbook import nesterov, without_lookahead
 
@@ -25,7 +24,7 @@ def kinds(tree):
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("x64", [False, True])
 def test_types_and_shapes_stay(name, x64):
-    """So that no second update compiles anew; slots and updates are of their parameters' dtype, whatever it is."""
+    """So that no second update compiles anew; slots are float32 at least, updates as the parameters."""
     with jax.enable_x64(x64):
         floats = jnp.float64 if x64 else jnp.float32
         for dtype in (jnp.bfloat16, jnp.float32, jnp.float64)[: 2 + x64]:
@@ -37,7 +36,9 @@ def test_types_and_shapes_stay(name, x64):
             assert kinds(updates) == kinds(params)
             assert (state.rate.dtype, state.factor.dtype, state.updates.dtype) == (floats, floats, jnp.int32)
             for slot in state.slots:
-                assert kinds(slot) == kinds(params)
+                assert kinds(slot) == kinds(
+                    jax.tree.map(lambda a: a.astype(jnp.promote_types(a.dtype, "float32")), params)
+                )
 
 
 def three(optimizer, params, grads):
@@ -98,16 +99,6 @@ def test_the_state_can_be_donated():
     assert [int(state.updates) for state in states] == [2] * len(states)
     assert float(rate) == np.float32(0.1)
     assert step._cache_size() == 1
-
-
-def test_arithmetic_is_in_float32_at_least():
-    """Of 1 - 0.999 bfloat16 makes 0; the average that is kept is rounded, and only that."""
-    optimizer = by_formula(lambda eta, t, g, theta, s: (-eta * g, 0.001 * g + 0.999 * s), 1, 0.1)
-    theta, g = jnp.bfloat16(1.0), jnp.bfloat16(3.0)
-    _, state = optimizer.update(g, optimizer.init(theta), theta)
-    assert state.slots[0] == jnp.bfloat16(0.003)
-    _, state = optimizer.update(g, state, theta)
-    assert float(state.slots[0]) == pytest.approx(0.999 * 0.003 + 0.003, rel=2**-8)
 
 
 @pytest.mark.parametrize("name", ["adamw", "lion"])

@@ -6,7 +6,7 @@ import pytest
 
 from jaxgen.core.types import Refused
 from jaxgen.optim.rate import constant
-from jaxgen.optim.registry import OPTIMIZERS, find
+from jaxgen.optim.registry import LIBRARY, OPTIMIZERS, find
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -14,9 +14,9 @@ def test_ours_by_name(name):
     entry = find(name)
     assert entry.factory is OPTIMIZERS[name]
     parameters = inspect.signature(entry.factory).parameters
-    assert list(parameters) == ["rate", *entry.takes, "schedule"]
+    assert [key for key in parameters if key not in LIBRARY] == [*entry.takes]
     assert parameters["schedule"].default is constant
-    assert entry.takes.keys() <= {"momentum", "beta1", "beta2", "eps", "eps_inside_root", "weight_decay"}
+    assert entry.takes.keys() <= {"momentum", "beta1", "beta2", "eps", "eps_inside_root", "weight_decay", "decay_all"}
     assert {key: each.default for key, each in parameters.items() if key in entry.takes} == entry.takes
     assert ("eps" in entry.takes) is ("eps_inside_root" in entry.takes)
 
@@ -24,8 +24,15 @@ def test_ours_by_name(name):
 def test_published_rates():
     known = {"sgd": 0.01, "momentum": 0.01, "nesterov": 0.01, "adagrad": 0.01, "adadelta": 1.0, "lion": 1e-4}
     assert {name: find(name).rate for name in OPTIMIZERS} == dict.fromkeys(OPTIMIZERS, 1e-3) | known
-    theirs = {"optax.adam": 1e-3, "optax.sgd": 0.01, "optax.lion": 1e-4, "optax.adadelta": 1.0, "optax.muon": 1e-3}
-    theirs |= {"optax.prodigy": 1.0, "optax.momo_adam": 1e-2, "optax.polyak_sgd": 1.0, "optax.lbfgs": 1.0}
+    theirs = {"optax.adam": 1e-3, "optax.sgd": 0.01, "optax.lion": 1e-4, "optax.adadelta": 1.0, "optax.muon": 2e-2}
+    theirs |= {
+        "optax.prodigy": 1.0,
+        "optax.dadapt_adamw": 1.0,
+        "optax.radam": 1e-3,
+        "optax.momo_adam": 1e-2,
+        "optax.polyak_sgd": 1.0,
+        "optax.lbfgs": 1.0,
+    }
     assert {name: find(name).rate for name in theirs} == theirs
 
 

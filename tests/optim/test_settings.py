@@ -28,15 +28,16 @@ from jaxgen.optim.settings import (
 from jaxgen.optim.textbook import sgd
 
 GIVEN = {"momentum": 0.5, "beta1": 0.6, "beta2": 0.7, "eps": 0.1, "eps_inside_root": True, "weight_decay": 0.3}
+GIVEN["decay_all"] = True
 GRADIENTS = [jnp.array([[1.0, -2.0, 3.0]]), jnp.array([[0.5, 1.0, -1.0]])]
 
 
-def path(optimizer):
+def path(optimizer, shape=(1, 3)):
     """Where two updates lead."""
-    params = jnp.ones((1, 3))
+    params = jnp.ones(shape)
     state = optimizer.init(params)
     for g in GRADIENTS:
-        updates, state = optimizer.update(g, state, params)
+        updates, state = optimizer.update(g.reshape(params.shape), state, params)
         params = params + updates
     return np.asarray(params)
 
@@ -49,6 +50,10 @@ def test_hyperparameters_reach_the_optimiser_or_are_refused(name):
         if flag in entry.takes:
             made = chosen(name, Settings(**{flag: value}))
             assert (made.func, made.keywords) == (entry.factory, {"schedule": schedules.constant, flag: value})
+        elif flag == "decay_all":
+            made = chosen(name, Settings(weight_decay=0.3, decay_all=True))(0.1)
+            kept, smaller = (path(each, 3) for each in (chosen(name, Settings(weight_decay=0.3))(0.1), made))
+            assert (smaller < kept).all()
         elif flag == "weight_decay":
             plain, decayed = (path(chosen(name, Settings(weight_decay=decay))(0.1)) for decay in (0.0, 0.3))
             assert (decayed < plain).all(), "positive parameters decay, whatever the optimiser"

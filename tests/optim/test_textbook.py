@@ -75,7 +75,7 @@ def adadelta(theta, gradients, rates, beta2=0.95, **eps):
         yield theta
 
 
-def adam(theta, gradients, rates, beta1=0.9, beta2=0.999, weight_decay=0.0, **eps):
+def adam(theta, gradients, rates, beta1=0.9, beta2=0.999, weight_decay=0.0, decay_all=True, **eps):
     m = s = 0
     for t, (g, eta) in enumerate(zip(gradients, rates), 1):
         m = beta1 * m + (1 - beta1) * g
@@ -105,7 +105,7 @@ def nadam(theta, gradients, rates, beta1=0.9, beta2=0.999, **eps):
         yield theta
 
 
-def lion(theta, gradients, rates, beta1=0.9, beta2=0.99, weight_decay=0.0):
+def lion(theta, gradients, rates, beta1=0.9, beta2=0.99, weight_decay=0.0, decay_all=True):
     m = 0
     for g, eta in zip(gradients, rates):
         theta = theta - eta * (np.sign(beta1 * m + (1 - beta1) * g) + weight_decay * theta)
@@ -122,12 +122,12 @@ CASES = {  # (formula, what it is told, what ours is told)
     "rmsprop": (rmsprop, DEFAULT, {}),
     "adadelta": (adadelta, {"eps": 1e-6, "eps_inside_root": True}, {}),
     "adam": (adam, DEFAULT, {}),
-    "adamw": (adam, DEFAULT | {"weight_decay": 0.004}, {}),
+    "adamw": (adam, DEFAULT | {"weight_decay": 0.004}, {"decay_all": True}),
     "amsgrad": (amsgrad, DEFAULT, {}),
     "nadam": (nadam, DEFAULT, {}),
     "lion": (lion, {}, {}),
 }
-OTHER = {"momentum": 0.7, "beta1": 0.8, "beta2": 0.6, "weight_decay": 0.3}
+OTHER = {"momentum": 0.7, "beta1": 0.8, "beta2": 0.6, "weight_decay": 0.3, "decay_all": True}
 for _name in OPTIMIZERS:
     _has = {key: value for key, value in OTHER.items() if key in find(_name).takes}
     for _place in (OUTSIDE, INSIDE) if "eps" in find(_name).takes else ({},) if _has else ():

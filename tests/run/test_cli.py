@@ -140,7 +140,7 @@ def test_whatever_a_batch_system_warns_with_is_noted(capsys):
 def test_flagfile(tmp_path):
     file = tmp_path / "flags"
     file.write_text("--latent=7\n--steps=3\n")
-    flags, _, config, _ = parse(worker.EXPERIMENT, [f"--flagfile={file}", "--steps=4"])
+    flags, _, config, *_ = parse(worker.EXPERIMENT, [f"--flagfile={file}", "--steps=4"])
     assert (config.latent, flags.steps) == (7, 4)
 
 

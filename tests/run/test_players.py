@@ -18,6 +18,7 @@ from jaxgen.run.conduct import conduct
 from jaxgen.run.experiment import Experiment, with_shared
 from jaxgen.run.load import load_run
 from jaxgen.run.parsing import parse
+from jaxgen.run.players import with_own_rates
 
 EXPERIMENT = Experiment(
     name="planted_game",
@@ -30,6 +31,8 @@ EXPERIMENT = Experiment(
     defaults={"dataset": "digits", "steps": 6, "batch_size": 16, "log_every": 2, "eval_every": 3},
     players=("critic",),
 )
+SHARED = {"beta2": 0.8, "schedule": "cosine", "rate_floor": 0.1}
+EXPERIMENT.presets["shared"] = {**SHARED, "critic_beta1": 0.3}  # of the default, which is Adam
 
 
 def metrics(directory):
@@ -67,6 +70,9 @@ def test_a_technique_without_its_frozen_network_is_a_mistake_that_is_named(tmp_p
         (["--schedule=power", "--decay_power=2", "--critic_schedule=cosine"], "adam", {"schedule": "cosine"}),
         (["--preset=fast"], "rmsprop", {"beta2": 0.9}),
         (["--preset=fast", "--critic_optimizer=lion"], "lion", {}),
+        (["--preset=fast", "--critic_optimizer=rmsprop"], "rmsprop", {"beta2": 0.9}),
+        (["--preset=shared", "--optimizer=adam", "--schedule=cosine"], "adam", {**SHARED, "beta1": 0.3}),
+        (["--preset=shared", "--optimizer=rmsprop", "--schedule=constant"], "rmsprop", {}),
     ],
 )
 def test_what_a_player_is_not_told_is_as_the_first_ones(argv, name, changed):
@@ -75,17 +81,37 @@ def test_what_a_player_is_not_told_is_as_the_first_ones(argv, name, changed):
     assert {k: v for k, v in vars(settings).items() if v != getattr(type(settings)(), k)} == changed
 
 
-def test_each_player_has_its_optimiser_and_rate(tmp_path):
+RATES = [  # argv, rates that are taken from the optimisers
+    ([], {}),
+    (["--optimizer=adam", "--critic_optimizer=adam"], {}),  # said again
+    (["--preset=fast", "--critic_optimizer=rmsprop"], {}),
+    (["--optimizer=adadelta"], {"learning_rate": 1.0, "critic_learning_rate": 1.0}),
+    (["--optimizer=adadelta", "--learning_rate=0.2"], {"critic_learning_rate": 1.0}),
+    (["--critic_optimizer=optax.prodigy"], {"critic_learning_rate": 1.0}),
+    (["--preset=fast", "--optimizer=sgd"], {"learning_rate": 0.01}),
+]
+
+
+@pytest.mark.parametrize(("argv", "own"), RATES)
+def test_an_optimiser_without_a_rate_takes_its_own(argv, own):
+    parsed = parse(EXPERIMENT, argv)
+    found, lines = with_own_rates(parsed)
+    assert vars(found.config) == vars(parsed.config) | own
+    assert [line.partition(",")[0] for line in lines] == [f"--{flag}={rate:g}" for flag, rate in own.items()]
+
+
+def test_each_player_has_its_optimiser_and_rate(tmp_path, capsys):
     flags = ["--optimizer=sgd", "--critic_optimizer=momentum", "--critic_momentum=0.5"]
-    rates = ["--learning_rate=0.5", "--critic_learning_rate=0.25", "--schedule=cosine"]
+    rates = ["--critic_learning_rate=0.25", "--schedule=cosine"]
     argv = [*flags, *rates, f"--workdir={tmp_path / 'run'}"]
     conduct(EXPERIMENT, argv)
+    assert capsys.readouterr().out.startswith("--learning_rate=0.01, the default of sgd, as none was given\n")
     _, technique, state = load_run(tmp_path / "run")
     assert jax.tree.leaves(state.opt["generator"].slots) == []
     assert len(jax.tree.leaves(state.opt["critic"].slots)) == 1
     last = metrics(tmp_path / "run")[-1]["train"]
     own = {name: value for name, value in last.items() if name.startswith("rate")}
-    assert sorted(own.values()) == pytest.approx([0.25 * 0.0669873, 0.5 * 0.0669873], rel=1e-4)
+    assert sorted(own.values()) == pytest.approx([0.01 * 0.0669873, 0.25 * 0.0669873], rel=1e-4)
     jax.jit(technique.step)(state, technique.example(jax.random.key(0)))
     with pytest.raises(Refused, match=r"critic_momentum: 0.5 there, 0.9 now"):
         conduct(EXPERIMENT, [*argv, "--critic_momentum=0.9"])
