@@ -7,6 +7,8 @@ from worker import everything, refused
 from experiments import classify
 from jaxgen.run import cli
 
+pytestmark = pytest.mark.ci  # each is tested where it is raised; one refusal from the command line is in test_bad_input
+
 TINY = ["--dataset=digits", "--steps=2", "--batch_size=16", "--hidden=8"]
 WRONG = {
     "--network=cnn --channels=4,4,4,4": "convolutions with pooling need images of at least 16 pixels a side, found 8x8",
