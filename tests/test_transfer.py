@@ -44,6 +44,7 @@ def test_every_seed_is_trained_three_times(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "report.html").stat().st_size > 10_000
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

@@ -64,8 +64,7 @@ def cells(picture, columns):
     return small.reshape(-1, height, columns, width).transpose(0, 2, 1, 3)[:, :, :-1, :-1]
 
 
-@pytest.mark.parametrize("count", [1, 3, 20, 21, 39, 40, 57])
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize(("count", "dtype"), [(3, np.uint8), (21, np.float32), (57, np.uint8)])
 def test_each_reconstruction_stands_below_its_original(count, dtype):
     examples = images(count, dtype=dtype)
     picture = pixels(figures(2, examples)["reconstructions"])
@@ -84,7 +83,7 @@ def test_each_reconstruction_stands_below_its_original(count, dtype):
     assert (shown_cells[~filled] == 128).all()
 
 
-@pytest.mark.parametrize(("count", "pairs"), [(1, 0), (2, 1), (3, 1), (11, 5), (12, 6), (40, 6)])
+@pytest.mark.parametrize(("count", "pairs"), [(1, 0), (3, 1), (40, 6)])
 def test_interpolations_join_the_images_there_are(count, pairs):
     drawn = figures(5, images(count))
     assert {"samples", "reconstructions", "codes"} <= drawn.keys()
@@ -97,8 +96,7 @@ def test_interpolations_join_the_images_there_are(count, pairs):
             np.testing.assert_allclose(path[[0, -1]], codes[2 * pair : 2 * pair + 2], atol=1e-5)
 
 
-@pytest.mark.parametrize("count", [1, 2, 30])
-@pytest.mark.parametrize("latent", [1, 2, 3])
+@pytest.mark.parametrize(("latent", "count"), [(1, 1), (2, 30), (3, 2)])
 def test_codes_of_any_size_are_shown_in_the_plane(latent, count):
     codes = np.random.default_rng(1).normal(size=(count, latent))
     points, caption = latents.to_plane(codes)
@@ -125,6 +123,7 @@ def test_concepts_between_the_classes_that_have_examples():
     assert {"manifold", "samples", "reconstructions", "interpolations", "concepts", "codes"} == drawn.keys()
 
 
+@pytest.mark.ci
 def test_gaps_among_many_classes():
     label = np.array([0, 3, 4, 7, 9, 11, 20, 21, 22, 40, 65535] * 3)
     codes = np.random.default_rng(2).normal(size=(len(label), 4))
@@ -134,12 +133,14 @@ def test_gaps_among_many_classes():
     assert all(a != b and {a, b} <= set(label.tolist()) for b, a in pairs)
 
 
-@pytest.mark.parametrize("classes", [("a", "b", "c"), ("a", "b"), ()])
+@pytest.mark.ci
+@pytest.mark.parametrize("classes", [("a", "b"), ()])
 def test_one_class_alone_has_no_concepts(classes):
     drawn = figures(2, images(30, label=np.full(30, len(classes) and 1), classes=classes))
     assert {"manifold", "samples", "reconstructions", "interpolations", "codes"} == drawn.keys()
 
 
+@pytest.mark.ci
 def test_snapshots_that_cannot_be_read_are_passed_over(tmp_path):
     like, folder = np.linspace(0, 1, 120).reshape(10, 12, 1), tmp_path / watched.FOLDER
     name = lambda step: folder / f"step-{step:08d}.png"
@@ -151,7 +152,7 @@ def test_snapshots_that_cannot_be_read_are_passed_over(tmp_path):
     name(6).mkdir()
     name(7).symlink_to(tmp_path / "nowhere")
     name(8).write_bytes(b"not a picture")
-    for length in range(0, len(whole) - 20, 3):  # without the end mark it is still whole
+    for length in range(0, len(whole) - 20, 9):  # without the end mark it is still whole
         name(2).write_bytes(whole[:length])
         (figure,) = latents.animation(watched.history(tmp_path, "step", 8), like)
         with Image.open(io.BytesIO(figure.render())) as film:

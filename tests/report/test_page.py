@@ -177,13 +177,6 @@ def test_what_tells_nothing_takes_no_room(tmp_path):
     assert "[3, 2]" in text
 
 
-def test_a_missing_picture_and_what_is_none(tmp_path):
-    for name, error in (("none.png", FileNotFoundError), ("notes.txt", ValueError)):
-        with pytest.raises(error, match=name):
-            page.write(tmp_path / "r.html", "t", [page.Chapter("c", pictures=[page.Picture(name, "")])])
-    assert not (tmp_path / "r.html").exists()
-
-
 def test_without_jinja2_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(Refused, match=r"jaxgen\[report\]"):
