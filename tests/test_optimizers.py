@@ -88,6 +88,7 @@ def test_they_learn(together):
         assert float(losses[-1][name]) < float(losses[0][name]) - 1e-3, name
 
 
+@pytest.mark.ci
 def test_the_one_that_breaks_a_promise_is_named():
     def check(technique):
         state = jax.eval_shape(technique.init, contract.KEY)

@@ -5,19 +5,17 @@ Explicit flags beat a `--preset`, a preset beats the experiment's own defaults, 
 
 import os
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
 from absl import flags as absl_flags
 
-from jaxgen.core.config import Knob, built, check, knobs, values
+from jaxgen.core.config import Knob, built, check, knobs
 from jaxgen.core.types import Refused
-from jaxgen.optim.settings import HYPERPARAMETERS, SHAPE, Settings
 from jaxgen.run.experiment import Choice, Experiment, short, technique_modules
-from jaxgen.run.flags import RunFlags, players_class
-
-SHAPED = {"optimizer": HYPERPARAMETERS, "schedule": SHAPE}  # what names something -> the flags that shape it
+from jaxgen.run.flags import players_class
+from jaxgen.run.precedence import complete, merge, without_rate
 
 
 class Parsed(NamedTuple):
@@ -27,9 +25,7 @@ class Parsed(NamedTuple):
     module: ModuleType  # the technique's
     config: Any  # an instance of module.Config; what the data decide is still at its default
     players: Any  # an instance of `players_class`
-    unrated: Mapping[
-        str, str
-    ] = {}  # flag of a learning rate that is left open -> the explicit optimiser, see `without_rate`
+    unrated: Mapping[str, str] = {}  # flag of a learning rate -> optimiser, see `precedence.without_rate`
 
 
 def parse(experiment: Experiment, argv: Sequence[str]) -> Parsed:
@@ -49,60 +45,6 @@ def parse(experiment: Experiment, argv: Sequence[str]) -> Parsed:
     classes = [experiment.data.flags, module.Config, players_class(experiment.players)]
     flags, config, players = build(classes, merged)
     return Parsed(flags, module, config, players, unrated)
-
-
-def merge(layers: Iterable[Mapping[str, Any]], players: Sequence[str] = ()) -> dict[str, Any]:
-    """The values of all layers, a later one beating those before it."""
-    merged: dict[str, Any] = {}
-    for layer in layers:
-        # Each of the two flags of a run's length replaces the other one of a weaker layer.
-        merged |= {"epochs": None} if "steps" in layer else {"steps": None} if "epochs" in layer else {}
-        after = {**merged, **layer}
-        for prefix in ("", *(f"{name}_" for name in players)):
-            # Hyper-parameters of a weaker layer were meant for its optimiser, and likewise those of a schedule. The
-            # same one named again changes nothing.
-            for flag, shaped in SHAPED.items():
-                if name_of(flag, prefix, merged) != name_of(flag, prefix, after):
-                    after |= {prefix + name: layer.get(prefix + name) for name in shaped}
-        merged = after
-    return merged
-
-
-def name_of(flag: str, prefix: str, merged: Mapping[str, Any]) -> str:
-    """The optimiser or schedule of the player with this prefix: its own, else the first player's, else the default."""
-    return merged.get(prefix + flag) or merged.get(flag) or values(RunFlags())[flag]
-
-
-def without_rate(
-    weaker: Mapping[str, Any], merged: Mapping[str, Any], typed: Mapping[str, Any], players: Sequence[str]
-) -> dict[str, str]:
-    """Learning rates that were meant for another optimiser: their flag -> the optimiser that the command line names.
-
-    `weaker` are the values without the command line's, `typed`. An optimiser that they have already keeps its rate.
-    """
-    changed = {}
-    for prefix in ("", *(f"{name}_" for name in players)):
-        flag, optimizer = f"{prefix}learning_rate", name_of("optimizer", prefix, merged)
-        if optimizer != name_of("optimizer", prefix, weaker) and flag not in typed:
-            changed[flag] = optimizer
-    return changed
-
-
-def complete(merged: Mapping[str, Any], players: Sequence[str]) -> dict[str, Any]:
-    """The values, with what the flags of further players leave open taken from the first player's.
-
-    Hyper-parameters of the first player's optimiser are not passed on to another one, and likewise with its schedule.
-    """
-    full = dict(merged)
-    for prefix in (f"{name}_" for name in players):
-        skipped: set[str] = set()
-        for flag, shaped in SHAPED.items():
-            full[prefix + flag] = name_of(flag, prefix, merged)
-            skipped |= set(shaped) if full[prefix + flag] != name_of(flag, "", merged) else set()
-        for name in {each.name for each in knobs(Settings)} & merged.keys() - skipped:
-            if full.get(prefix + name) is None:
-                full[prefix + name] = merged[name]
-    return full
 
 
 def chosen_module(experiment: Experiment, merged: Mapping[str, Any], typed: Mapping[str, Any]) -> ModuleType:

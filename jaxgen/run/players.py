@@ -17,7 +17,7 @@ def factories(
 
     Args:
         flags: the run's, of which `optimizer` and `settings` are the first player's.
-        players: an instance of `run.flags.players_class`, completed by `run.parsing.complete`.
+        players: an instance of `run.flags.players_class`, completed by `run.precedence.complete`.
         epoch: updates in a pass over the data, which some schedules count.
         total: updates in all, which others need.
         change: applied to the settings of each player before they are used.
