@@ -15,6 +15,7 @@ from jaxgen.core.progress import Policy
 from jaxgen.core.types import Refused
 from jaxgen.optim.registry import find
 from jaxgen.optim.settings import HYPERPARAMETERS, Settings
+from jaxgen.report.page import Chapter
 from jaxgen.run import cli, workdir
 from jaxgen.run.bar import bar
 from jaxgen.run.experiment import Experiment, short
@@ -104,8 +105,8 @@ def launch(
     return cli.guarded(short(name), lambda: study(experiments, argv, **defaults))
 
 
-def study(experiments: Mapping[str, Experiment], argv: Sequence[str], **defaults: Any) -> None:
-    """Trains the runs that are missing, then reports on all of them. Raises Refused; arguments as in `launch`."""
+def study(experiments: Mapping[str, Experiment], argv: Sequence[str], **defaults: Any) -> list[Chapter]:
+    """Trains what is missing, reports on all, returns the chapters. Raises Refused; arguments as in `launch`."""
     defaults = {"data_dir": os.environ.get("JAXGEN_DATA", ""), **defaults}
     flags, explicit = alone("optimizer_study", Flags, argv, **defaults)
     rates, optimizers = grid.parse_rates(flags.learning_rates), parse_names(flags.optimizers, "optimizers")
@@ -129,7 +130,7 @@ def study(experiments: Mapping[str, Experiment], argv: Sequence[str], **defaults
                     show(total, {})
 
                 run_study(folder, each.problem, each.task, optimizers, protocol, advance=advance)
-        conclude(folder, flags, tasks, optimizers)
+        return conclude(folder, flags, tasks, optimizers)
 
 
 def parse_names(text: str, flag: str) -> list[str]:
@@ -161,8 +162,8 @@ def study_identity(flags: Flags, tasks: Sequence[StudyTask]) -> dict[str, Any]:
     return json.loads(json.dumps({"layout": workdir.LAYOUT, "flags": fixed, **described, "free": free}))
 
 
-def conclude(folder: Path, flags: Flags, tasks: Sequence[StudyTask], optimizers: Sequence[str]) -> None:
-    """Writes tables, summary, figures and report of all finished runs; prints tables and verdict."""
+def conclude(folder: Path, flags: Flags, tasks: Sequence[StudyTask], optimizers: Sequence[str]) -> list[Chapter]:
+    """Writes tables, summary, figures and report of all finished runs; prints tables and verdict; returns chapters."""
     rows = [row for row in store.read_rows(folder) if row["optimizer"] in optimizers]
     store.write_tables(folder, rows)
     rates = {name: find(name).rate for name in optimizers}
@@ -189,7 +190,9 @@ def conclude(folder: Path, flags: Flags, tasks: Sequence[StudyTask], optimizers:
     config = {name: value for name, value in values(flags).items() if value is not None and value != ""}
     background = reporting.Background(modes, wall, summary, config)
     try:
-        path = reporting.write_report(folder, results, built, background, landscapes.chapters(tasks, built))
-        print(f"report: {path}")
+        chapters = reporting.write_report(folder, results, built, background, landscapes.chapters(tasks, built))
+        print(f"report: {folder / 'report.html'}")
+        return chapters
     except Refused as missing:
         warn(f"no report.html: {missing}")
+        return []
