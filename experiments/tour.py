@@ -50,7 +50,7 @@ def study(argv: list[str]) -> list[page.Chapter]:
     if not chapters:
         return []
     verdict, *tasks, how = chapters
-    summary = {"technique": "jaxgen.study", **how.summary}
+    summary = {name: value for name, value in how.summary.items() if name != "seconds"}  # of training alone
     pictures = [picture for task in reversed(tasks) for picture in task.pictures]  # the ways over a surface first
     tables = [table for task in tasks for table in task.tables]
     return [page.Chapter("", verdict.text, summary, pictures=pictures, tables=tables, config=how.config)]
@@ -68,9 +68,9 @@ CHAPTERS = {
         "--dataset=glyphs --classes=0-9 --preset=mlp --steps=1000 --eval_every=250",
     ),
     "classifier": trained(
-        "A classifier of digits",
+        "A classifier of letters, and its mistakes",
         classify.EXPERIMENT,
-        "--dataset=digits --network=cnn --channels=16 --hidden=64 --batch_norm --epochs=15 --eval_every=22",
+        "--dataset=glyphs --batch_norm --epochs=6 --log_every=42 --eval_every=84",
     ),
     "deep": trained(
         "Layers whose gradients vanish",
@@ -80,7 +80,7 @@ CHAPTERS = {
     "text": trained(
         "Text that writes itself",
         text.EXPERIMENT,
-        "--model=gru --learning_rate=8e-3 --width=128 --steps=240 --eval_every=120 --length=200",
+        "--model=gru --learning_rate=8e-3 --width=128 --steps=240 --log_every=40 --eval_every=120 --length=200",
     ),
     "optimizers": compared(
         "Optimisers on a surface",
