@@ -1,6 +1,6 @@
-"""The tour: a small version of every technique, offline, ending with one report of all their pictures.
+"""The tour: small versions of what there is, offline, ending with one report of all their pictures.
 
-python -m experiments.tour            the default chapters
+python -m experiments.tour            six chapters
 python -m experiments.tour --all      the longer ones too
 python -m experiments.tour --only=vae --workdir=runs/look
 """
@@ -8,10 +8,11 @@ python -m experiments.tour --only=vae --workdir=runs/look
 import dataclasses
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments import classify, text, vae
+from experiments import classify, optimizer_study, text, transfer, vae
 from jaxgen.core.config import knob
 from jaxgen.core.types import Refused
 from jaxgen.report import page
@@ -19,26 +20,80 @@ from jaxgen.run import cli
 from jaxgen.run.conduct import conduct
 from jaxgen.run.experiment import Experiment
 from jaxgen.run.parsing import alone
+from jaxgen.study import command
 
 
 class Stop(NamedTuple):
-    """A command of the tour; a new technique adds one line to CHAPTERS."""
+    """A command of the tour; a new technique adds an entry to CHAPTERS."""
 
-    experiment: Experiment
+    title: str  # of its first chapter in the report
+    script: str  # the module's name
+    work: Callable[[list[str]], list[page.Chapter]]  # the command line -> chapters
     flags: str
     long: bool = False  # takes more than 15 s on two cores: only with --all
 
 
+def trained(title: str, experiment: Experiment, flags: str, long: bool = False) -> Stop:
+    """The stop at a run of an experiment."""
+    work = lambda argv: [each for each in [conduct(experiment, argv)] if each]
+    return Stop(title, experiment.name, work, flags, long)
+
+
+def compared(title: str, flags: str, long: bool = False) -> Stop:
+    """The stop at a study of optimisers."""
+    return Stop(title, "experiments.optimizer_study", study, flags, long)
+
+
+def study(argv: list[str]) -> list[page.Chapter]:
+    """A study as one chapter: its verdict and tables, and the pictures of each of its tasks."""
+    chapters = command.study(optimizer_study.EXPERIMENTS, argv, tasks=optimizer_study.TASKS)
+    if not chapters:
+        return []
+    verdict, *tasks, how = chapters
+    summary = {name: value for name, value in how.summary.items() if name != "seconds"}  # of training alone
+    pictures = [picture for task in reversed(tasks) for picture in task.pictures]  # the ways over a surface first
+    tables = [table for task in tasks for table in task.tables]
+    return [page.Chapter("", verdict.text, summary, pictures=pictures, tables=tables, config=how.config)]
+
+
 CHAPTERS = {
-    "vae": Stop(vae.EXPERIMENT, "--dataset=glyphs --network=mlp --latent=16 --steps=1500 --eval_every=300"),
-    "classifier": Stop(
+    "vae": trained(
+        "A VAE of letters",
+        vae.EXPERIMENT,
+        "--dataset=glyphs --network=mlp --latent=16 --steps=1500 --eval_every=300",
+    ),
+    "plane": trained(
+        "A plane of numerals",
+        vae.EXPERIMENT,
+        "--dataset=glyphs --classes=0-9 --preset=mlp --steps=1000 --eval_every=250",
+    ),
+    "classifier": trained(
+        "A classifier of letters, and its mistakes",
         classify.EXPERIMENT,
-        "--dataset=digits --network=cnn --channels=16 --hidden=64 --batch_norm --epochs=15 --eval_every=22",
+        "--dataset=glyphs --batch_norm --epochs=6 --log_every=42 --eval_every=84",
     ),
-    "text": Stop(
-        text.EXPERIMENT, "--model=gru --learning_rate=8e-3 --width=128 --steps=240 --eval_every=120 --length=200"
+    "deep": trained(
+        "Layers whose gradients vanish",
+        classify.EXPERIMENT,
+        "--dataset=digits --preset=deep --hidden=50x12 --steps=200 --eval_every=100",
     ),
-    "vae_book": Stop(vae.EXPERIMENT, "--dataset=glyphs --preset=chollet --batch_size=128 --epochs=15", long=True),
+    "text": trained(
+        "Text that writes itself",
+        text.EXPERIMENT,
+        "--model=gru --learning_rate=8e-3 --width=128 --steps=240 --log_every=40 --eval_every=120 --length=200",
+    ),
+    "optimizers": compared(
+        "Optimisers on a surface",
+        "--tasks=beale --learning_rates=1e-3:1e0:7 --tuning_seeds=2 --seeds=5 --steps=200 --evaluations=10",
+    ),
+    "vae_book": trained(
+        "The book's VAE",
+        vae.EXPERIMENT,
+        "--dataset=glyphs --preset=chollet --batch_size=128 --epochs=15",
+        long=True,
+    ),
+    "transfer": Stop("From a few examples", "experiments.transfer", transfer.transfer, "--seeds=2", long=True),
+    "study": compared("Optimisers on a classifier", "--tasks=classifier:digits", long=True),
 }
 
 
@@ -65,9 +120,10 @@ def tour(argv: list[str]) -> None:
     names, directory, chapters = chosen(flags), Path(os.path.expanduser(flags.workdir)), []
     for number, name in enumerate(names, 1):
         stop = CHAPTERS[name]
-        print(f"chapter {number} of {len(names)}: {name}   python -m {stop.experiment.name} {stop.flags}")
-        chapters.append(conduct(stop.experiment, [*stop.flags.split(), f"--workdir={directory / name}"]))
-    page.write(directory / "report.html", "A tour of jaxgen", [chapter for chapter in chapters if chapter])
+        print(f"chapter {number} of {len(names)}: {name}   python -m {stop.script} {stop.flags}")
+        for n, chapter in enumerate(stop.work([*stop.flags.split(), f"--workdir={directory / name}"])):
+            chapters.append(chapter if n else chapter._replace(title=stop.title))
+    page.write(directory / "report.html", "A tour of jaxgen", chapters)
     print(f"\nThe pictures of all chapters: {directory / 'report.html'}")
 
 

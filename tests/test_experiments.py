@@ -75,7 +75,7 @@ def test_without_the_reports_packages_training_still_succeeds(tmp_path, monkeypa
 
 @pytest.mark.ci
 def test_the_tour_runs_its_chapters_and_ends_with_one_report(tmp_path, monkeypatch, capsys):
-    small = tour.Stop(vae.EXPERIMENT, f"--dataset=digits {TINY} --latent=2")
+    small = tour.trained("A title", vae.EXPERIMENT, f"--dataset=digits {TINY} --latent=2")
     monkeypatch.setattr(tour, "CHAPTERS", {"one": small, "two": small, "long": small._replace(long=True)})
     tour.tour([f"--workdir={tmp_path}"])
     page = (tmp_path / "report.html").read_text()
@@ -90,7 +90,7 @@ def test_the_tour_runs_its_chapters_and_ends_with_one_report(tmp_path, monkeypat
 def test_the_tours_glyphs_are_legible(tmp_path):
     """A classifier fitted on real glyphs reads at least 60 % of the decoded test codes as their class."""
     stop = tour.CHAPTERS["vae"]
-    assert cli.main(stop.experiment, [*stop.flags.split(), f"--workdir={tmp_path / 'vae'}"]) == 0
+    assert stop.work([*stop.flags.split(), f"--workdir={tmp_path / 'vae'}"])
     glyphs = sets.load("glyphs")
     reader = SVC(C=10).fit(glyphs.train.image[:6000] / 255.0, glyphs.train.label[:6000])
     real = reader.score(glyphs.test.image / 255.0, glyphs.test.label)

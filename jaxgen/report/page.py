@@ -100,7 +100,6 @@ def contents_of(chapter: Chapter, pictures: Sequence[Mapping[str, Any]]) -> dict
     return {
         "title": chapter.title,
         "paragraphs": [paragraph for paragraph in chapter.text.split("\n\n") if paragraph],
-        "technique": summary.get("technique", chapter.title),
         "steps": summary.get("steps"),
         "seconds": summary.get("seconds"),
         "rate": steps_per_second(chapter.rows),

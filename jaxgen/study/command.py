@@ -10,6 +10,7 @@ from jaxgen.core.config import knob, knobs, nested
 from jaxgen.core.progress import Policy
 from jaxgen.core.types import Refused
 from jaxgen.optim.settings import Settings
+from jaxgen.report.page import Chapter
 from jaxgen.run import cli, workdir
 from jaxgen.run.bar import bar
 from jaxgen.run.experiment import Experiment, short
@@ -131,8 +132,8 @@ def launch(
     return cli.guarded(short(name), lambda: study(experiments, argv, **defaults))
 
 
-def study(experiments: Mapping[str, Experiment], argv: Sequence[str], **defaults: Any) -> None:
-    """Trains the runs that are missing, then reports on all of them. Raises Refused; arguments as in `launch`."""
+def study(experiments: Mapping[str, Experiment], argv: Sequence[str], **defaults: Any) -> list[Chapter]:
+    """Trains what is missing, reports on all, returns the chapters. Raises Refused; arguments as in `launch`."""
     defaults = {"data_dir": os.environ.get("JAXGEN_DATA", ""), **defaults}
     flags, explicit = alone("optimizer_study", Flags, argv, **defaults)
     optimizers = parse_names(flags.optimizers, "optimizers")
@@ -171,7 +172,7 @@ def study(experiments: Mapping[str, Experiment], argv: Sequence[str], **defaults
                     problem = labelled(varied.get(flag, tasks)[number].problem, same)
                     group = [entrants[one.label] for one in same]
                     run_study(folder, problem, each.task, group, protocol, flags.mode, advance=advance)
-        conclude(folder, flags, tasks, variants, other)
+        return conclude(folder, flags, tasks, variants, other)
 
 
 def parse_names(text: str, flag: str) -> list[str]:

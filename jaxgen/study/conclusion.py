@@ -10,6 +10,7 @@ from jaxgen.core.config import values
 from jaxgen.core.files import write_whole
 from jaxgen.core.types import Refused
 from jaxgen.optim.registry import find
+from jaxgen.report.page import Chapter
 from jaxgen.run.provenance import environment
 from jaxgen.run.train import warn
 from jaxgen.study import grid, landscapes, records, reporting, side_by_side, store, table
@@ -19,8 +20,13 @@ from jaxgen.study.tasks import StudyTask
 from jaxgen.study.variants import Variant
 
 
-def conclude(folder: Path, flags: Any, tasks: Sequence[StudyTask], variants: Sequence[Variant], other: Beside) -> None:
-    """Writes tables, summary, figures and report of all finished runs; prints tables and verdict."""
+def conclude(
+    folder: Path, flags: Any, tasks: Sequence[StudyTask], variants: Sequence[Variant], other: Beside
+) -> list[Chapter]:
+    """Writes tables, summary, figures and report of all finished runs; prints tables and verdict.
+
+    Returns the report's chapters, none where it could not be drawn.
+    """
     labels = [each.label for each in variants]
     rows = [row for row in store.read_rows(folder) if row["optimizer"] in labels]
     store.write_tables(folder, rows)
@@ -54,7 +60,9 @@ def conclude(folder: Path, flags: Any, tasks: Sequence[StudyTask], variants: Seq
     own = [record for record in built if record.optimizer in labels]
     pictures = landscapes.chapters([] if flags.vary else tasks, own)
     try:
-        path = reporting.write_report(folder, results, built, background, pictures)
-        print(f"report: {path}")
+        chapters = reporting.write_report(folder, results, built, background, pictures)
     except Refused as missing:
         warn(f"no report.html: {missing}")
+        return []
+    print(f"report: {folder / 'report.html'}")
+    return chapters

@@ -32,8 +32,8 @@ def write_report(
     background: Background = UNKNOWN,
     more: Iterable[tuple[str, Iterable[Figure]]] = (),
     title: str = "Optimiser study",
-) -> Path:
-    """Writes results.csv, results.tex, figures/ and report.html, which needs no other file; returns its path.
+) -> list[Chapter]:
+    """Writes results.csv, results.tex, figures/ and report.html, which needs no other file; returns its chapters.
 
     Args:
         folder: the study's directory.
@@ -60,7 +60,7 @@ def write_report(
     notes = verdict.column_notes(study)
     how = Chapter("How it was measured", notes=notes, summary=background.summary, config=background.config)
     page.write(folder / "report.html", title, [*chapters, how], overview=False)
-    return folder / "report.html"
+    return [*chapters, how]
 
 
 def save_figures(folder: Path, figures: Iterable[Figure]) -> list[Picture]:

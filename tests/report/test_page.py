@@ -148,7 +148,7 @@ def test_a_tour_has_contents_and_a_table(tmp_path):
     links = [link["href"] for link in read.all("a")]
     assert links == [f"#{name}" for name in ids] * 2  # contents, then table
     text = " ".join(" ".join(read.text).split())
-    assert "vae 50,000 3 min 7 s test_nll −1,235" in text
+    assert "First 50,000 3 min 7 s test_nll −1,235" in text
     single = Page(write(tmp_path, chapter(tmp_path)))
     assert not single.all("nav")
     assert not single.all("table")
