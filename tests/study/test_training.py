@@ -72,7 +72,7 @@ def test_plateaus_cut_each_runs_own_rate():
 
 
 def test_optimizers_bytes_are_those_of_one_run():
-    scalars = 3 * 4
+    scalars = 4 * 4  # updates, rate, factor, and the array that the rate was in `init`
     assert gone("sgd", TRIALS)[0]["bytes"] == scalars
     assert gone("adam", TRIALS)[0]["bytes"] == scalars + 2 * 6 * 4
 
