@@ -47,7 +47,9 @@ def test_a_run_among_others_is_the_run_that_its_seed_and_rate_make(mode):
         assert row["test"] == pytest.approx(row["valid"][-1], rel=1e-6)
         assert (row["learning_rate"], row["seed"]) == trial
         assert (row["steps"], row["at"], row["diverged"]) == (12, [0, 5, 10, 12], False)
-        assert row["bytes"] == (3 + 2 * 6) * 4  # of Adam's scalars and moments
+        assert (
+            row["bytes"] == (4 + 2 * 6) * 4
+        )  # updates, rate, factor, the array that the rate was in `init`; two moments
 
 
 def test_what_diverges_leaves_the_others_as_they_are():
