@@ -44,7 +44,7 @@ def conduct(experiment: Experiment, argv: Sequence[str]) -> Chapter | None:
         outcome = train_run(directory, flags, stages, look, previous)
         measured, counted = measure(experiment, setting, stages[-1], outcome.state)
         history = lambda name: watched.history(directory, name, outcome.steps)
-        result = Result(stages[-1], *outcome, measured, counted, history)
+        result = Result(stages[-1], *outcome[:3], measured, counted, history, outcome.best_step)
         return results.write_results(
             directory, experiment, stages, flags.seed, result, experiment.show(setting, result)
         )

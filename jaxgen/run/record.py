@@ -151,9 +151,11 @@ def write_summary(
     params_sha256: str,
     metrics: Mapping[str, Measured],
     stages: Sequence[Mapping[str, Any]] = (),
+    best_step: int | None = None,
 ) -> dict:
     """Writes and returns summary.json, the metrics in their order, `stages` where there are several.
 
+    `best_step` is the update after which the best evaluation on the validation split was made, None without one.
     Device, versions and date (UTC) are added here. What JSON does not know in the config (a path, an infinity) becomes
     text.
     """
@@ -162,6 +164,7 @@ def write_summary(
         "config": json.loads(json.dumps(dict(config), default=str), parse_constant=str),
         "seed": int(seed),
         "steps": int(steps),
+        "best_step": best_step,
         "seconds": round(float(seconds), 3),
         **environment(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -43,6 +43,7 @@ def write_results(
         seed=seed,
         steps=result.steps,
         seconds=result.seconds,
+        best_step=result.best_step,
         params_sha256=provenance.fingerprint(result.state.params),
         metrics=result.measured,
         stages=of_stages(stages, config, rows) if len(stages) > 1 else [],

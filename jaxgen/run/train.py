@@ -26,9 +26,10 @@ from jaxgen.run.log import open_log
 class Outcome(NamedTuple):
     """What training ended with."""
 
-    state: State  # with the best parameters where early stopping keeps them, the last ones otherwise
+    state: State  # with the best parameters where they are kept, the last ones otherwise
     steps: int  # updates over all stages
     seconds: float  # of training, earlier parts of the same run included
+    best_step: int | None  # of those updates, where the last stage's best evaluation was; None without one
 
 
 @contextlib.contextmanager
@@ -116,7 +117,8 @@ def train_run(
                 raise SystemExit(128 + stops[0])
         assert state is not None
         assert progress is not None
-        return Outcome(best_state(progress, state), total, log.seconds())
+        best = total - int(state.step) + int(progress.best_step) if math.isfinite(progress.best) else None
+        return Outcome(best_state(progress, state), total, log.seconds(), best)
 
 
 def _upto(stages: Sequence[Stage], number: int, workdir: Path) -> Sequence[Stage]:

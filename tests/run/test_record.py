@@ -148,6 +148,7 @@ def test_summary_has_what_the_design_promises(tmp_path):
             "config",
             "seed",
             "steps",
+            "best_step",
             "seconds",
             "device",
             "versions",

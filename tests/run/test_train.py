@@ -69,6 +69,8 @@ def test_steps_are_counted_over_stages_that_stop_early(tmp_path):
     flags = dataclasses.replace(FLAGS, policy=Policy(patience=2))
     outcome = go(tmp_path / "run", flags, stages((400, 6)))
     rows = history(tmp_path / "run")
+    best = min((row for row in rows if row["stage"] == 1), key=lambda row: row["valid"]["error"])
+    assert outcome.best_step == outcome.steps - rows[-1]["step"] + best["step"]
     first = max(row["step"] for row in rows if row["stage"] == 0)
     last = max(row["step"] for row in rows if row["stage"] == 1)
     assert first < 400
