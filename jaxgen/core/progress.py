@@ -29,9 +29,7 @@ class Policy:
     )
     plateau_factor: float = knob(0.5, "what a cut multiplies it by", above=0.0, upper=1.0, group="training")
     min_delta: float = knob(0.0, "how much better a new best must be than the last", lower=0.0, group="training")
-    keep_best: bool = knob(
-        False, "end with the best parameters of all evaluations at --eval_every, as --patience does", group="training"
-    )
+    keep_best: bool = False  # also without patience
 
     @property
     def keeps(self) -> bool:

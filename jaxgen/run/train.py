@@ -5,6 +5,7 @@ same command again resumes it, more steps continue it, another configuration in 
 """
 
 import contextlib
+import dataclasses
 import math
 import signal
 import sys
@@ -52,8 +53,8 @@ def stop_signals() -> Iterator[list[int]]:
 
 
 def policy_of(flags: Any) -> Policy:
-    """When a run with these flags stops, and when it cuts its rate; `flags` has `policy` and `settings`."""
-    return cutting(flags.policy, flags.settings)
+    """When a run with these flags stops, when it cuts its rate, and what it keeps."""
+    return dataclasses.replace(cutting(flags.policy, flags.settings), keep_best=flags.keep_best)
 
 
 def warn(message: str) -> None:
@@ -87,7 +88,7 @@ def train_run(
     policy, directory = policy_of(flags), workdir / "checkpoints"
     saved = checkpoint.restore(directory, lambda n: loop.shapes(_upto(stages, n, workdir), n, policy, previous), warn)
     resume, earlier = _going_on(saved, stages) if saved else (None, 0)
-    key, sharding = jax.random.key(flags.seed), (machine.shardings() or [None])[0]
+    key, sharding = jax.random.key(flags.seed), (machine.shardings(flags.batch_size, flags.devices) or [None])[0]
     events = loop.train(stages, key, flags.log_every, flags.eval_every, policy, resume, sharding, previous)
     total = earlier + (saved.step if saved else 0)  # updates so far, over all stages
     at, good = ((saved.stage, saved.step), saved.path) if saved else ((-1, -1), None)

@@ -151,6 +151,7 @@ def test_summary_has_what_the_design_promises(tmp_path):
             "best_step",
             "seconds",
             "device",
+            "arithmetic",
             "versions",
             "date",
             "params_sha256",
