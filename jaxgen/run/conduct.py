@@ -11,10 +11,12 @@ from jaxgen.core.evaluation import finish as finish_fold
 from jaxgen.core.evaluation import key_of_test, tally
 from jaxgen.core.sharding import place, spread_stage, spread_whole
 from jaxgen.core.types import Fold, Measured, Stage, State
+from jaxgen.report.items import Arrays, Lines, Still
 from jaxgen.report.page import Chapter
 from jaxgen.run import machine, results, watched
 from jaxgen.run.bar import bar
 from jaxgen.run.experiment import Data, Experiment, Result, Setting
+from jaxgen.run.export import check_export
 from jaxgen.run.inherit import starting_from
 from jaxgen.run.parsing import Parsed, parse
 from jaxgen.run.players import factories
@@ -32,21 +34,27 @@ def conduct(experiment: Experiment, argv: Sequence[str]) -> Chapter | None:
     machine.prepare(flags.host_devices, flags.compilation_cache, flags.matmul_precision, flags.deterministic)
     if work := experiment.instead(flags):
         return work()
+    check_export(flags.export)
     setting = read(experiment, parsed)
     stages, previous = starting_from(flags.init_from, experiment.plan(setting), experiment.anew)
     stages = on_devices(stages, flags)
     wanted = identity(flags, stages, setting.data.sha256, previous, parsed.players)
     watch = experiment.watch.look(setting, stages) if experiment.watch else lambda stage, total, state: ()
     with open_workdir(flags.workdir, wanted) as directory:
-        look = lambda stage, total, state: watched.keep(directory, total, watch(stage, total, state))
+
+        def look(stage: int, total: int, state: State) -> list[Still | Arrays | Lines]:
+            items = list(watch(stage, total, state))
+            watched.keep(directory, total, items)
+            return items
+
         if experiment.watch and experiment.watch.at_start and not (directory / "checkpoints").exists():
             look(0, 0, loop.first_state(stages[0], jax.random.key(flags.seed), previous=previous))
-        outcome = train_run(directory, flags, stages, look, previous)
+        outcome = train_run(directory, flags, stages, look, previous, setting.data.counted)
         measured, counted = measure(experiment, setting, stages[-1], outcome.state)
         history = lambda name: watched.history(directory, name, outcome.steps)
         result = Result(stages[-1], *outcome[:3], measured, counted, history, outcome.best_step)
         return results.write_results(
-            directory, experiment, stages, flags.seed, result, experiment.show(setting, result)
+            directory, experiment, stages, flags.seed, result, experiment.show(setting, result), flags.export
         )
 
 

@@ -24,6 +24,7 @@ class Data(NamedTuple):
     sha256: str  # of all splits: results are comparable only where it agrees
     examples: Any = None  # for figures
     judged: str = "test"  # the name of the split that `test` is, "valid" where there is no other
+    counted: tuple[str, int] = ("", 0)  # what speeds are told in, and how many of them an update has: ("images", 128)
 
 
 class Reader(NamedTuple):

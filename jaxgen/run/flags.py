@@ -23,6 +23,9 @@ class RunFlags:
     eval_every: int = knob(500, "steps between evaluations on the validation split", lower=1, upper=LARGEST, group=RUN)
     checkpoint_every: int = knob(500, "steps between checkpoints", lower=1, upper=LARGEST, free=True, group=RUN)
     data_dir: str = knob("", "where local files live; JAXGEN_DATA where not given", free=True, group=DATA)
+    export: str = knob(
+        "", "write the parameters to this .safetensors file, of a run that is finished too", free=True, group=RUN
+    )
     batch_size: int = knob(128, "examples per step", lower=1, upper=LARGEST, group=DATA)
     init_from: str = knob(
         "", "a run's directory, to start from its parameters (the best, if kept)", free=True, group=TRAINING

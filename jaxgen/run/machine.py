@@ -4,6 +4,8 @@ import contextlib
 import hashlib
 import os
 import platform
+import resource
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +101,15 @@ def shardings(
 def cores() -> int:
     """Processor cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def peak_memory() -> dict[str, Any]:
+    """{"peak_bytes", "of"}: the most that a device has held at once, or this process where devices do not tell."""
+    held = [(device.memory_stats() or {}).get("peak_bytes_in_use") for device in jax.local_devices()]
+    if known := [int(each) for each in held if each is not None]:
+        return {"peak_bytes": max(known), "of": "device"}
+    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # in KiB, on macOS in bytes
+    return {"peak_bytes": resident * (1 if sys.platform == "darwin" else 1024), "of": "process"}
 
 
 def memory() -> int:

@@ -1,5 +1,6 @@
 """What a finished run shows: summary.json, pictures below samples/, and report.html."""
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from jaxgen.core.types import Measured, Refused, Stage
 from jaxgen.report import page
 from jaxgen.report.items import Figure, Picture, Table
 from jaxgen.run import provenance, record
+from jaxgen.run.events import open_events
 from jaxgen.run.experiment import Choice, Experiment, Result
+from jaxgen.run.export import export
 from jaxgen.run.train import warn
 from jaxgen.run.watched import FOLDER
 from jaxgen.run.workdir import read_config
@@ -24,10 +27,12 @@ def write_results(
     seed: int,
     result: Result,
     items: Iterable[Figure | Table],
+    exported: str = "",
 ) -> page.Chapter:
     """Writes the summary, the figures and the report (where its packages are installed); prints metrics and its path.
 
-    `items` are taken once the numbers are written and printed.
+    `items` are taken once the numbers are written and printed, and the parameters are in the file `exported`, where it
+    is named.
     """
     rows = record.read_rows(directory / "metrics.jsonl")
     config = read_config(directory)
@@ -48,18 +53,38 @@ def write_results(
         metrics=result.measured,
         stages=of_stages(stages, config, rows) if len(stages) > 1 else [],
     )
+    if exported:
+        export(exported, result.state.params, last["technique"], last["config"], summary["params_sha256"])
+        print(f"parameters: {exported}")
+    events = open_events(directory)
+    with contextlib.closing(events):
+        events.write(result.steps, {name: metric.value for name, metric in result.measured.items()})
+        events.settle(summary["config"], {name: metric.value for name, metric in result.measured.items()})
     for name, metric in result.measured.items():
         print(f"{name} {metric.value:.4g}  ({metric.definition})")
     pictures, tables = shown(directory / FOLDER, items)
     notes = {word: meaning for table in tables for word, meaning in table.notes.items()}
     values = {name: value for name, value in summary["config"].items() if value is not None}  # None: left to a default
-    chapter = page.Chapter(experiment.title, experiment.text, summary, rows, pictures, values, tables, notes)
+    varying = without_constant_rates(rows)
+    chapter = page.Chapter(experiment.title, experiment.text, summary, varying, pictures, values, tables, notes)
     try:
         page.write(directory / "report.html", experiment.title, [chapter])
         print(f"report: {directory / 'report.html'}")
     except Refused as missing:
         warn(f"no report.html: {missing}")
     return chapter
+
+
+def without_constant_rates(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The rows of metrics.jsonl without learning rates that are the same in all of them: nothing a chart could show."""
+    told: dict[str, set[float]] = {}
+    for row in rows:
+        for name, value in row.get("train", {}).items():
+            if name.split()[0] == "rate":  # `rate`, or `rate PLACE`: see `core.progress.rates`
+                told.setdefault(name, set()).add(value)
+    constant = {name for name, values in told.items() if len(values) == 1}
+    keep = lambda train: {name: value for name, value in train.items() if name not in constant}
+    return [{**row, "train": keep(row["train"])} if "train" in row else row for row in rows]
 
 
 def shown(folder: Path, items: Iterable[Figure | Table]) -> tuple[list[Picture], list[Table]]:

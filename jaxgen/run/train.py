@@ -9,7 +9,7 @@ import dataclasses
 import math
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,8 +17,10 @@ import jax
 
 from jaxgen.core import loop
 from jaxgen.core.progress import Policy, Progress, best_state
+from jaxgen.core.steps import NORMS
 from jaxgen.core.types import Refused, Stage, State
 from jaxgen.optim.settings import cutting
+from jaxgen.report.items import Arrays, Lines, Still
 from jaxgen.run import checkpoint, machine
 from jaxgen.run.bar import bar
 from jaxgen.run.log import open_log
@@ -66,8 +68,9 @@ def train_run(
     workdir: Path,
     flags: Any,
     stages: Sequence[Stage],
-    watch: Callable[[int, int, State], None] = lambda stage, total, state: None,
+    watch: Callable[[int, int, State], Iterable[Still | Arrays | Lines]] = lambda stage, total, state: (),
     previous: State | None = None,
+    counted: tuple[str, int] = ("", 0),
 ) -> Outcome:
     """Trains, or goes on training, with everything written down.
 
@@ -76,9 +79,10 @@ def train_run(
         flags: the run's.
         stages: on the devices they are to run on.
         watch: called with stage, updates over all stages and State after chunks that reach a multiple of
-            `flags.eval_every` or end a stage.
+            `flags.eval_every` or end a stage; of what it returns, pictures and texts go to TensorBoard.
         previous: the State that the first stage adopts from (see `jaxgen.run.inherit`): the same one whenever the
             run goes on.
+        counted: a unit, and how many of them an update has, see `open_log`.
 
     Raises:
         SystemExit: code 128 + n, after signal n, with a checkpoint written.
@@ -95,9 +99,9 @@ def train_run(
     stage, state, progress = resume or (0, None, None)
     left = sum(each.steps for each in stages[stage:])
     with (
-        contextlib.closing(open_log(workdir, at, total)) as log,
+        contextlib.closing(open_log(workdir, at, total, counted)) as log,
         stop_signals() as stops,
-        bar(earlier + left, workdir.name, total) as advance,
+        bar(earlier + left, workdir.name, total, counted=counted) as advance,
     ):
         for event in events:
             if event.stage > stage:
@@ -105,11 +109,11 @@ def train_run(
             state, progress, total = event.state, event.progress, earlier + event.step
             row = log.write(event, total)
             if event.due:
-                watch(event.stage, total, state)
+                log.show(total, watch(event.stage, total, state))
             if event.finite and (event.done or stops or _due(event.step, flags)):
                 good = checkpoint.save(directory, event.stage, event.step, (state, progress), {"earlier": earlier})
             shown = {f"valid {name}": metric.value for name, metric in list(event.valid.items())[:1]}
-            advance(total, {**shown, **event.train})
+            advance(total, {**shown, **dict(sorted(event.train.items(), key=lambda item: item[0] in NORMS))})
             if not event.finite:
                 raise FloatingPointError(_diverged(row, good))
             if stops:
