@@ -27,7 +27,7 @@ class Event(NamedTuple):
     progress: Progress
     train: dict[str, float]  # means over the chunk
     valid: dict[str, Measured]  # empty where this chunk was not followed by an evaluation
-    finite: bool  # whether parameters, carry and metrics are
+    finite: bool  # whether parameters, carry, optimiser and metrics are
     due: bool  # whether the chunk reached a multiple of `eval_every`, or ended the stage: evaluated or not
     done: bool  # whether the stage is over
 
@@ -45,7 +45,7 @@ def chunk(
         key: of the run's batches, [].
         rows: batches that were fetched on the host, [length, ...]; None where the source holds its arrays.
 
-    Returns the State, the metrics' means, and whether parameters, carry and metrics are all finite, [].
+    Returns the State, the metrics' means, and whether parameters, carry, optimiser and metrics are all finite, [].
     """
     return compiled_chunk(step, functions_of(source), state, arrays_of(source), rows, length, key)
 
@@ -59,13 +59,19 @@ def compiled_chunk(step, functions, state, arguments, rows, length, key):
 
     state, metrics = jax.lax.scan(body, state, rows, length=length)
     metrics = jax.tree.map(lambda m: jnp.mean(m.astype(jnp.float32), axis=0), metrics)
-    return state, metrics, all_finite((state.params, state.carry, metrics))
+    # An optimiser's scalars may be infinite before there is anything to compare with, as those of line searches are.
+    scalars: list[Any] = []
+    others = [state.params, state.carry, metrics]
+    for leaf in jax.tree.leaves(state.opt):
+        (others if leaf.ndim else scalars).append(leaf)
+    return state, metrics, all_finite(others) & all_finite(scalars, infinite=True)
 
 
-def all_finite(tree: Any) -> jax.Array:
-    """[] bool, over the floating leaves of a pytree."""
+def all_finite(tree: Any, infinite: bool = False) -> jax.Array:
+    """[] bool, over the floating leaves of a pytree; with `infinite`, only NaN counts as not finite."""
     floating = [a for a in jax.tree.leaves(tree) if jnp.issubdtype(a.dtype, jnp.floating)]
-    return jnp.stack([jnp.isfinite(a).all() for a in floating]).all() if floating else jnp.ones((), bool)
+    fine = [(~jnp.isnan(a) if infinite else jnp.isfinite(a)).all() for a in floating]
+    return jnp.stack(fine).all() if fine else jnp.ones((), bool)
 
 
 def train(
@@ -81,7 +87,8 @@ def train(
     """Runs the stages in chunks of `every` updates and yields an Event after each; stop by leaving the iteration.
 
     Evaluates after the chunk that reaches a multiple of `eval_every` updates, and at a stage's end (0: only there),
-    always with the same key, so that the curve shows the parameters and not the draws.
+    always with the same key, so that the curve shows the parameters and not the draws. Progress is made of the former
+    alone: where a stage ended must not shape what a run does that is continued from there.
 
     Args:
         stages: one after the other; each starts from what its `adopt` makes of the best State of the one before.
@@ -131,6 +138,14 @@ def first_state(stage: Stage, key: jax.Array, number: int = 0, previous: State |
     return begin(stage.technique.init, stage.adopt, previous, init_key, stage.source.arrays)
 
 
+def on_grid(done: int, every: int, eval_every: int) -> bool:
+    """Whether a chunk that ends after `done` updates of a stage reached a multiple of `eval_every` (0: never).
+
+    False for one that its stage's end cut short: a run that is longer has no chunk that ends there.
+    """
+    return bool(eval_every) and done % every == 0 and done // eval_every > (done - every) // eval_every
+
+
 def _pieces(done: int, steps: int, every: int, at_once: int) -> Iterator[tuple[int, int, bool]]:
     """(first step, number of steps, whether it ends a chunk) of what is dispatched, from `done` to `steps`.
 
@@ -170,10 +185,12 @@ def _run(stage, state, progress, data_key, eval_key, every, eval_every, policy) 
             continue
         done = first + length
         valid: dict[str, Measured] = {}
-        due = bool(eval_every and done // eval_every > start // eval_every) or done == stage.steps
+        counts = on_grid(done, every, eval_every)
+        due = counts or done == stage.steps
         if due and stage.valid is not None and fold.definitions:
             valid = evaluate(fold, state, stage.valid, eval_key)
-            progress, state = adapted(policy, progress, jnp.float32(objective(fold, valid)), state)
+            if counts:
+                progress, state = adapted(policy, progress, jnp.float32(objective(fold, valid)), state)
         over = done == stage.steps or bool(progress.stop)
         means = {name: total / (done - start) for name, total in sums.items()}
         yield Event(0, done, state, progress, means, valid, finite, due, over)

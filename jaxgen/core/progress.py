@@ -29,11 +29,12 @@ class Policy:
     )
     plateau_factor: float = knob(0.5, "what a cut multiplies it by", above=0.0, upper=1.0, group="training")
     min_delta: float = knob(0.0, "how much better a new best must be than the last", lower=0.0, group="training")
+    keep_best: bool = False  # also without patience
 
     @property
     def keeps(self) -> bool:
         """Whether the best parameters are kept: early stopping is meant to return to them."""
-        return self.patience > 0
+        return self.keep_best or self.patience > 0
 
 
 class Progress(NamedTuple):
@@ -117,8 +118,8 @@ def rates(opt: Any) -> dict[str, jax.Array]:
 
 
 def best_state(progress: Progress, state: State) -> State:
-    """The State with the best parameters seen, where they were kept; as it is otherwise."""
-    if not progress.kept:
+    """The State with the best parameters seen, where an evaluation found some and they were kept; else as it is."""
+    if not progress.kept or not bool(jnp.isfinite(progress.best)):
         return state
     params, carry = progress.kept
     return state._replace(params=params, carry=carry)

@@ -53,6 +53,12 @@ def spread(source: S, sharding: jax.sharding.Sharding) -> S:
     return source._replace(take=take)
 
 
+def spread_whole(source: S, whole: jax.sharding.Sharding, batches: jax.sharding.Sharding) -> S:
+    """As `spread`, with the arrays placed on each device once, as `whole` says, instead of by each call."""
+    arrays, shared = place((source.arrays, dict(source.shared)), whole)
+    return spread(source, batches)._replace(arrays=arrays, shared=shared)
+
+
 def spread_stage(stage: Stage, batches: jax.sharding.Sharding) -> Stage:
     """The stage with its batches, in training and evaluation, and its streams split over the devices of `batches`."""
     return stage._replace(

@@ -9,6 +9,8 @@ import optax
 
 from jaxgen.core.types import Batch, Metrics, Params, State
 
+NORMS = ("gradient_norm", "update_norm")  # metrics of every `gradient_step`
+
 Loss = Callable[[Params, Any, jax.Array, Batch], tuple[jax.Array, tuple[Any, Metrics]]]
 
 
@@ -36,6 +38,20 @@ def descend(
 ) -> tuple[Params, Any, Any]:
     """Moves `params` once down `loss(params) -> (scalar, aux)`; returns (params, opt, aux).
 
+    See `descended`, which measures the step as well.
+    """
+    params, opt, aux, _ = descended(loss, optimizer, params, opt)
+    return params, opt, aux
+
+
+def descended(
+    loss: Callable[[Params], tuple[jax.Array, Any]],
+    optimizer: optax.GradientTransformation,
+    params: Params,
+    opt: Any,
+) -> tuple[Params, Any, Any, Metrics]:
+    """As `descend`, with the Euclidean norms of the loss's gradient and of what was added to the parameters.
+
     The optimiser receives `value`, `grad` and `value_fn`, which line searches (optax.lbfgs) and step sizes that
     depend on the objective (optax.contrib.momo) need, and the others ignore.
     """
@@ -43,7 +59,8 @@ def descend(
     updates, opt = optax.with_extra_args_support(optimizer).update(
         grads, opt, params, value=value, grad=grads, value_fn=lambda p: loss(p)[0]
     )
-    return optax.apply_updates(params, updates), opt, aux
+    norms = dict(zip(NORMS, (optax.global_norm(grads), optax.global_norm(updates))))
+    return optax.apply_updates(params, updates), opt, aux, norms
 
 
 def gradient_step(
@@ -52,6 +69,7 @@ def gradient_step(
     """Lifts `loss(params, carry, key, batch) -> (scalar, (carry, metrics))` to a step.
 
     The step's randomness is a function of (state.key, state.step): a run can stop anywhere and go on.
+    The metrics have the norms of `descended` beside the loss's own.
     `frozen` entries of params, a dict, are constants of the loss, which is what `stop_gradient` makes of them: no
     gradient is computed, clipped or accumulated for them, and no optimiser moves them.
     """
@@ -62,9 +80,9 @@ def gradient_step(
         def of(moving):
             return loss({**state.params, **moving} if frozen else moving, state.carry, key, batch)
 
-        moved, opt, (carry, metrics) = descend(of, optimizer, free(state.params, frozen), state.opt)
+        moved, opt, (carry, metrics), norms = descended(of, optimizer, free(state.params, frozen), state.opt)
         params = {**state.params, **moved} if frozen else moved
-        return State(state.step + 1, state.key, params, opt, carry), metrics
+        return State(state.step + 1, state.key, params, opt, carry), {**metrics, **norms}
 
     return step
 

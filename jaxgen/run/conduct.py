@@ -9,16 +9,18 @@ from jaxgen.core import loop
 from jaxgen.core.config import fitted
 from jaxgen.core.evaluation import finish as finish_fold
 from jaxgen.core.evaluation import key_of_test, tally
-from jaxgen.core.sharding import spread_stage
-from jaxgen.core.types import Fold, Measured, Refused, Stage, State
+from jaxgen.core.sharding import place, spread_stage, spread_whole
+from jaxgen.core.types import Fold, Measured, Stage, State
+from jaxgen.report.items import Arrays, Lines, Still
 from jaxgen.report.page import Chapter
 from jaxgen.run import machine, results, watched
 from jaxgen.run.bar import bar
 from jaxgen.run.experiment import Data, Experiment, Result, Setting
+from jaxgen.run.export import check_export
 from jaxgen.run.inherit import starting_from
 from jaxgen.run.parsing import Parsed, parse
 from jaxgen.run.players import factories, with_own_rates
-from jaxgen.run.train import train_run
+from jaxgen.run.train import train_run, warn
 from jaxgen.run.workdir import identity, open_workdir
 
 
@@ -29,9 +31,10 @@ def conduct(experiment: Experiment, argv: Sequence[str]) -> Chapter | None:
     """
     parsed = parse(experiment, argv)
     flags = parsed.flags
-    machine.prepare(flags.host_devices, flags.compilation_cache)
+    machine.prepare(flags.host_devices, flags.compilation_cache, flags.matmul_precision, flags.deterministic)
     if work := experiment.instead(flags):
         return work()
+    check_export(flags.export)
     parsed, lines = with_own_rates(parsed)
     for line in lines:
         print(line)
@@ -41,15 +44,20 @@ def conduct(experiment: Experiment, argv: Sequence[str]) -> Chapter | None:
     wanted = identity(flags, stages, setting.data.sha256, previous, parsed.players)
     watch = experiment.watch.look(setting, stages) if experiment.watch else lambda stage, total, state: ()
     with open_workdir(flags.workdir, wanted) as directory:
-        look = lambda stage, total, state: watched.keep(directory, total, watch(stage, total, state))
+
+        def look(stage: int, total: int, state: State) -> list[Still | Arrays | Lines]:
+            items = list(watch(stage, total, state))
+            watched.keep(directory, total, items)
+            return items
+
         if experiment.watch and experiment.watch.at_start and not (directory / "checkpoints").exists():
             look(0, 0, loop.first_state(stages[0], jax.random.key(flags.seed), previous=previous))
-        outcome = train_run(directory, flags, stages, look, previous)
+        outcome = train_run(directory, flags, stages, look, previous, setting.data.counted)
         measured, counted = measure(experiment, setting, stages[-1], outcome.state)
         history = lambda name: watched.history(directory, name, outcome.steps)
-        result = Result(stages[-1], *outcome, measured, counted, history)
+        result = Result(stages[-1], *outcome[:3], measured, counted, history, outcome.best_step)
         return results.write_results(
-            directory, experiment, stages, flags.seed, result, experiment.show(setting, result)
+            directory, experiment, stages, flags.seed, result, experiment.show(setting, result), flags.export
         )
 
 
@@ -66,21 +74,24 @@ def read(experiment: Experiment, parsed: Parsed) -> Setting:
 
 
 def on_devices(stages: Sequence[Stage], flags: Any) -> Sequence[Stage]:
-    """The stages with their batches split over all devices. Raises Refused where a batch cannot be divided."""
-    placed = machine.shardings()
-    if not placed:
-        return stages
-    batches = placed[1]
-    if flags.batch_size % batches.mesh.size:
-        raise Refused(f"--batch_size={flags.batch_size} cannot be divided among {batches.mesh.size} devices")
-    return [spread_stage(stage, batches) for stage in stages]
+    """The stages with their batches split over as many devices as divide them; says so where others are left out."""
+    used, there = machine.sharing(flags.batch_size, flags.devices), machine.sharing(0, flags.devices)
+    if used < there:
+        warn(f"{used} of {there} devices are used: more do not divide --batch_size={flags.batch_size}")
+    placed = machine.shardings(flags.batch_size, flags.devices)
+    return [spread_stage(stage, placed[1]) for stage in stages] if placed else stages
 
 
 def measure(experiment: Experiment, setting: Setting, stage: Stage, state: State) -> tuple[dict[str, Measured], Any]:
-    """The metrics of the test split, those of the experiment's further folds first, and the technique's tally."""
+    """The metrics of the test split, those of the experiment's further folds first, and the technique's tally.
+
+    On several devices each of them reads its part of every batch, as in training.
+    """
     data, flags, fold = setting.data, setting.flags, stage.technique.evaluate
     if data.test is None or not fold.definitions:
         return {}, None
+    if placed := machine.shardings(flags.batch_size, flags.devices):
+        data, state = data._replace(test=spread_whole(data.test, *placed)), place(state, placed[0])
     metrics: dict[str, Measured] = {}
     for further in experiment.folds(setting):
         metrics |= finish_fold(further, counted(further, state, data, flags, slow=True))

@@ -24,6 +24,7 @@ class Data(NamedTuple):
     sha256: str  # of all splits: results are comparable only where it agrees
     examples: Any = None  # for figures
     judged: str = "test"  # the name of the split that `test` is, "valid" where there is no other
+    counted: tuple[str, int] = ("", 0)  # what speeds are told in, and how many of them an update has: ("images", 128)
 
 
 class Reader(NamedTuple):
@@ -63,12 +64,13 @@ class Result(NamedTuple):
     """A run after training: the argument of `show`."""
 
     stage: Stage  # the last one
-    state: State  # with the best parameters where early stopping keeps them, the last ones otherwise
+    state: State  # with the best parameters where they are kept, the last ones otherwise
     steps: int  # updates over all stages
     seconds: float  # of training, earlier parts of the same run included
     measured: dict[str, Measured]  # on the test split, the headline first
     tally: Any  # of the technique's Fold, over the test split
     history: Callable[[str], dict[int, Any]]  # name of what was kept -> updates -> image, arrays, or rows
+    best_step: int | None = None  # of the updates, where the last stage's best evaluation was
 
 
 def one_stage(setting: Setting) -> list[Stage]:

@@ -1,7 +1,7 @@
 """The flags that every experiment has, whatever its technique and data."""
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 from jaxgen.core.config import knob, nested
 from jaxgen.core.progress import Policy
@@ -23,6 +23,9 @@ class RunFlags:
     eval_every: int = knob(500, "steps between evaluations on the validation split", lower=1, upper=LARGEST, group=RUN)
     checkpoint_every: int = knob(500, "steps between checkpoints", lower=1, upper=LARGEST, free=True, group=RUN)
     data_dir: str = knob("", "where local files live; JAXGEN_DATA where not given", free=True, group=DATA)
+    export: str = knob(
+        "", "write the parameters to this .safetensors file, of a run that is finished too", free=True, group=RUN
+    )
     batch_size: int = knob(128, "examples per step", lower=1, upper=LARGEST, group=DATA)
     init_from: str = knob(
         "", "a run's directory, to start from its parameters (the best, if kept)", free=True, group=TRAINING
@@ -41,7 +44,26 @@ class RunFlags:
     )
     settings: Settings = nested(Settings())
     policy: Policy = nested(Policy())
-    host_devices: int = knob(1, "CPU devices to split batches over", lower=1, upper=64, group=MACHINE)
+    keep_best: bool = knob(
+        False, "end with the best parameters of all evaluations at --eval_every, as --patience does", group=TRAINING
+    )
+    devices: int = knob(
+        0,
+        "most devices to split batches over, of which as many are used as divide --batch_size; 0: all there are",
+        lower=0,
+        upper=2**16,
+        group=MACHINE,
+    )
+    host_devices: int = knob(1, "devices that the CPU counts as", lower=1, upper=64, group=MACHINE)
+    matmul_precision: Literal["default", "float32", "tf32", "bf16"] = knob(
+        "default",
+        "least precision of products of float32: on TPUs 6, 3 or 1 passes of bfloat16 (default: 1), on GPUs float32, "
+        "TF32 or TF32 (default: TF32 where there is any), on CPUs always float32",
+        group=MACHINE,
+    )
+    deterministic: bool = knob(
+        False, "on GPUs, only operations that add in a fixed order, the same bytes every time", group=MACHINE
+    )
     compilation_cache: str = knob("", "a directory to keep compiled programs in", free=True, group=MACHINE)
 
 

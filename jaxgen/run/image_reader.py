@@ -73,7 +73,9 @@ def read(flags: ImageFlags, config: Any, least: int = 0) -> Data:
     facts = {"shape": images.shape, "labels": images.classes, "batch": size}
     train = source(images.train._asdict(), size, resident)
     valid, test = (holdout(split._asdict(), size, resident) for split in (images.valid, images.test))
-    return Data(facts, train, valid, test, len(images.train.label) // size, images.sha256, images)
+    return Data(
+        facts, train, valid, test, len(images.train.label) // size, images.sha256, images, "test", ("images", size)
+    )
 
 
 def reader(least: int = 0) -> Reader:

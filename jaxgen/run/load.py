@@ -2,6 +2,7 @@
 
 import importlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,9 +55,25 @@ def load_run(workdir: str | os.PathLike) -> Loaded:
         return loop.shapes([stage], 0, policy_of(flags))
 
     directory = Path(os.path.expanduser(workdir)) / "checkpoints"
-    saved = checkpoint.restore(directory, template, warn, adopted=True)
+    saved = _newest(directory, template)
     if saved is None:
         raise Refused(f"{workdir} has no checkpoint yet")
     state, progress = saved.tree
     name = config["stages"][saved.stage]["technique"]
     return Loaded(name, technique(saved.stage), best_state(progress, state))
+
+
+def _newest(directory: Path, template: Callable[[int], Any]) -> checkpoint.Saved | None:
+    """The newest intact checkpoint. A run that is training may remove the one that is being read: then a newer one."""
+    while True:
+        newest, said = checkpoint.candidates(directory)[:1], list[str]()
+        try:
+            saved = checkpoint.restore(directory, template, said.append, adopted=True)
+        except Exception:  # whatever a file that is gone makes of Orbax
+            if checkpoint.candidates(directory)[:1] == newest:
+                raise
+            continue
+        if not said or checkpoint.candidates(directory)[:1] == newest:
+            for message in said:
+                warn(message)
+            return saved

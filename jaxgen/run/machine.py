@@ -4,6 +4,8 @@ import contextlib
 import hashlib
 import os
 import platform
+import resource
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +14,40 @@ import numpy as np
 
 from jaxgen.core.types import Refused
 
+options: Any = jax.config  # whose options are made at run time
+PRECISIONS = {  # JAX's names; what stands in the environment holds where a run asks for nothing else
+    "default": options.jax_default_matmul_precision,
+    "float32": "float32",
+    "tf32": "tensorfloat32",
+    "bf16": "bfloat16",
+}
+DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 
-def prepare(host_devices: int = 1, compilation_cache: str = "") -> None:
-    """Splits the CPU into `host_devices` and keeps compiled programs below the `compilation_cache` directory.
 
-    Raises Refused where the process already computes on another number of devices, or the cache cannot be written.
+def prepare(
+    host_devices: int = 1, compilation_cache: str = "", matmul_precision: str = "default", deterministic: bool = False
+) -> None:
+    """Makes a process ready to compute.
+
+    Args:
+        host_devices: what the CPU is split into.
+        compilation_cache: the directory below which compiled programs are kept; "": nowhere.
+        matmul_precision: one of PRECISIONS.
+        deterministic: whether operations of a GPU must add in a fixed order.
+
+    Raises Refused where the process already computes, on another number of devices or not deterministically, where
+    the cache cannot be written, and where this is one of several processes that compute together.
     """
-    options: Any = jax.config  # its options are made at run time
     if max(options.jax_num_cpu_devices, 1) != host_devices:
-        try:
-            jax.config.update("jax_num_cpu_devices", host_devices)
-        except RuntimeError:
-            raise Refused(f"--host_devices={host_devices} comes too late: this process already computes") from None
+        _before_computing("jax_num_cpu_devices", host_devices, f"--host_devices={host_devices}")
+    if deterministic and DETERMINISTIC not in os.environ.get("XLA_FLAGS", ""):
+        devices = options.jax_num_cpu_devices
+        for value in (max(devices, 1) + 1, devices):  # what JAX refuses once it has read its flags
+            _before_computing("jax_num_cpu_devices", value, "--deterministic")
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {DETERMINISTIC}".strip()
+    jax.config.update("jax_default_matmul_precision", PRECISIONS[matmul_precision])
+    if jax.process_count() > 1:
+        raise Refused(f"this is one of {jax.process_count()} processes, and a run can use the devices of one only")
     if compilation_cache:
         directory = Path(compilation_cache) / processor()
         try:
@@ -33,6 +57,14 @@ def prepare(host_devices: int = 1, compilation_cache: str = "") -> None:
         jax.config.update("jax_compilation_cache_dir", str(directory))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _before_computing(option: str, value: Any, flag: str) -> None:
+    """Sets an option of JAX. Raises Refused, naming the flag, where this process already computes."""
+    try:
+        jax.config.update(option, value)
+    except RuntimeError:
+        raise Refused(f"{flag} comes too late: this process already computes") from None
 
 
 def processor() -> str:
@@ -45,11 +77,23 @@ def processor() -> str:
     return f"{platform.machine()}-{hashlib.sha256(described.encode()).hexdigest()[:8]}"
 
 
-def shardings() -> tuple[jax.sharding.NamedSharding, jax.sharding.NamedSharding] | None:
-    """Where State and batches live on several devices: (on each, split along the leading axis); None on one device."""
-    if jax.device_count() == 1:
+def sharing(batch_size: int = 0, limit: int = 0) -> int:
+    """How many devices share a batch: as many, up to `limit` (0: all there are), as divide it (0: any)."""
+    allowed = min(jax.device_count(), limit or jax.device_count())
+    return max(count for count in range(1, allowed + 1) if batch_size % count == 0)
+
+
+def shardings(
+    batch_size: int = 0, limit: int = 0
+) -> tuple[jax.sharding.NamedSharding, jax.sharding.NamedSharding] | None:
+    """Where State and batches live on several devices: (on each, split along the leading axis); None on one device.
+
+    Arguments as in `sharing`.
+    """
+    count = sharing(batch_size, limit)
+    if count == 1:
         return None
-    mesh = jax.sharding.Mesh(np.array(jax.devices()), ("data",))
+    mesh = jax.sharding.Mesh(np.array(jax.devices()[:count]), ("data",))
     spec = jax.sharding.PartitionSpec
     return jax.sharding.NamedSharding(mesh, spec()), jax.sharding.NamedSharding(mesh, spec("data"))
 
@@ -57,6 +101,15 @@ def shardings() -> tuple[jax.sharding.NamedSharding, jax.sharding.NamedSharding]
 def cores() -> int:
     """Processor cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def peak_memory() -> dict[str, Any]:
+    """{"peak_bytes", "of"}: the most that a device has held at once, or this process where devices do not tell."""
+    held = [(device.memory_stats() or {}).get("peak_bytes_in_use") for device in jax.local_devices()]
+    if known := [int(each) for each in held if each is not None]:
+        return {"peak_bytes": max(known), "of": "device"}
+    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # in KiB, on macOS in bytes
+    return {"peak_bytes": resident * (1 if sys.platform == "darwin" else 1024), "of": "process"}
 
 
 def memory() -> int:

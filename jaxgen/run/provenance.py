@@ -3,8 +3,10 @@
 import contextlib
 import hashlib
 import importlib.metadata
+import os
 import platform
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -22,7 +24,10 @@ def cpu_name() -> str:
 
 
 def environment() -> dict:
-    """What the numbers depend on: `versions`, name -> text, and `device` with platform, kind and count."""
+    """What the numbers depend on: `versions`, name -> text, `device` with platform, kind and count, and `arithmetic`.
+
+    The last has the precision of products of float32, as JAX names it, and whether XLA was told to be deterministic.
+    """
     versions = {"python": platform.python_version()}
     for package in PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -30,7 +35,14 @@ def environment() -> dict:
     device = jax.devices()[0]
     kind = cpu_name() if device.platform == "cpu" else device.device_kind
     described = {"platform": device.platform, "kind": kind, "count": jax.device_count()}
-    return {"versions": versions, "device": described}
+    options: Any = jax.config
+    precision = options.jax_default_matmul_precision or "default"
+    exact = "--xla_gpu_deterministic_ops=true" in os.environ.get("XLA_FLAGS", "")
+    return {
+        "versions": versions,
+        "device": described,
+        "arithmetic": {"matmul_precision": precision, "deterministic": exact},
+    }
 
 
 def fingerprint(params) -> str:

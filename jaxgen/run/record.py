@@ -1,34 +1,27 @@
-"""A run's written record: metrics.jsonl, TensorBoard events and summary.json.
+"""A run's written record: metrics.jsonl and summary.json.
 
 metrics.jsonl has one line per log event, `valid` only where there was an evaluation:
-`{"stage": 0, "step": 100, "train": {}, "valid": {}, "timing": {"seconds": 1.2, "steps_per_second": 83.1}}`.
+`{"stage": 0, "step": 100, "train": {}, "valid": {}, "timing": {"seconds": 1.2, "steps_per_second": 83.1}}`; where it
+is known how many tokens or images an update has, `timing` tells `tokens_per_second` too.
 Keys have this order and metrics are sorted, so that the file of a resumed run is byte for byte that of an
 uninterrupted one, `timing` aside. Floats are written in full: float32 values survive.
 JSON knows no NaN and no infinity: both are written as null and read back as NaN.
 """
 
-import contextlib
 import json
 import math
 import os
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from jaxgen.core.files import write_whole, writing
 from jaxgen.core.types import Measured, Refused
+from jaxgen.run.machine import peak_memory
 from jaxgen.run.provenance import environment
 
 Row = Mapping[str, Any]  # one line of metrics.jsonl
-
-
-class Events(NamedTuple):
-    """TensorBoard's event file, or nothing at all."""
-
-    write: Callable[[int, Mapping[str, Any]], None]  # step, name -> scalar; on disk about a second later
-    close: Callable[[], None]
 
 
 def number(value) -> float | None:
@@ -45,7 +38,7 @@ def to_line(row: Row) -> bytes:
     for group in ("train", "valid"):
         if row.get(group):
             line[group] = {name: number(row[group][name]) for name in sorted(row[group])}
-    line["timing"] = {name: number(row["timing"][name]) for name in ("seconds", "steps_per_second")}
+    line["timing"] = {name: number(value) for name, value in row["timing"].items()}
     return json.dumps(line, allow_nan=False).encode() + b"\n"
 
 
@@ -100,41 +93,6 @@ def rewind(path: str | os.PathLike, stage: int, step: int) -> list[dict]:
     return rows
 
 
-def events(workdir: str | os.PathLike, purge_step: int | None = None) -> Events:
-    """Events in workdir/tensorboard; without tensorboardX, functions that do nothing.
-
-    TensorBoard drops what earlier files hold of `purge_step` and later: a run resumed at s passes s + 1.
-    """
-    try:
-        from tensorboardX.event_file_writer import EventsWriter
-        from tensorboardX.proto.event_pb2 import Event, SessionLog
-        from tensorboardX.summary import scalar
-    except ImportError:
-        return Events(lambda step, values: None, lambda: None)
-    # EventsWriter and not SummaryWriter: that one's thread keeps a full disk to itself and loses a killed run's last
-    # second. The name has only seconds in it, and a second file of that name would replace the first.
-    folder = Path(workdir).absolute() / "tensorboard"  # of a relative one, "s3:" would be taken for an address
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        writer = EventsWriter(str(folder / "events"), f".{time.time_ns()}")
-    if purge_step is not None:
-        start = SessionLog(status=SessionLog.START)
-        writer.write_event(Event(wall_time=time.time(), step=purge_step, session_log=start))
-
-    def write(step: int, values: Mapping[str, Any]) -> None:
-        with writing(folder):
-            for name, value in values.items():
-                summary = scalar(name, float(value))
-                writer.write_event(Event(wall_time=time.time(), step=int(step), summary=summary))
-            writer.flush()
-
-    def close() -> None:
-        with contextlib.suppress(OSError):  # of a full disk, which `write` has complained of
-            writer.close()
-
-    return Events(write, close)
-
-
 def as_json(metrics: Mapping[str, Measured]) -> dict[str, dict[str, Any]]:
     """name -> {"value", "definition"}; what is not finite is None."""
     return {name: {"value": number(value), "definition": definition} for name, (value, definition) in metrics.items()}
@@ -151,19 +109,23 @@ def write_summary(
     params_sha256: str,
     metrics: Mapping[str, Measured],
     stages: Sequence[Mapping[str, Any]] = (),
+    best_step: int | None = None,
 ) -> dict:
     """Writes and returns summary.json, the metrics in their order, `stages` where there are several.
 
-    Device, versions and date (UTC) are added here. What JSON does not know in the config (a path, an infinity) becomes
-    text.
+    `best_step` is the update after which the best evaluation on the validation split was made, None without one.
+    Device, versions, peak memory and date (UTC) are added here. What JSON does not know in the config (a path, an
+    infinity) becomes text.
     """
     summary = {
         "technique": technique,
         "config": json.loads(json.dumps(dict(config), default=str), parse_constant=str),
         "seed": int(seed),
         "steps": int(steps),
+        "best_step": best_step,
         "seconds": round(float(seconds), 3),
         **environment(),
+        "memory": peak_memory(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "params_sha256": params_sha256,
         "metrics": as_json(metrics),

@@ -1,5 +1,6 @@
 """What a finished run shows: summary.json, pictures below samples/, and report.html."""
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from jaxgen.core.types import Measured, Refused, Stage
 from jaxgen.report import page
 from jaxgen.report.items import Figure, Picture, Table
 from jaxgen.run import provenance, record
+from jaxgen.run.events import open_events
 from jaxgen.run.experiment import Choice, Experiment, Result
+from jaxgen.run.export import export
 from jaxgen.run.train import warn
 from jaxgen.run.watched import FOLDER
 from jaxgen.run.workdir import read_config
@@ -24,11 +27,13 @@ def write_results(
     seed: int,
     result: Result,
     items: Iterable[Figure | Table],
+    exported: str = "",
 ) -> page.Chapter:
     """Writes the summary, the figures and the report (where its packages are installed); prints metrics and its path.
 
-    `items` are taken once the numbers are written and printed. A picture that fails is told of, on the page too. Raises
-    Refused where the report cannot be written; all else of the run is there then.
+    `items` are taken once the numbers are written and printed, and the parameters are in the file `exported`, where it
+    is named. A picture that fails is told of, on the page too. Raises Refused where the report cannot be written; all
+    else of the run is there then.
     """
     rows = record.read_rows(directory / "metrics.jsonl")
     config = read_config(directory)
@@ -44,10 +49,18 @@ def write_results(
         seed=seed,
         steps=result.steps,
         seconds=result.seconds,
+        best_step=result.best_step,
         params_sha256=provenance.fingerprint(result.state.params),
         metrics=result.measured,
         stages=of_stages(stages, config, rows) if len(stages) > 1 else [],
     )
+    if exported:
+        export(exported, result.state.params, last["technique"], last["config"], summary["params_sha256"])
+        print(f"parameters: {exported}")
+    events = open_events(directory)
+    with contextlib.closing(events):
+        events.write(result.steps, {name: metric.value for name, metric in result.measured.items()})
+        events.settle(summary["config"], {name: metric.value for name, metric in result.measured.items()})
     for name, metric in result.measured.items():
         print(f"{name} {metric.value:.4g}  ({metric.definition})")
     pictures, tables, missing = shown(directory / FOLDER, items)

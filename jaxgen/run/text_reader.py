@@ -75,7 +75,8 @@ def read(flags: TextFlags, config: Any) -> Data:
     updates = reading.epoch(len(loaded.train.tokens), size, flags.reading)
     train, valid = reading.source(loaded.train, size, flags.reading), holdout(loaded.valid)
     test, judged = (holdout(loaded.test), "test") if len(loaded.test.tokens) else (valid, "valid")
-    return Data(facts, train, valid, test, updates, loaded.sha256, loaded, judged)
+    counted = ("tokens", size * flags.reading.context)
+    return Data(facts, train, valid, test, updates, loaded.sha256, loaded, judged, counted)
 
 
 TEXTS = Reader(TextFlags, read)

@@ -5,9 +5,10 @@ same command again resumes it, more steps continue it, another configuration in 
 """
 
 import contextlib
+import dataclasses
 import math
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +16,10 @@ import jax
 
 from jaxgen.core import loop
 from jaxgen.core.progress import Policy, Progress, best_state
+from jaxgen.core.steps import NORMS
 from jaxgen.core.types import Refused, Stage, State
 from jaxgen.optim.settings import cutting
+from jaxgen.report.items import Arrays, Lines, Still
 from jaxgen.run import checkpoint, console, machine
 from jaxgen.run.bar import bar
 from jaxgen.run.log import open_log
@@ -28,9 +31,10 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal
 class Outcome(NamedTuple):
     """What training ended with."""
 
-    state: State  # with the best parameters where early stopping keeps them, the last ones otherwise
+    state: State  # with the best parameters where they are kept, the last ones otherwise
     steps: int  # updates over all stages
     seconds: float  # of training, earlier parts of the same run included
+    best_step: int | None  # of those updates, where the last stage's best evaluation was; None without one
 
 
 @contextlib.contextmanager
@@ -58,8 +62,8 @@ def stop_signals() -> Iterator[list[int]]:
 
 
 def policy_of(flags: Any) -> Policy:
-    """When a run with these flags stops, and when it cuts its rate; `flags` has `policy` and `settings`."""
-    return cutting(flags.policy, flags.settings)
+    """When a run with these flags stops, when it cuts its rate, and what it keeps."""
+    return dataclasses.replace(cutting(flags.policy, flags.settings), keep_best=flags.keep_best)
 
 
 def warn(message: str) -> None:
@@ -71,8 +75,9 @@ def train_run(
     workdir: Path,
     flags: Any,
     stages: Sequence[Stage],
-    watch: Callable[[int, int, State], None] = lambda stage, total, state: None,
+    watch: Callable[[int, int, State], Iterable[Still | Arrays | Lines]] = lambda stage, total, state: (),
     previous: State | None = None,
+    counted: tuple[str, int] = ("", 0),
 ) -> Outcome:
     """Trains, or goes on training, with everything written down.
 
@@ -81,9 +86,10 @@ def train_run(
         flags: the run's.
         stages: on the devices they are to run on.
         watch: called with stage, updates over all stages and State after chunks that reach a multiple of
-            `flags.eval_every` or end a stage.
+            `flags.eval_every` or end a stage; of what it returns, pictures and texts go to TensorBoard.
         previous: the State that the first stage adopts from (see `jaxgen.run.inherit`): the same one whenever the
             run goes on.
+        counted: a unit, and how many of them an update has, see `open_log`.
 
     Raises:
         SystemExit: code 128 + n, after signal n, with a checkpoint written.
@@ -93,7 +99,7 @@ def train_run(
     policy, directory = policy_of(flags), workdir / "checkpoints"
     saved = checkpoint.restore(directory, lambda n: loop.shapes(_upto(stages, n, workdir), n, policy, previous), warn)
     resume, earlier = _going_on(saved, stages) if saved else (None, 0)
-    key, sharding = jax.random.key(flags.seed), (machine.shardings() or [None])[0]
+    key, sharding = jax.random.key(flags.seed), (machine.shardings(flags.batch_size, flags.devices) or [None])[0]
     events = loop.train(stages, key, flags.log_every, flags.eval_every, policy, resume, sharding, previous)
     total = earlier + (saved.step if saved else 0)  # updates so far, over all stages
     at, good = ((saved.stage, saved.step), saved.path) if saved else ((-1, -1), None)
@@ -101,9 +107,9 @@ def train_run(
     written = False
     left = sum(each.steps for each in stages[stage:])
     with (
-        contextlib.closing(open_log(workdir, at, total)) as log,
+        contextlib.closing(open_log(workdir, at, total, counted)) as log,
         stop_signals() as stops,
-        bar(earlier + left, workdir.name, total) as advance,
+        bar(earlier + left, workdir.name, total, counted=counted) as advance,
     ):
         for event in events:
             if event.stage > stage:
@@ -111,13 +117,13 @@ def train_run(
             state, progress, total = event.state, event.progress, earlier + event.step
             row = log.write(event, total)
             if event.due:
-                watch(event.stage, total, state)
+                log.show(total, watch(event.stage, total, state))
             if event.finite and (event.done or stops or _due(event.step, flags)):
                 meta, check = {"earlier": earlier}, not written  # the first one is read back before an old one goes
                 good = checkpoint.save(directory, event.stage, event.step, (state, progress), meta, check=check)
                 written = True
             shown = {f"valid {name}": metric.value for name, metric in list(event.valid.items())[:1]}
-            advance(total, {**shown, **event.train})
+            advance(total, {**shown, **dict(sorted(event.train.items(), key=lambda item: item[0] in NORMS))})
             if not event.finite:
                 raise FloatingPointError(_diverged(row, good))
             if stops:
@@ -126,7 +132,8 @@ def train_run(
                 raise SystemExit(128 + stops[0])
         assert state is not None
         assert progress is not None
-        return Outcome(best_state(progress, state), total, log.seconds())
+        best = total - int(state.step) + int(progress.best_step) if math.isfinite(progress.best) else None
+        return Outcome(best_state(progress, state), total, log.seconds(), best)
 
 
 def _upto(stages: Sequence[Stage], number: int, workdir: Path) -> Sequence[Stage]:

@@ -29,7 +29,8 @@ from jaxgen.study.statistics import Task
 
 PLAIN = "sgd"  # the optimiser that a task is parsed and read with: its own is replaced by those of the study
 # Flags that are not free in a single run, and do not shape the runs of a study.
-UNUSED = ("optimizer", "seed", "log_every", "eval_every", "checkpoint_every", "resident_mb", "host_devices")
+UNUSED = "optimizer seed log_every eval_every checkpoint_every keep_best".split()
+UNUSED += "resident_mb devices host_devices matmul_precision deterministic".split()
 
 
 class StudyTask(NamedTuple):

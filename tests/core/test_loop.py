@@ -85,15 +85,25 @@ def test_a_technique_without_an_objective_is_not_evaluated():
     assert [(e.due, e.valid) for e in events] == [(False, {}), (True, {})] * 2, "pictures are due all the same"
 
 
-def test_numbers_in_the_carry_count_as_well():
-    technique = toys.mean_of(6)
+@pytest.mark.parametrize(
+    ("broken", "finite"),
+    [
+        ({"carry": jnp.float32(jnp.nan)}, False),
+        ({"opt": jnp.full(2, jnp.inf)}, False),
+        ({"opt": jnp.float32(jnp.nan)}, False),
+        ({"opt": jnp.float32(jnp.inf)}, True),
+    ],
+    ids=["carry", "moments", "optimiser's scalar", "unset scalar"],
+)
+def test_numbers_beside_the_parameters_count_as_well(broken, finite):
+    whole = toys.mean_of(6)
 
     def step(state, batch):
-        after, metrics = technique.step(state, batch)
-        return after._replace(carry=jnp.float32(jnp.nan)), metrics
+        after, metrics = whole.step(state._replace(opt=whole.init(state.key).opt), batch)
+        return after._replace(**broken), metrics
 
-    stage = Stage(technique._replace(step=step), Source(toys.data(), toys.take), 2)
-    assert [e.finite for e in history([stage], every=2)] == [False]
+    technique = whole._replace(init=lambda key: whole.init(key)._replace(**broken), step=step)
+    assert [e.finite for e in history([Stage(technique, Source(toys.data(), toys.take), 2)], every=2)] == [finite]
 
 
 @pytest.mark.parametrize("cut", range(5))
@@ -110,6 +120,35 @@ def test_resume_after_any_chunk_is_exact(cut, tmp_path):
     saved = checkpoint.restore(tmp_path, lambda stage: loop.shapes(stages, stage, options["policy"]))
     rest = history(stages, resume=(saved.stage, *saved.tree), **options)
     assert_same(whole[cut + 1 :], rest)
+
+
+@pytest.mark.parametrize(("end", "eval_every"), [(7, 3), (9, 6), (4, 4)])
+def test_a_run_that_is_continued_is_an_uninterrupted_one(end, eval_every):
+    """Although the shorter one was evaluated where it ended: its rates, its patience and its best are the same."""
+    options = {
+        "every": 3,
+        "eval_every": eval_every,
+        "policy": Policy(patience=50, plateau=1, plateau_factor=0.7, min_delta=0.5),
+    }
+    long, _ = toys.two_stages((24, 8), rate=0.8)
+    first = history([long._replace(steps=end)], **options)[-1]
+    assert first.valid, "a run's end is evaluated all the same"
+    rest, whole = history([long], resume=(0, first.state, first.progress), **options), history([long], **options)
+    assert float(whole[-1].progress.scale) < 1, "the plateau never cut: the test would show nothing"
+    assert_same(whole[-5:], rest[-5:])
+
+
+@pytest.mark.parametrize("eval_every", [2, 100])
+def test_the_best_is_kept_without_patience(eval_every):
+    """At a rate that overshoots; without an evaluation at a multiple of eval_every, the last one is returned."""
+    stage, _ = toys.two_stages((12, 8), rate=0.9)
+    events = history([stage], every=2, eval_every=eval_every, policy=Policy(keep_best=True))
+    last, best = events[-1], events[-1]
+    if eval_every == 2:
+        best = min(events, key=lambda event: event.valid["error"].value)
+        assert best.step < last.step == int(last.state.step)
+        assert int(last.progress.best_step) == best.step
+    chex.assert_trees_all_equal(best_state(last.progress, last.state).params, best.state.params)
 
 
 def test_early_stopping_returns_to_the_best(tmp_path):

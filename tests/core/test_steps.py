@@ -90,8 +90,10 @@ def slope_at(step):
 def test_clipping_by_norm_does_not_count_what_is_frozen():
     optimizer, slope = optax.chain(optax.clip_by_global_norm(1e-2), sgd(1.0)), slope_at(0)
     state = steps.begin(KEY, params(), optimizer, jnp.zeros(()), ("body",))
-    after, _ = gone(state, optimizer, ("body",), 1)
+    after, told = gone(state, optimizer, ("body",), 1)
     norm = np.sqrt(np.square(slope["scale"]) + np.square(slope["head"]).sum())
+    assert float(told["gradient_norm"]) == pytest.approx(norm, rel=1e-5)
+    assert float(told["update_norm"]) == pytest.approx(1e-2, rel=1e-5)
     for name in ("scale", "head"):
         np.testing.assert_allclose(after.params[name] - state.params[name], -1e-2 * slope[name] / norm, atol=5e-7)
 
@@ -99,8 +101,11 @@ def test_clipping_by_norm_does_not_count_what_is_frozen():
 def test_nothing_frozen_is_the_plain_step():
     """By hand: theta - eta g, at the key of the step."""
     state = steps.begin(KEY, params(), sgd(0.1), jnp.zeros(()))._replace(step=jnp.int32(7))
-    after, _ = gone(state, sgd(0.1), (), 1)
+    after, metrics = gone(state, sgd(0.1), (), 1)
     expected = jax.tree.map(lambda p, g: p - np.float32(0.1) * g, params(), slope_at(7))
+    norm = np.sqrt(sum(np.square(leaf).sum() for leaf in jax.tree.leaves(slope_at(7))))
+    assert float(metrics["gradient_norm"]) == pytest.approx(norm, rel=1e-5)
+    assert float(metrics["update_norm"]) == pytest.approx(0.1 * norm, rel=1e-5)
     chex.assert_trees_all_close(after.params, expected, atol=1e-6)
     assert int(after.step) == 8
     np.testing.assert_array_equal(jax.random.key_data(after.key), jax.random.key_data(KEY))

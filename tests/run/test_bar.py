@@ -63,4 +63,6 @@ def test_a_terminal_gets_a_bar(monkeypatch):
 
 def test_lines_and_times():
     assert plain_line("a", 0, 10, 0.0, {}) == "a  0/10  0%"
+    spoken = plain_line("a", 5, 10, 2.5, {}, counted=("tokens", 1024))
+    assert spoken == "a  5/10  50%  2.5 steps/s  2,560 tokens/s  eta 0:02"
     assert [clock(s) for s in (0.4, 61, 3661)] == ["0:00", "1:01", "1:01:01"]

@@ -148,8 +148,11 @@ def test_summary_has_what_the_design_promises(tmp_path):
             "config",
             "seed",
             "steps",
+            "best_step",
             "seconds",
             "device",
+            "arithmetic",
+            "memory",
             "versions",
             "date",
             "params_sha256",
@@ -168,6 +171,8 @@ def test_summary_has_what_the_design_promises(tmp_path):
     assert set(summary["versions"]) == {"python", "jax", "jaxlib", "flax", "optax", "numpy"}
     device = {"platform": "cpu", "kind": provenance.cpu_name(), "count": jax.device_count()}
     assert summary["device"] == device
+    assert summary["memory"]["of"] == "process"
+    assert 2**26 < summary["memory"]["peak_bytes"] < 2**40
     assert list(tmp_path.iterdir()) == [path]
 
 

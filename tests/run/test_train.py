@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import floors
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ import toys
 from jaxgen.core import loop
 from jaxgen.core.progress import Policy
 from jaxgen.core.types import Refused, Source, Stage
-from jaxgen.run import checkpoint, record, train
+from jaxgen.run import checkpoint, machine, record, train
 from jaxgen.run.flags import RunFlags
 from jaxgen.run.workdir import open_workdir
 
@@ -69,6 +70,8 @@ def test_steps_are_counted_over_stages_that_stop_early(tmp_path):
     flags = dataclasses.replace(FLAGS, policy=Policy(patience=2))
     outcome = go(tmp_path / "run", flags, stages((400, 6)))
     rows = history(tmp_path / "run")
+    best = min((row for row in rows if row["stage"] == 1), key=lambda row: row["valid"]["error"])
+    assert outcome.best_step == outcome.steps - rows[-1]["step"] + best["step"]
     first = max(row["step"] for row in rows if row["stage"] == 0)
     last = max(row["step"] for row in rows if row["stage"] == 1)
     assert first < 400
@@ -155,14 +158,56 @@ def test_two_host_devices_agree_with_one_and_resume(network, tmp_path):
     assert flags["host_devices"] == 2
 
 
-def test_a_batch_that_cannot_be_divided_is_refused(tmp_path):
-    command = [sys.executable, "tests/worker.py", "--dataset=digits", "--batch_size=33", "--host_devices=2"]
+EIGHT = """
+import jax, json, sys
+from experiments.vae import EXPERIMENT
+from jaxgen.core.sharding import spread_whole
+from jaxgen.run import machine
+from jaxgen.run.conduct import conduct, read
+from jaxgen.run.parsing import parse
+argv = "--dataset=digits --hidden=8 --latent=2 --batch_size=50 --steps=3 --importance_samples=2".split()
+argv += ["--host_devices=8", "--deterministic", "--matmul_precision=tf32"]
+for name, flags in (("most", []), ("most", []), ("two", ["--devices=2"]), ("one", ["--devices=1"])):
+    conduct(EXPERIMENT, [*argv, f"--workdir={sys.argv[1]}/{name}", *flags])
+test = read(EXPERIMENT, parse(EXPERIMENT, argv)).data.test
+shared = spread_whole(test, *machine.shardings(50))
+images = jax.jit(lambda arrays: shared.take(arrays, 0)[0]["image"])(shared.arrays)
+assert [shard.data.shape for shard in images.addressable_shards] == [(10, 64)] * 5, images.sharding
+assert len(jax.tree.leaves(shared.arrays)[0].addressable_shards) == 5
+"""
+
+
+@pytest.mark.slow  # a process with eight devices
+def test_as_many_devices_are_used_as_divide_a_batch(tmp_path):
+    """In tests of the whole split and importance sampling too, also where training had ended before."""
     env = {**os.environ, "PYTHONPATH": "."}
-    done = subprocess.run(
-        [*command, f"--workdir={tmp_path / 'x'}"], cwd=floors.root(), env=env, capture_output=True, text=True
-    )
-    assert done.returncode == 2
-    assert "--batch_size=33 cannot be divided among 2 devices" in done.stderr
+    command = [sys.executable, "-c", EIGHT, str(tmp_path)]
+    done = subprocess.run(command, cwd=floors.root(), env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("5 of 8 devices are used: more do not divide --batch_size=50") == 2
+    found = {name: json.loads((tmp_path / name / "summary.json").read_text()) for name in ("most", "two", "one")}
+    one = {name: pytest.approx(metric["value"], rel=1e-3) for name, metric in found["one"]["metrics"].items()}
+    assert len(one) > 2
+    for summary in found.values():
+        assert {name: metric["value"] for name, metric in summary["metrics"].items()} == one
+        assert summary["arithmetic"] == {"matmul_precision": "tensorfloat32", "deterministic": True}
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        ({"host_devices": 3}, "--host_devices=3 comes too late"),
+        ({"deterministic": True}, "--deterministic comes too late"),
+        ({}, "this is one of 2 processes"),
+    ],
+)
+def test_what_a_process_cannot_do_is_refused(flags, says, monkeypatch):
+    jax.devices()
+    before = jax.config.jax_num_cpu_devices, os.environ.get("XLA_FLAGS")
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    with pytest.raises(Refused, match=says):
+        machine.prepare(**flags)
+    assert (jax.config.jax_num_cpu_devices, os.environ.get("XLA_FLAGS")) == before
 
 
 def test_shapes_are_those_of_the_states(tmp_path):
