@@ -29,8 +29,8 @@ from jaxgen.study.statistics import Task
 
 PLAIN = "sgd"  # the optimiser that a task is parsed and read with: its own is replaced by those of the study
 # Flags that are not free in a single run, and do not shape the runs of a study.
-UNUSED = "optimizer seed log_every eval_every checkpoint_every keep_best".split()
-UNUSED += "resident_mb devices host_devices matmul_precision deterministic".split()
+UNUSED = ["optimizer", "seed", "log_every", "eval_every", "checkpoint_every", "keep_best"]
+UNUSED += ["resident_mb", "devices", "host_devices", "matmul_precision", "deterministic"]
 
 
 class StudyTask(NamedTuple):

@@ -14,7 +14,6 @@ from jaxgen.core.types import Refused
 from jaxgen.run import checkpoint
 from jaxgen.run.export import export
 from jaxgen.run.load import load_run
-from jaxgen.run.results import without_constant_rates
 
 safetensors = pytest.importorskip("safetensors")
 
@@ -87,10 +86,3 @@ def test_a_run_is_loaded_while_it_trains(seen, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(checkpoint, "restore", late)
     assert int(load_run(tmp_path / "run").state.step) == 4
     assert "warning" not in capsys.readouterr().err
-
-
-def test_a_rate_that_never_changes_has_no_chart():
-    rows = [{"step": n, "train": {"loss": 1.0, "rate": 0.1, "rate critic": 0.1 * n}} for n in range(2)] + [{"step": 2}]
-    kept = without_constant_rates(rows)
-    assert [list(row.get("train", ())) for row in kept] == [["loss", "rate critic"]] * 2 + [[]]
-    assert list(rows[0]["train"]) == ["loss", "rate", "rate critic"]
