@@ -59,7 +59,7 @@ def descended(
     updates, opt = optax.with_extra_args_support(optimizer).update(
         grads, opt, params, value=value, grad=grads, value_fn=lambda p: loss(p)[0]
     )
-    norms = dict(zip(NORMS, (optax.global_norm(grads), optax.global_norm(updates))))
+    norms = dict(zip(NORMS, (optax.tree.norm(grads), optax.tree.norm(updates))))
     return optax.apply_updates(params, updates), opt, aux, norms
 
 
