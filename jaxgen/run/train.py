@@ -104,7 +104,6 @@ def train_run(
     total = earlier + (saved.step if saved else 0)  # updates so far, over all stages
     at, good = ((saved.stage, saved.step), saved.path) if saved else ((-1, -1), None)
     stage, state, progress = resume or (0, None, None)
-    written = False
     left = sum(each.steps for each in stages[stage:])
     with (
         contextlib.closing(open_log(workdir, at, total, counted)) as log,
@@ -119,17 +118,14 @@ def train_run(
             if event.due:
                 log.show(total, watch(event.stage, total, state))
             if event.finite and (event.done or stops or _due(event.step, flags)):
-                meta, check = {"earlier": earlier}, not written  # the first one is read back before an old one goes
-                good = checkpoint.save(directory, event.stage, event.step, (state, progress), meta, check=check)
-                written = True
-            shown = {f"valid {name}": metric.value for name, metric in list(event.valid.items())[:1]}
-            advance(total, {**shown, **dict(sorted(event.train.items(), key=lambda item: item[0] in NORMS))})
+                first = good == (saved.path if saved else None)  # it is read back before an old one is dropped
+                tree, meta = (state, progress), {"earlier": earlier}
+                good = checkpoint.save(directory, event.stage, event.step, tree, meta, check=first)
+            advance(total, _shown(event))
             if not event.finite:
                 raise FloatingPointError(_diverged(row, good))
             if stops:
-                name = signal.Signals(stops[0]).name
-                warn(f"stopped at step {total} by {name}; the same command goes on from {good}")
-                raise SystemExit(128 + stops[0])
+                raise _stopped(stops[0], total, good)
         assert state is not None
         assert progress is not None
         best = total - int(state.step) + int(progress.best_step) if math.isfinite(progress.best) else None
@@ -151,6 +147,18 @@ def _going_on(saved: checkpoint.Saved, stages: Sequence[Stage]) -> tuple[tuple[i
     earlier = saved.meta["earlier"]
     console.tell(f"going on at step {earlier + saved.step} from {saved.path}")
     return (saved.stage, *saved.tree), earlier
+
+
+def _shown(event: loop.Event) -> dict[str, Any]:
+    """The metrics for the bar: the objective on the validation split, and those of training, norms last."""
+    valid = {f"valid {name}": metric.value for name, metric in list(event.valid.items())[:1]}
+    return {**valid, **dict(sorted(event.train.items(), key=lambda item: item[0] in NORMS))}
+
+
+def _stopped(number: int, total: int, good: Path | None) -> SystemExit:
+    """What ends a process that a signal stopped, once it is told on stderr."""
+    warn(f"stopped at step {total} by {signal.Signals(number).name}; the same command goes on from {good}")
+    return SystemExit(128 + number)
 
 
 def _due(step: int, flags: Any) -> bool:
