@@ -35,7 +35,7 @@ def start(workdir, cache, *more, code="", variables=None, at=None):
 
 def finish(*args):
     process = start(*args)
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     return err
 

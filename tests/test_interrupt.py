@@ -91,7 +91,7 @@ def test_signals_checkpoint_and_leave(whole, cache, tmp_path, number):
     process = start(tmp_path / "run", cache)
     wait_for_rows(process, tmp_path / "run", 13)
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=150)
     assert process.returncode == 128 + number
     assert "Traceback" not in err
     assert "the same command goes on from" in err
@@ -121,7 +121,7 @@ def test_two_processes_do_not_share_a_workdir(cache, tmp_path):
     first = start(tmp_path / "run", cache)
     wait_for_rows(first, tmp_path / "run", 2)
     second = start(tmp_path / "run", cache)
-    _, err = second.communicate(timeout=60)
+    _, err = second.communicate(timeout=150)
     first.kill()
     first.communicate()
     assert second.returncode == 2

@@ -35,7 +35,7 @@ def test_a_terminal_that_is_closed_stops_with_a_checkpoint(cache, tmp_path):
     stopped.set()
     read.join()
     os.close(ours)
-    assert process.wait(timeout=60) == 128 + signal.SIGHUP
+    assert process.wait(timeout=150) == 128 + signal.SIGHUP
     step = int(checkpoint.candidates(tmp_path / "run/checkpoints")[0].name.split("-")[1])
     assert step == 5 * rows_of(tmp_path / "run") < STEPS, "the checkpoint is not of the last step"
 
@@ -62,7 +62,7 @@ def test_surroundings_that_do_not_fit_are_a_sentence(variables, stdout, sentence
     code += "sys.exit(cli.main(worker.EXPERIMENT._replace(show=show)))"
     with open(stdout, "w") as out:
         process = start(tmp_path / "run", cache, "--steps=5", code=code, variables=variables, at={"stdout": out})
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 2, err
     assert "Traceback" not in err
     assert err.splitlines()[-1].startswith(f"worker: {sentence}"), err
