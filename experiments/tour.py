@@ -18,6 +18,7 @@ from jaxgen.report import page
 from jaxgen.run import cli
 from jaxgen.run.conduct import conduct
 from jaxgen.run.experiment import Experiment
+from jaxgen.run.machine import forget_programs
 from jaxgen.run.parsing import alone
 
 
@@ -67,6 +68,7 @@ def tour(argv: list[str]) -> None:
         stop = CHAPTERS[name]
         print(f"chapter {number} of {len(names)}: {name}   python -m {stop.experiment.name} {stop.flags}")
         chapters.append(conduct(stop.experiment, [*stop.flags.split(), f"--workdir={directory / name}"]))
+        forget_programs()
     page.write(directory / "report.html", "A tour of jaxgen", [chapter for chapter in chapters if chapter])
     print(f"\nThe pictures of all chapters: {directory / 'report.html'}")
 

@@ -9,7 +9,10 @@ import optax
 
 from jaxgen.core.types import Batch, Metrics, Params, State
 
-NORMS = ("gradient_norm", "update_norm")  # metrics of every `gradient_step`
+NORMS = (
+    "gradient_norm",
+    "update_norm",
+)  # metrics of every `gradient_step`, which compile to nothing where nobody reads them
 
 Loss = Callable[[Params, Any, jax.Array, Batch], tuple[jax.Array, tuple[Any, Metrics]]]
 
@@ -59,7 +62,7 @@ def descended(
     updates, opt = optax.with_extra_args_support(optimizer).update(
         grads, opt, params, value=value, grad=grads, value_fn=lambda p: loss(p)[0]
     )
-    norms = dict(zip(NORMS, (optax.global_norm(grads), optax.global_norm(updates))))
+    norms = dict(zip(NORMS, (optax.tree.norm(grads), optax.tree.norm(updates))))
     return optax.apply_updates(params, updates), opt, aux, norms
 
 
