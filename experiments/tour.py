@@ -19,6 +19,7 @@ from jaxgen.report import page
 from jaxgen.run import cli
 from jaxgen.run.conduct import conduct
 from jaxgen.run.experiment import Experiment
+from jaxgen.run.machine import forget_programs
 from jaxgen.run.parsing import alone
 from jaxgen.study import command
 
@@ -123,6 +124,7 @@ def tour(argv: list[str]) -> None:
         print(f"chapter {number} of {len(names)}: {name}   python -m {stop.script} {stop.flags}")
         for n, chapter in enumerate(stop.work([*stop.flags.split(), f"--workdir={directory / name}"])):
             chapters.append(chapter if n else chapter._replace(title=stop.title))
+        forget_programs()
     page.write(directory / "report.html", "A tour of jaxgen", chapters)
     print(f"\nThe pictures of all chapters: {directory / 'report.html'}")
 

@@ -24,6 +24,7 @@ from jaxgen.core.config import fitted, knob
 from jaxgen.report import page
 from jaxgen.run import cli, image_reader
 from jaxgen.run.conduct import conduct
+from jaxgen.run.machine import forget_programs
 from jaxgen.run.parsing import alone, parse
 
 TEXT = (
@@ -87,6 +88,7 @@ def train_all(flags: Flags) -> dict[str, list[page.Chapter]]:
 
     def run(name: str, seed: int, *argv: str) -> page.Chapter:
         chapter = conduct(classify.EXPERIMENT, [*argv, f"--seed={seed}", f"--workdir={directory / name}{seed}"])
+        forget_programs()
         assert chapter is not None
         return chapter
 

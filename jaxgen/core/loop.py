@@ -15,6 +15,7 @@ from jaxgen.core.batches import arrays_of, functions_of, training_batch
 from jaxgen.core.evaluation import evaluate, objective
 from jaxgen.core.progress import Policy, Progress, adapt, begin_progress, best_state
 from jaxgen.core.sharding import place, split_streams
+from jaxgen.core.steps import NORMS
 from jaxgen.core.types import Measured, Metrics, Source, Stage, State
 
 
@@ -33,7 +34,7 @@ class Event(NamedTuple):
 
 
 def chunk(
-    step: Callable, source: Source, state: State, length: int, key: jax.Array, rows: Any = None
+    step: Callable, source: Source, state: State, length: int, key: jax.Array, rows: Any = None, norms: bool = False
 ) -> tuple[State, Metrics, jax.Array]:
     """`length` updates in one dispatch, from wherever `state` stands; its buffers are donated.
 
@@ -44,18 +45,20 @@ def chunk(
         length: static.
         key: of the run's batches, [].
         rows: batches that were fetched on the host, [length, ...]; None where the source holds its arrays.
+        norms: whether the metrics of `core.steps.NORMS` are among those returned; where not, they are not computed.
 
     Returns the State, the metrics' means, and whether parameters, carry, optimiser and metrics are all finite, [].
     """
-    return compiled_chunk(step, functions_of(source), state, arrays_of(source), rows, length, key)
+    return compiled_chunk(step, functions_of(source), state, arrays_of(source), rows, length, key, norms)
 
 
-@functools.partial(jax.jit, static_argnames=("step", "functions", "length"), donate_argnames="state")
-def compiled_chunk(step, functions, state, arguments, rows, length, key):
+@functools.partial(jax.jit, static_argnames=("step", "functions", "length", "norms"), donate_argnames="state")
+def compiled_chunk(step, functions, state, arguments, rows, length, key, norms):
     """See `chunk`."""
 
     def body(state, row):
-        return step(state, training_batch(functions, arguments, row, key, state.step))
+        state, metrics = step(state, training_batch(functions, arguments, row, key, state.step))
+        return state, {name: value for name, value in metrics.items() if norms or name not in NORMS}
 
     state, metrics = jax.lax.scan(body, state, rows, length=length)
     metrics = jax.tree.map(lambda m: jnp.mean(m.astype(jnp.float32), axis=0), metrics)
@@ -83,6 +86,7 @@ def train(
     resume: tuple[int, State, Progress] | None = None,
     sharding: jax.sharding.Sharding | None = None,
     previous: State | None = None,
+    norms: bool = False,
 ) -> Iterator[Event]:
     """Runs the stages in chunks of `every` updates and yields an Event after each; stop by leaving the iteration.
 
@@ -99,6 +103,7 @@ def train(
         resume: (stage, State, Progress) of a checkpoint.
         sharding: where State and arrays live; None: on the default device.
         previous: what the first stage adopts from, another run's State.
+        norms: whether each Event's `train` has the norms of gradient and update.
 
     Raises ValueError where a technique's shared entries are not among its source's.
     """
@@ -118,7 +123,7 @@ def train(
         state = split_streams(stage.technique, state, sharding)
         valid = stage.valid and stage.valid._replace(shared=place(dict(stage.valid.shared), sharding))
         stage = stage._replace(source=stage.source._replace(arrays=arrays, shared=shared), valid=valid)
-        for event in _run(stage, state, progress, data_key, eval_key, every, eval_every, policy):
+        for event in _run(stage, state, progress, data_key, eval_key, every, eval_every, policy, norms):
             state, progress = event.state, event.progress
             yield event._replace(stage=number)
 
@@ -161,7 +166,7 @@ def _pieces(done: int, steps: int, every: int, at_once: int) -> Iterator[tuple[i
             done += length
 
 
-def _run(stage, state, progress, data_key, eval_key, every, eval_every, policy) -> Iterator[Event]:
+def _run(stage, state, progress, data_key, eval_key, every, eval_every, policy, norms) -> Iterator[Event]:
     """The chunks that a stage still has to do."""
     technique, source, fold = stage.technique, stage.source, stage.technique.evaluate
     adapted = jax.jit(adapt, static_argnums=0, donate_argnums=(1, 3))
@@ -177,7 +182,7 @@ def _run(stage, state, progress, data_key, eval_key, every, eval_every, policy) 
     while coming and not bool(progress.stop):
         (first, length, ends), coming = coming, next(pieces, None)
         read = choose(coming)  # before the chunk: the device takes its orders in turn
-        state, metrics, well = chunk(technique.step, source, state, length, data_key, rows)
+        state, metrics, well = chunk(technique.step, source, state, length, data_key, rows, norms)
         rows = read()  # the host reads while the device works
         sums = {name: sums.get(name, 0.0) + length * float(value) for name, value in metrics.items()}
         finite = finite and bool(well)

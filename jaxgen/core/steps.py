@@ -9,7 +9,10 @@ import optax
 
 from jaxgen.core.types import Batch, Metrics, Params, State
 
-NORMS = ("gradient_norm", "update_norm")  # metrics of every `gradient_step`
+NORMS = (
+    "gradient_norm",
+    "update_norm",
+)  # metrics of every `gradient_step`, which compile to nothing where nobody reads them
 
 Loss = Callable[[Params, Any, jax.Array, Batch], tuple[jax.Array, tuple[Any, Metrics]]]
 

@@ -100,7 +100,7 @@ def train_run(
     saved = checkpoint.restore(directory, lambda n: loop.shapes(_upto(stages, n, workdir), n, policy, previous), warn)
     resume, earlier = _going_on(saved, stages) if saved else (None, 0)
     key, sharding = jax.random.key(flags.seed), (machine.shardings(flags.batch_size, flags.devices) or [None])[0]
-    events = loop.train(stages, key, flags.log_every, flags.eval_every, policy, resume, sharding, previous)
+    events = loop.train(stages, key, flags.log_every, flags.eval_every, policy, resume, sharding, previous, flags.norms)
     total = earlier + (saved.step if saved else 0)  # updates so far, over all stages
     at, good = ((saved.stage, saved.step), saved.path) if saved else ((-1, -1), None)
     stage, state, progress = resume or (0, None, None)

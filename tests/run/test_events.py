@@ -64,7 +64,7 @@ def test_a_run_that_begins_again_has_one_curve(tmp_path):
         return at
 
     experiment = planted_growth.EXPERIMENT._replace(watch=planted_growth.EXPERIMENT.watch._replace(look=look))
-    argv = ["--steps=9", "--checkpoint_every=100", f"--workdir={tmp_path}"]
+    argv = ["--steps=9", "--norms", "--checkpoint_every=100", f"--workdir={tmp_path}"]
     for again in (False, True):
         assert cli.main(experiment, argv) == (0 if again else 130)
     read = found(tmp_path)

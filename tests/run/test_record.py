@@ -60,7 +60,7 @@ def test_unknown_keys_are_named(tmp_path):
 
 
 @pytest.mark.parametrize("torn", [b"", b'{"stage": 1, "st', b'{"stage": 1}', b"17", b"\xff\n"])
-@pytest.mark.parametrize("written", range(2, 7))
+@pytest.mark.parametrize("written", [2, 6])
 def test_a_resumed_file_is_that_of_an_uninterrupted_run(tmp_path, torn, written):
     whole, resumed = tmp_path / "whole", tmp_path / "resumed"
     write(whole, EVENTS)
@@ -142,23 +142,8 @@ def test_summary_has_what_the_design_promises(tmp_path):
     returned = record.write_summary(path, **given, metrics=metrics)
     summary = json.loads(path.read_text(), parse_constant=pytest.fail)
     assert summary == returned
-    assert set(summary) == {
-        *(
-            "technique",
-            "config",
-            "seed",
-            "steps",
-            "best_step",
-            "seconds",
-            "device",
-            "arithmetic",
-            "memory",
-            "versions",
-            "date",
-            "params_sha256",
-            "metrics",
-        )
-    }
+    added = {"device", "arithmetic", "memory", "versions", "date"}
+    assert set(summary) == {*given, *added, "best_step", "metrics"}
     assert list(summary["metrics"]) == ["test_nll", "a"]  # the headline stays first
     assert summary["metrics"]["test_nll"] == {"value": 0.5, "definition": "nats"}
     assert summary["metrics"]["a"]["value"] is None

@@ -55,7 +55,7 @@ def whole(tmp_path_factory):
     return directory
 
 
-@pytest.mark.parametrize("step", [4, 10, 18, 28])
+@pytest.mark.parametrize("step", [18, *(pytest.param(step, marks=pytest.mark.ci) for step in (4, 10, 28))])
 def test_left_in_any_stage_it_ends_at_the_same_bytes(step, whole, tmp_path):
     argv = ["--checkpoint_every=4", f"--workdir={tmp_path / 'run'}"]
     with pytest.raises(Killed):
@@ -99,6 +99,7 @@ def test_summary_tells_of_each_stage(whole):
     assert list(summary["metrics"]) == ["test_error"]
 
 
+@pytest.mark.ci
 def test_schedules_end_with_their_stage(tmp_path):
     conduct(EXPERIMENT, ["--schedule=cosine", "--log_every=1", f"--workdir={tmp_path / 'run'}"])
     rates = [row["train"]["rate"] for row in rows(tmp_path / "run")]
@@ -115,7 +116,7 @@ def test_the_length_of_earlier_stages_belongs_to_the_run(whole):
     assert everything(whole) == before
 
 
-@pytest.mark.parametrize("step", [8, 18])
+@pytest.mark.parametrize("step", [8, pytest.param(18, marks=pytest.mark.ci)])
 def test_a_state_is_loaded_in_the_shape_that_its_stage_adopted(step, tmp_path):
     """The technique's own shape is that of the last stage."""
     experiment = killed_at(step)._replace(plan=planted_growth.adopting_plan)
@@ -136,6 +137,7 @@ def test_a_run_starts_from_the_stage_that_the_other_one_ended_in(whole, tmp_path
     assert 0 < np.abs(load_run(tmp_path / "run").state.params - adopted).max() < 0.05 * 3 + 1e-6
 
 
+@pytest.mark.ci
 def test_pictures_are_drawn_although_nothing_is_evaluated(tmp_path):
     """As of a dream, or a GAN that no number judges."""
 
