@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.ops.dense import layer_norm
+from jaxgen.ops.derivatives import by_hand
 
 Pair = tuple[jax.Array, jax.Array]  # hidden state h and cell state c, each [B, H]
 
@@ -67,7 +68,6 @@ def gru_cell(
     return u * h + (1.0 - u) * (n if keep is None else n * keep), (r, u, n)
 
 
-@jax.custom_vjp
 def lstm(x: jax.Array, w: jax.Array, start: Pair, keep: jax.Array | None = None) -> tuple[jax.Array, Pair]:
     """An LSTM over time: z_t = x_t + h_{t-1} w, then `lstm_cell`.
 
@@ -81,8 +81,7 @@ def lstm(x: jax.Array, w: jax.Array, start: Pair, keep: jax.Array | None = None)
     Returns:
         h of every step [T, B, H], and the last (h, c).
     """
-    h, end, _ = _lstm_scan(x, w, start, keep)
-    return h, end
+    return _lstm(x, w, start, keep)
 
 
 def _lstm_scan(x, w, start, keep):
@@ -120,18 +119,16 @@ def _lstm_backward(residuals, cotangents):
     return dz, _product(h_before, dz, ((0, 1), (0, 1))), d_start, _no_gradient(keep)
 
 
-lstm.defvjp(_lstm_forward, _lstm_backward)
+_lstm = by_hand(lambda *given: _lstm_scan(*given)[:2], _lstm_forward, _lstm_backward)
 
 
-@jax.custom_vjp
 def gru(x: jax.Array, w: jax.Array, start: jax.Array, keep: jax.Array | None = None) -> tuple[jax.Array, jax.Array]:
     """A GRU over time, see `gru_cell`: x [T, B, 3H], w [H, 3H], start [B, H], keep [T, B, H] as of `lstm`.
 
     Returns:
         h of every step [T, B, H], and the last.
     """
-    h, end, _ = _gru_scan(x, w, start, keep)
-    return h, end
+    return _gru(x, w, start, keep)
 
 
 def _gru_scan(x, w, start, keep):
@@ -169,7 +166,7 @@ def _gru_backward(residuals, cotangents):
     return dx, _product(before, ds, ((0, 1), (0, 1))), d_start, _no_gradient(keep)
 
 
-gru.defvjp(_gru_forward, _gru_backward)
+_gru = by_hand(lambda *given: _gru_scan(*given)[:2], _gru_forward, _gru_backward)
 
 
 def lstm_normed(
