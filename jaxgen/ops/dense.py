@@ -6,6 +6,7 @@ O    features of an output
 """
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +15,7 @@ from jax import lax
 from jaxgen.ops.derivatives import by_hand
 
 EPSILON = 1e-5
+WIDE: Any = {"preferred_element_type": jnp.float32}  # of a product of bfloat16
 
 
 def linear(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -35,23 +37,32 @@ _linear = by_hand(jnp.matmul, lambda x, kernel: (x @ kernel, (x, kernel)), _line
 
 
 def linear_turned(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """x [N, I] times the transpose of kernel [O, I]: `linear` for I > O, so that dy is transposed and not the larger x.
-
-    Also computes the products of x with each row of a table, such as embeddings.
-    """
+    """x [N, I] times the transpose of kernel [O, I]: `linear` for I > O, dy being transposed and not the larger x."""
     return _linear_turned(x, kernel)
+
+
+def logits(x: jax.Array, table: jax.Array) -> jax.Array:
+    """Products of x [N, I] with each row of table [V, I], both of one dtype: float32 [N, V], as their sums are."""
+    return _logits(x, table)
+
+
+def wide(x: jax.Array, kernel: jax.Array, dimensions: Any, precision: Any = None, **_: Any) -> jax.Array:
+    """`lax.dot_general` whose result has the type of its sums, float32 also where x and kernel are bfloat16."""
+    return lax.dot_general(x, kernel, dimensions, precision, **WIDE)
 
 
 def _linear_turned_backward(residuals, dy):
     x, kernel = residuals
+    dy = dy.astype(x.dtype)
     return dy @ kernel, _summed(dy, x)
 
 
-def _turned_product(x, kernel):
-    return x @ kernel.T
+def _turned(product):
+    return by_hand(product, lambda x, kernel: (product(x, kernel), (x, kernel)), _linear_turned_backward)
 
 
-_linear_turned = by_hand(_turned_product, lambda x, k: (x @ k.T, (x, k)), _linear_turned_backward)
+_linear_turned = _turned(lambda x, kernel: x @ kernel.T)
+_logits = _turned(lambda x, kernel: jnp.matmul(x, kernel.T, **WIDE))
 
 
 def _summed(a, b):
