@@ -15,6 +15,7 @@ from jaxgen.core.types import Holdout, Source, Stage
 from jaxgen.run import checkpoint
 
 KEY, BATCH_KEY = jax.random.key(0), jax.random.key(1)
+WIDTH = 1e-3  # of finite differences
 TRACES = collections.Counter()  # function -> how often it was traced
 
 
@@ -161,6 +162,33 @@ def objective_improves(technique):
         state, _ = step(state, batch)
     after = measure(state)
     assert after < before, f"the objective went from {before:.4g} to {after:.4g} (lower is better)"
+
+
+def keeps_gradients(rate):
+    """An optimiser that stands still; its state is the gradient."""
+    still = lambda gradient, opt, params=None: (jax.tree.map(jnp.zeros_like, gradient), gradient)
+    return optax.GradientTransformation(lambda params: jax.tree.map(jnp.zeros_like, params), still)
+
+
+def hessian_vector_products_are_right(technique, smooth=True):
+    """Forward over reverse through each objective that `keeps_gradients` is given, as optax.sophia computes it.
+
+    `smooth`: no unit lies at a kink, no layer is frozen: a finite difference gives the same.
+    """
+    state, batch = jitted(technique.init)(KEY), technique.example(BATCH_KEY)
+    random = lambda p: np.float32(np.random.default_rng(p.size).normal(size=p.shape))
+    direction = jax.tree.map(random, state.params)
+
+    @jax.jit
+    def gradient_and_product(width):
+        params = jax.tree.map(lambda p, d: p + width * d, state.params, direction)
+        return jax.jvp(lambda p: technique.step(state._replace(params=p), batch)[0].opt, (params,), (direction,))
+
+    flat = lambda tree: np.concatenate([np.ravel(a) for a in jax.tree.leaves(plain(tree))])
+    (below, _), (_, product), (above, _) = (map(flat, gradient_and_product(w)) for w in (-WIDTH, 0.0, WIDTH))
+    error = np.abs(product - (above - below) / (2.0 * WIDTH)).max() / np.abs(product).max()
+    assert np.isfinite(product).all(), "a Hessian times a vector is not finite"
+    assert error < 0.03 or not smooth, f"a Hessian times a vector is off by {error:.1%} from a finite difference"
 
 
 def learning_rates_are_state(technique):

@@ -93,6 +93,6 @@ def make(config=Config(), optimizer=adam, critic_optimizer=adam):
     return Technique(init, step, evaluate, {"sample": sample}, example, inputs, ("chain",), ("judge",))
 
 
-def tiny():
+def tiny(optimizer=adam):
     # More pixels and features than images, so that no axis tells by its length what it is.
-    return {"game": make(Config(shape=(5, 4, 1), batch=4))}
+    return {"game": make(Config(shape=(5, 4, 1), batch=4), optimizer, optimizer)}

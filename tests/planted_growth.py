@@ -80,8 +80,8 @@ def adopting_plan(setting):
     ]
 
 
-def tiny():
-    return {f"growth_{side}": make(Config(side=side)) for side in (2, 8)}
+def tiny(optimizer=adam):
+    return {f"growth_{side}": make(Config(side=side), optimizer) for side in (2, 8)}
 
 
 def look(setting, stages):

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.typing import DTypeLike
 
-from jaxgen.ops.dense import layer_norm, linear
+from jaxgen.ops.dense import layer_norm, linear, wide
 
 
 class CausalConv(nn.Module):
@@ -47,7 +47,7 @@ class CausalConv(nn.Module):
         self.biases = [self.param(f"{name}_bias", zeros, (2 * d,)) for name in names]
         self.mixes = [self.param(f"{name}_mix", last, (d, d)) for name in names]
         self.norm = self.param("norm", ones, (d,))
-        self.output = nn.Dense(self.vocabulary, dtype=self.dtype)
+        self.output = nn.Dense(self.vocabulary, dtype=self.dtype, dot_general=wide)
         self.drop = nn.Dropout(self.dropout)
 
     @property
@@ -76,9 +76,9 @@ class CausalConv(nn.Module):
         `fresh` is not needed. The activations are sums of all layers so far, {"layer0": [B, T, D], ...}.
         """
         del fresh
-        x, sums = self.tokens[tokens].astype(self.dtype).reshape(-1, self.width), {}
+        x, sums = self.tokens[tokens].reshape(-1, self.width), {}
         for n, dilation in enumerate(self.dilations):
-            h = layer_norm(x, self.norms[n]).reshape(*tokens.shape, self.width)
+            h = self._normed(x, n).reshape(*tokens.shape, self.width)
             taps = [_shifted(h, back * dilation) for back in reversed(range(self.kernel))]
             added = self._layer(n, jnp.concatenate(taps, axis=-1).reshape(len(x), -1))
             x = x + self.drop(added, deterministic=not train)
@@ -87,7 +87,7 @@ class CausalConv(nn.Module):
 
     def head(self, features: jax.Array) -> jax.Array:
         """features [..., D] to logits [..., V], float32."""
-        return self.output(features).astype(jnp.float32)
+        return self.output(features)
 
     def logits(self, tokens: jax.Array) -> jax.Array:
         """tokens [B, T] to logits [B, T, V]."""
@@ -99,15 +99,19 @@ class CausalConv(nn.Module):
         A layer costs the same at every dilation: its ring is read at the taps and written at one place.
         """
         position, rings = memory["position"], []
-        x = self.tokens[token][None, :].astype(self.dtype)
+        x = self.tokens[token][None, :]
         for n, (ring, dilation) in enumerate(zip(memory["rings"], self.dilations)):
-            h = layer_norm(x, self.norms[n])
+            h = self._normed(x, n)
             places = [(position - back * dilation) % len(ring) for back in reversed(range(1, self.kernel))]
             past = [lax.dynamic_slice_in_dim(ring, place, 1) for place in places]
             x = x + self._layer(n, jnp.concatenate([*past, h], axis=-1))
             rings.append(lax.dynamic_update_slice_in_dim(ring, h, position % len(ring), 0))
         logits = self.head(layer_norm(x, self.norm)[0])
         return logits, {"rings": tuple(rings), "position": position + 1}
+
+    def _normed(self, x, n):
+        """The normalised form of x [N, D], float32 as all sums are, that layer `n` convolves."""
+        return layer_norm(x, self.norms[n]).astype(self.dtype)
 
     def _layer(self, n, taps):
         """taps [N, K D], the furthest back first, to what layer `n` adds, [N, D]."""

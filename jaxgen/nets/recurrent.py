@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from jaxgen.ops import cells
+from jaxgen.ops.dense import wide
 
 GATES = {"lstm": 4, "gru": 3}
 
@@ -55,12 +56,12 @@ class Recurrent(nn.Module):
                 {norm: self.param(f"{name}_scale_{norm}", ones, (size,)) for norm, size in norms.items()}
                 for name in names
             ]
-        self.output = nn.Dense(self.vocabulary, kernel_init=glorot, dtype=self.dtype)
+        self.output = nn.Dense(self.vocabulary, kernel_init=glorot, dtype=self.dtype, dot_general=wide)
         self.drop = nn.Dropout(self.dropout)
 
     def start(self, batch: int) -> Any:
-        """Zeros: of each layer (h, c) of an LSTM, h of a GRU, [batch, H] each."""
-        zeros = jnp.zeros((batch, self.width), self.dtype)
+        """Zeros: of each layer (h, c) of an LSTM, h of a GRU, [batch, H] each, float32 whatever is computed in."""
+        zeros = jnp.zeros((batch, self.width), jnp.float32)
         return tuple((zeros, zeros) if self.kind == "lstm" else zeros for _ in range(self.layers))
 
     def cache(self) -> Any:
@@ -89,7 +90,7 @@ class Recurrent(nn.Module):
 
     def head(self, features: jax.Array) -> jax.Array:
         """features [..., H] to logits [..., V], float32."""
-        return self.output(features).astype(jnp.float32)
+        return self.output(features)
 
     def logits(self, tokens: jax.Array) -> jax.Array:
         """tokens [B, T] to logits [B, T, V], from an empty memory."""
@@ -101,7 +102,7 @@ class Recurrent(nn.Module):
         for n, before in enumerate(memory):
             after = self._run(n, self._into(n, x)[:, None], jax.tree.map(lambda a: a[None], before), None)[1]
             ends.append(jax.tree.map(lambda a: a[0], after))
-            x = after[0] if self.kind == "lstm" else after
+            x = (after[0] if self.kind == "lstm" else after).astype(self.dtype)
         return self.head(x[0]), tuple(ends)
 
     def _into(self, n, x):
@@ -111,14 +112,14 @@ class Recurrent(nn.Module):
             x = self.table.astype(self.dtype)[x]
         z = kernel[x] if n == 0 and not self.embedding else x @ kernel
         if self.layer_norm:
-            z = cells.normed(z, self.scales[n]["x"].astype(self.dtype))
+            z = cells.normed(z, self.scales[n]["x"])
         return z + jnp.expand_dims(bias, range(z.ndim - 1))
 
     def _run(self, n, x, start, keep):
         w = self.recurrents[n].astype(self.dtype)
         if not self.layer_norm:
             return (cells.lstm if self.kind == "lstm" else cells.gru)(x, w, start, keep)
-        scales = {name: scale.astype(self.dtype) for name, scale in self.scales[n].items()}
+        scales = self.scales[n]
         if self.kind == "lstm":
             return cells.lstm_normed(x, w, start, (scales["h"], scales["c"]), keep)
         return cells.gru_normed(x, w, start, scales["h"], keep)

@@ -7,6 +7,8 @@ C    context: positions that there are, T and W at most
 V    vocabulary
 D    width
 H    heads of attention, each D/H wide
+
+Sums over branches, scores of attention and logits are float32 also where products are computed in bfloat16.
 """
 
 import math
@@ -19,7 +21,7 @@ from jax import lax
 from jax.typing import DTypeLike
 
 from jaxgen.core.types import Refused
-from jaxgen.ops.dense import gelu, layer_norm, linear, linear_turned
+from jaxgen.ops.dense import WIDE, gelu, layer_norm, linear, linear_turned, logits
 
 
 class DecoderBlock(nn.Module):
@@ -58,20 +60,20 @@ class DecoderBlock(nn.Module):
         query, key, value = (a[0] for a in self._heads(x, 1))  # [H, 1, D/H]
         keys, values = (lax.dynamic_update_slice(a, b, (0, position, 0)) for a, b in ((keys, key), (values, value)))
         past = jnp.arange(keys.shape[1]) <= position
-        scores = jnp.einsum("hd,hcd->hc", query[:, 0] / math.sqrt(query.shape[-1]), keys)
-        weights = _softmax(jnp.where(past[None, :], scores, -jnp.inf))
+        scores = jnp.einsum("hd,hcd->hc", query[:, 0] / math.sqrt(query.shape[-1]), keys, **WIDE)
+        weights = _softmax(jnp.where(past[None, :], scores, -jnp.inf), values.dtype)
         return self._rest(x, jnp.einsum("hc,hcd->hd", weights, values).reshape(x.shape), False), keys, values
 
     def _heads(self, x, window):
         """Queries, keys and values of the normalised x, [B, H, T, D/H] each, from one product."""
-        qkv = linear(layer_norm(x, self.norm1), self.qkv.astype(self.dtype))
+        qkv = linear(layer_norm(x, self.norm1).astype(self.dtype), self.qkv.astype(self.dtype))
         shape = (-1, window, self.heads, self.width // self.heads)
         return [a.reshape(shape).swapaxes(1, 2) for a in jnp.split(qkv, 3, axis=-1)]
 
     def _rest(self, x, mixed, train):
         """x [N, D] and what the heads gave for it, through the rest of the block."""
         x = x + self.drop(linear(mixed, self.mix.astype(self.dtype)), deterministic=not train)
-        hidden = gelu(linear(layer_norm(x, self.norm2), self.up.astype(self.dtype)))
+        hidden = gelu(linear(layer_norm(x, self.norm2).astype(self.dtype), self.up.astype(self.dtype)))
         return x + self.drop(linear_turned(hidden, self.down.astype(self.dtype)), deterministic=not train)
 
 
@@ -130,8 +132,8 @@ class Transformer(nn.Module):
 
     def head(self, features: jax.Array) -> jax.Array:
         """features [..., D] to logits [..., V], float32."""
-        flat = linear_turned(features.reshape(-1, self.width), self.output.astype(self.dtype))
-        return flat.reshape(*features.shape[:-1], self.vocabulary).astype(jnp.float32)
+        x = features.reshape(-1, self.width).astype(self.dtype)
+        return logits(x, self.output.astype(self.dtype)).reshape(*features.shape[:-1], self.vocabulary)
 
     def logits(self, tokens: jax.Array) -> jax.Array:
         """tokens [B, T] to logits [B, T, V]."""
@@ -140,7 +142,7 @@ class Transformer(nn.Module):
     def feed(self, token: jax.Array, memory: Any) -> Any:
         """One token [] to logits [V] of the next, and the memory after it; undefined once all positions are taken."""
         position, kept = memory["position"], []
-        x = (self.tokens[token] + self.positions[position])[None, :].astype(self.dtype)
+        x = (self.tokens[token] + self.positions[position])[None, :]
         for block, keys, values in zip(self.blocks, memory["keys"], memory["values"]):
             x, *after = block.feed(x, keys, values, position)
             kept.append(after)
@@ -164,7 +166,7 @@ class Transformer(nn.Module):
         sequences, window = tokens.shape
         if window > self.context:
             raise Refused(f"a transformer with a context of {self.context} tokens cannot read {window} at once")
-        x = (self.tokens[tokens] + self.positions[None, :window]).astype(self.dtype)
+        x = self.tokens[tokens] + self.positions[None, :window]
         # All tokens in one axis: products over three axes are 1.7 times slower on CPU.
         x, kept, sums = self.drop(x, deterministic=not train).reshape(-1, self.width), [], {}
         for n, block in enumerate(self.blocks):
@@ -179,11 +181,11 @@ def causal_weights(queries: jax.Array, keys: jax.Array) -> jax.Array:
 
     Vaswani et al. 2017, equation 1 (https://arxiv.org/abs/1706.03762), before the product with the values.
     """
-    scores = jnp.einsum("bhqd,bhkd->bhqk", queries / math.sqrt(queries.shape[-1]), keys)
+    scores = jnp.einsum("bhqd,bhkd->bhqk", queries / math.sqrt(queries.shape[-1]), keys, **WIDE)
     past = jnp.tril(jnp.ones(scores.shape[-2:], bool))
-    return _softmax(jnp.where(past[None, None], scores, -jnp.inf))
+    return _softmax(jnp.where(past[None, None], scores, -jnp.inf), queries.dtype)
 
 
-def _softmax(scores):
-    """In float32, because bfloat16 has too few digits to add up so many."""
-    return jax.nn.softmax(scores.astype(jnp.float32)).astype(scores.dtype)
+def _softmax(scores, dtype):
+    """Of float32 scores: bfloat16 has too few digits to tell large ones apart, and to add up so many."""
+    return jax.nn.softmax(scores).astype(dtype)

@@ -6,15 +6,18 @@ O    features of an output
 """
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxgen.ops.derivatives import by_hand
+
 EPSILON = 1e-5
+WIDE: Any = {"preferred_element_type": jnp.float32}  # of a product of bfloat16
 
 
-@jax.custom_vjp
 def linear(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """x [N, I] times kernel [I, O], both of one dtype.
 
@@ -22,11 +25,7 @@ def linear(x: jax.Array, kernel: jax.Array) -> jax.Array:
     at half the speed of the other products; here x^T is copied first, behind a barrier that keeps XLA from folding the
     transpose back into the product.
     """
-    return x @ kernel
-
-
-def _linear(x, kernel):
-    return x @ kernel, (x, kernel)
+    return _linear(x, kernel)
 
 
 def _linear_backward(residuals, dy):
@@ -34,28 +33,36 @@ def _linear_backward(residuals, dy):
     return dy @ kernel.T, _summed(x, dy)
 
 
-linear.defvjp(_linear, _linear_backward)
+_linear = by_hand(jnp.matmul, lambda x, kernel: (x @ kernel, (x, kernel)), _linear_backward)
 
 
-@jax.custom_vjp
 def linear_turned(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """x [N, I] times the transpose of kernel [O, I]: `linear` for I > O, so that dy is transposed and not the larger x.
-
-    Also computes the products of x with each row of a table, such as embeddings.
-    """
-    return x @ kernel.T
+    """x [N, I] times the transpose of kernel [O, I]: `linear` for I > O, dy being transposed and not the larger x."""
+    return _linear_turned(x, kernel)
 
 
-def _linear_turned(x, kernel):
-    return x @ kernel.T, (x, kernel)
+def logits(x: jax.Array, table: jax.Array) -> jax.Array:
+    """Products of x [N, I] with each row of table [V, I], both of one dtype: float32 [N, V], as their sums are."""
+    return _logits(x, table)
+
+
+def wide(x: jax.Array, kernel: jax.Array, dimensions: Any, precision: Any = None, **_: Any) -> jax.Array:
+    """`lax.dot_general` whose result has the type of its sums, float32 also where x and kernel are bfloat16."""
+    return lax.dot_general(x, kernel, dimensions, precision, **WIDE)
 
 
 def _linear_turned_backward(residuals, dy):
     x, kernel = residuals
+    dy = dy.astype(x.dtype)
     return dy @ kernel, _summed(dy, x)
 
 
-linear_turned.defvjp(_linear_turned, _linear_turned_backward)
+def _turned(product):
+    return by_hand(product, lambda x, kernel: (product(x, kernel), (x, kernel)), _linear_turned_backward)
+
+
+_linear_turned = _turned(lambda x, kernel: x @ kernel.T)
+_logits = _turned(lambda x, kernel: jnp.matmul(x, kernel.T, **WIDE))
 
 
 def _summed(a, b):
@@ -65,16 +72,15 @@ def _summed(a, b):
     return lax.platform_dependent(a, b, cpu=transposed, default=contracted)
 
 
-@jax.custom_vjp
 def layer_norm(x: jax.Array, scale: jax.Array) -> jax.Array:
     """Each row of x [N, I] minus its mean, divided by its standard deviation, times scale [I]; computed in float32.
 
     Ba et al. 2016, equation 3 (https://arxiv.org/abs/1607.06450), without bias; EPSILON is added to the variance.
     """
-    return _layer_norm(x, scale)[0]
+    return _layer_norm(x, scale)
 
 
-def _layer_norm(x, scale):
+def _layer_norm_forward(x, scale):
     mean, inverse = _moments(x)
     y = (x - mean) * inverse * scale.astype(jnp.float32)[None, :]
     return y.astype(x.dtype), (x, scale, mean, inverse)
@@ -96,10 +102,10 @@ def _layer_norm_backward(residuals, dy):
     return dx.astype(x.dtype), (dy * h).sum(0).astype(scale.dtype)
 
 
-layer_norm.defvjp(_layer_norm, _layer_norm_backward)
+_layer_norm = by_hand(lambda x, scale: _layer_norm_forward(x, scale)[0], _layer_norm_forward, _layer_norm_backward)
 
 
-@jax.custom_vjp
+@jax.custom_jvp
 def gelu(x: jax.Array) -> jax.Array:
     """x Phi(x), elementwise, Phi of a standard normal: Hendrycks & Gimpel 2016 (https://arxiv.org/abs/1606.08415).
 
@@ -108,13 +114,8 @@ def gelu(x: jax.Array) -> jax.Array:
     return 0.5 * x * (1.0 + lax.erf(x * math.sqrt(0.5)))
 
 
-def _gelu(x):
-    return gelu(x), x
-
-
-def _gelu_backward(x, dy):
+@gelu.defjvp
+def _gelu_tangent(primals, tangents):
+    (x,), (dx,) = primals, tangents
     phi = jnp.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi)
-    return (dy * (0.5 * (1.0 + lax.erf(x * math.sqrt(0.5))) + x * phi),)
-
-
-gelu.defvjp(_gelu, _gelu_backward)
+    return gelu(x), dx * (0.5 * (1.0 + lax.erf(x * math.sqrt(0.5))) + x * phi)

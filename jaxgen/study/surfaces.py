@@ -153,8 +153,8 @@ def make(config=Config(), optimizer=adam):
     return Technique(init, step, averaged(measure, definitions), {"value": value}, example, inputs)
 
 
-def tiny():
+def tiny(optimizer=adam):
     """Each surface, one of them with noise."""
     noises = {"quadratic": 0.1}
     change = lambda name: Config(surface=name, noise=noises.get(name, 0.0))
-    return {f"surface_{name}": make(change(name)) for name in SURFACES}
+    return {f"surface_{name}": make(change(name), optimizer) for name in SURFACES}

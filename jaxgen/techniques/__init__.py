@@ -8,6 +8,8 @@ import pkgutil
 from types import ModuleType
 
 from jaxgen.core.types import Technique
+from jaxgen.optim.settings import Factory
+from jaxgen.optim.textbook import adam
 
 
 def modules() -> list[ModuleType]:
@@ -16,6 +18,6 @@ def modules() -> list[ModuleType]:
     return [module for module in walked if "Config" in vars(module)]
 
 
-def small_cases() -> dict[str, Technique]:
+def small_cases(optimizer: Factory = adam) -> dict[str, Technique]:
     """name -> small case, of every technique: what is tested and timed."""
-    return {name: case for module in modules() for name, case in module.tiny().items()}
+    return {name: case for module in modules() for name, case in module.tiny(optimizer).items()}

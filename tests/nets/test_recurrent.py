@@ -87,14 +87,3 @@ def test_dropout_is_for_training(option):
 def test_forget_gates_begin_open():
     bias = begun(NETS["lstm"])["params"]["layer0_bias"]
     np.testing.assert_array_equal(bias, [0] * 4 + [1] * 4 + [0] * 8)
-
-
-def test_bfloat16_computes_and_parameters_stay():
-    net = Recurrent(V, 4, dtype=jnp.bfloat16, layer_norm=True)
-    params = begun(net)
-    assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {jnp.dtype("float32")}
-    features, *_ = apply(net, params, TOKENS)
-    assert features.dtype == jnp.bfloat16
-    logits = apply(net, params, TOKENS, method="logits")
-    exact = apply(Recurrent(V, 4, layer_norm=True), params, TOKENS, method="logits")
-    np.testing.assert_allclose(logits, exact, atol=0.1)

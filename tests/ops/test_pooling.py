@@ -64,31 +64,6 @@ def test_what_is_cut_off_has_no_gradient():
     assert slope.sum() == 2
 
 
-def test_forward_mode_and_second_derivatives():
-    """Of sum y^3 of the maxima y: 3 y^2 and, on the diagonal, 6 y."""
-    x, along = distinct((2, 3, 4, 1)), distinct((2, 3, 4, 1), 1)
-    cubes = lambda x: jnp.sum(max_pool(x) ** 3)
-    chosen = squares(x) == squares(x).max(-1, keepdims=True)
-    values, pushed = jax.jit(lambda x, dx: jax.jvp(max_pool, (x,), (dx,)))(x, along)
-    np.testing.assert_array_equal(values, squares(x).max(-1))
-    np.testing.assert_array_equal(pushed, (chosen * squares(along)).sum(-1))
-    np.testing.assert_allclose(squares(jax.jit(jax.grad(cubes))(x)), 3 * chosen * squares(x) ** 2, rtol=1e-6)
-    for twice in (jax.jacfwd(jax.grad(cubes)), jax.jacrev(jax.jacfwd(cubes))):
-        hessian = jax.jit(twice)(x).reshape(24, 24)
-        diagonal = np.diag(hessian)
-        np.testing.assert_array_equal(hessian, np.diag(diagonal))
-        np.testing.assert_allclose(squares(diagonal.reshape(x.shape)), 6 * chosen * squares(x), rtol=1e-6)
-
-
-def test_vmapped_it_is_the_same():
-    x = distinct((3, 2, 5, 4, 2))
-    slope = lambda x: jax.grad(lambda x: jnp.sum(max_pool(x) ** 2))(x)
-    for function in (max_pool, slope):
-        for axis in (0, 1):
-            mapped = jax.jit(jax.vmap(function, axis, axis))(x)
-            np.testing.assert_array_equal(mapped, jax.jit(function)(x))
-
-
 @pytest.mark.parametrize("where", range(4))
 def test_not_a_number_goes_through(where):
     x = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)

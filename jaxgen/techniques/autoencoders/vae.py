@@ -236,12 +236,12 @@ def make(config=Config(), optimizer=adam):
     return Technique(init, gradient_step(loss, optimizer), evaluate, infer, example, inputs)
 
 
-def tiny():
+def tiny(optimizer=adam):
     """Small cases, for the contract tests: each network, likelihood and bound occurs."""
     small = Config(shape=(4, 4, 1), latent=2, hidden=8, learning_rate=1e-2)
-    change = lambda **fields: make(dataclasses.replace(small, **fields))
+    change = lambda **fields: make(dataclasses.replace(small, **fields), optimizer)
     return {
-        "vae_mlp": make(small),
+        "vae_mlp": change(),
         "vae_conv": change(network="conv", shape=(5, 4, 1), likelihood="stochastic"),
         "vae_gaussian": change(likelihood="gaussian", beta=0.5),
         "vae_iwae": change(likelihood="static", objective="iwae", k=3, depth=2, activation="tanh"),

@@ -60,9 +60,9 @@ def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:
     return language.technique(network(config), optimizer)
 
 
-def tiny() -> dict[str, Technique]:
+def tiny(optimizer: Factory = adam) -> dict[str, Technique]:
     """A small case for the contract tests, of words, the one after each window."""
     reading = Reading(level="word", context=8, windows="strided", predict="last")
     config = Config(vocabulary=(UNKNOWN, END, "ala", "ma", "kota"), batch=4, reading=reading, width=8, embedding=4)
     normalised = dataclasses.replace(config, layer_norm=True, recurrent_dropout=0.1, learning_rate=1e-2)
-    return {"language_gru": make(normalised)}
+    return {"language_gru": make(normalised, optimizer)}

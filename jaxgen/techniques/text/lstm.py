@@ -60,7 +60,7 @@ def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:
     return language.technique(network(config), optimizer)
 
 
-def tiny() -> dict[str, Technique]:
+def tiny(optimizer: Factory = adam) -> dict[str, Technique]:
     """A small case for the contract tests, with hidden states that are carried."""
     config = Config(vocabulary=tuple("abcdef"), batch=4, reading=Reading(context=8), width=8, learning_rate=1e-2)
-    return {"language_lstm": make(dataclasses.replace(config, layers=2, dropout=0.1))}
+    return {"language_lstm": make(dataclasses.replace(config, layers=2, dropout=0.1), optimizer)}

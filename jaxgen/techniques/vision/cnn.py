@@ -69,7 +69,7 @@ def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:
     return classifier.technique(network(config), optimizer)
 
 
-def tiny():
+def tiny(optimizer=adam):
     """A small case in colour whose sides are no powers of 2, for the contract tests."""
     small = {"shape": (9, 8, 3), "labels": ("a", "b", "c"), "channels": "4,4", "hidden": "8", "learning_rate": 1e-2}
-    return {"classifier_cnn": make(changed(Config(), {**small, "batch_norm": True, "activation": "gelu"}))}
+    return {"classifier_cnn": make(changed(Config(), {**small, "batch_norm": True, "activation": "gelu"}), optimizer)}

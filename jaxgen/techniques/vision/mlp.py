@@ -51,12 +51,12 @@ def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:
     return classifier.technique(network(config), optimizer)
 
 
-def tiny():
+def tiny(optimizer=adam):
     """Learnt slopes, and everything that is drawn or frozen, for the contract tests."""
     small = {"shape": (8, 8, 1), "labels": ("a", "b", "c"), "hidden": "8,8", "learning_rate": 1e-2}
     drawn = {"dropout": 0.2, "activation": "rrelu", "shift": 1.0, "rotate": 10.0, "cutout": 2}
     rest = {"batch_norm": True, "freeze": "layer1", "hidden": "8,8,8", "initializer": "lecun_normal"}
     return {
-        "classifier_mlp": make(changed(Config(), {**small, "activation": "prelu", "label_smoothing": 0.1})),
-        "classifier_noisy": make(changed(Config(), {**small, **drawn, **rest})),
+        "classifier_mlp": make(changed(Config(), {**small, "activation": "prelu", "label_smoothing": 0.1}), optimizer),
+        "classifier_noisy": make(changed(Config(), {**small, **drawn, **rest}), optimizer),
     }
