@@ -30,8 +30,10 @@ from jaxgen.study.statistics import Task
 
 PLAIN = "sgd"  # the optimiser that a task is parsed and read with: its own is replaced by those of the study
 # Flags that are not free in a single run, and do not shape the runs of a study.
-UNUSED = ("optimizer", "seed", "log_every", "eval_every", "checkpoint_every", "resident_mb", "keep_best")
-UNUSED += ("devices", "host_devices", "matmul_precision", "deterministic")
+UNUSED = (
+    *("optimizer", "seed", "log_every", "eval_every", "checkpoint_every", "resident_mb", "keep_best"),
+    *("devices", "host_devices", "matmul_precision", "deterministic"),
+)
 
 
 class StudyTask(NamedTuple):
