@@ -32,9 +32,9 @@ def test_one_more_hyper_parameter_makes_optimisers_of_its_values(tmp_path, progr
     assert list(results(tmp_path)) == labels
     assert {row["baseline"] for row in results(tmp_path).values()} == {"adam weight_decay=0"}
     for problem, label in programs:
-        optimizer, one = problem.factory(label)(0.5), jnp.ones(1)
-        delta, _ = optimizer.update(jnp.zeros(1), optimizer.init(one), one)
-        assert -delta[0] == pytest.approx(0.05 if label.endswith("=0.1") else 0.0)
+        optimizer, one = problem.factory(label)(0.5), jnp.ones((1, 1))
+        delta, _ = optimizer.update(jnp.zeros((1, 1)), optimizer.init(one), one)
+        assert -delta[0, 0] == pytest.approx(0.05 if label.endswith("=0.1") else 0.0)
     assert go(tmp_path, flags[0] + ",0.2", *SMALL) == 0  # a value more
     assert "sgd weight_decay=0.2" in results(tmp_path)
 

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from jaxgen.core.batches import arrays_of, functions_of, training_batch
 from jaxgen.core.evaluation import evaluate, objective
+from jaxgen.core.pacing import on_grid, pieces
 from jaxgen.core.progress import Policy, Progress, adapt, begin_progress, best_state
 from jaxgen.core.sharding import place, split_streams
 from jaxgen.core.steps import NORMS
@@ -63,11 +64,10 @@ def compiled_chunk(step, functions, state, arguments, rows, length, key, norms):
     state, metrics = jax.lax.scan(body, state, rows, length=length)
     metrics = jax.tree.map(lambda m: jnp.mean(m.astype(jnp.float32), axis=0), metrics)
     # An optimiser's scalars may be infinite before there is anything to compare with, as those of line searches are.
-    scalars: list[Any] = []
-    others = [state.params, state.carry, metrics]
-    for leaf in jax.tree.leaves(state.opt):
-        (others if leaf.ndim else scalars).append(leaf)
-    return state, metrics, all_finite(others) & all_finite(scalars, infinite=True)
+    slots = jax.tree.leaves(state.opt)
+    scalars, arrays = [a for a in slots if not a.ndim], [a for a in slots if a.ndim]
+    finite = all_finite((state.params, state.carry, metrics, arrays)) & all_finite(scalars, infinite=True)
+    return state, metrics, finite
 
 
 def all_finite(tree: Any, infinite: bool = False) -> jax.Array:
@@ -143,44 +143,21 @@ def first_state(stage: Stage, key: jax.Array, number: int = 0, previous: State |
     return begin(stage.technique.init, stage.adopt, previous, init_key, stage.source.arrays)
 
 
-def on_grid(done: int, every: int, eval_every: int) -> bool:
-    """Whether a chunk that ends after `done` updates of a stage reached a multiple of `eval_every` (0: never).
-
-    False for one that its stage's end cut short: a run that is longer has no chunk that ends there.
-    """
-    return bool(eval_every) and done % every == 0 and done // eval_every > (done - every) // eval_every
-
-
-def _pieces(done: int, steps: int, every: int, at_once: int) -> Iterator[tuple[int, int, bool]]:
-    """(first step, number of steps, whether it ends a chunk) of what is dispatched, from `done` to `steps`.
-
-    A chunk is one piece, or as many about equal ones as it takes to keep each at `at_once` steps or less (0: any).
-    """
-    while done < steps:
-        end = min(done - done % every + every, steps)
-        count = -(-(end - done) // (at_once or every))
-        size = -(-(end - done) // count)
-        while done < end:
-            length = min(size, end - done)
-            yield done, length, done + length == end
-            done += length
-
-
 def _run(stage, state, progress, data_key, eval_key, every, eval_every, policy, norms) -> Iterator[Event]:
     """The chunks that a stage still has to do."""
     technique, source, fold = stage.technique, stage.source, stage.technique.evaluate
     adapted = jax.jit(adapt, static_argnums=0, donate_argnums=(1, 3))
     start = int(state.step)
-    pieces = _pieces(start, stage.steps, every, source.at_once)
+    dispatches = pieces(start, stage.steps, every, source.at_once)
 
     def choose(piece):
         return source.fetch(data_key, *piece[:2]) if source.fetch and piece else lambda: None
 
-    coming = next(pieces, None) if not bool(progress.stop) else None
+    coming = next(dispatches, None) if not bool(progress.stop) else None
     rows, finite = choose(coming)(), True
     sums: dict[str, float] = {}
     while coming and not bool(progress.stop):
-        (first, length, ends), coming = coming, next(pieces, None)
+        (first, length, ends), coming = coming, next(dispatches, None)
         read = choose(coming)  # before the chunk: the device takes its orders in turn
         state, metrics, well = chunk(technique.step, source, state, length, data_key, rows, norms)
         rows = read()  # the host reads while the device works

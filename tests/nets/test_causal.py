@@ -66,7 +66,8 @@ def test_logits_are_those_of_a_loop_over_tokens_and_taps(net):
 
 @BOTH
 def test_fed_one_by_one_it_says_what_it_says_at_once(net):
-    step = lambda memory, token: net.apply({"params": begun(net)}, token, memory, method="feed")[::-1]
+    params = begun(net)
+    step = lambda memory, token: net.apply({"params": params}, token, memory, method="feed")[::-1]
     memory, found = jax.jit(lambda tokens: jax.lax.scan(step, net.cache(), tokens))(TOKENS[0])
     np.testing.assert_allclose(found, logits(net)[0], atol=1e-5)
     assert jax.tree.map(jnp.shape, memory) == jax.tree.map(jnp.shape, net.cache())

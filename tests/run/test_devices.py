@@ -1,0 +1,106 @@
+"""Several devices and one, and what a process cannot do: each in processes of their own."""
+
+import json
+import os
+import subprocess
+import sys
+
+import floors
+import jax
+import pytest
+
+from jaxgen.core.types import Refused
+from jaxgen.run import machine, record
+
+
+def history(place):
+    return record.read_rows(place / "metrics.jsonl")
+
+
+@pytest.mark.slow  # starts many processes
+@pytest.mark.parametrize("network", ["mlp", "conv"])
+def test_two_host_devices_agree_with_one_and_resume(network, tmp_path):
+    def start(name, steps, devices):
+        flags = "--dataset=digits --hidden=8 --latent=2 --batch_size=64 --log_every=5 --eval_every=5"
+        command = [
+            sys.executable,
+            "tests/worker.py",
+            *flags.split(),
+            f"--network={network}",
+            f"--steps={steps}",
+            f"--host_devices={devices}",
+        ]
+        # Compiled as users' runs are: quickly compiled programs round so that Adam's first updates differ by 3e-4.
+        env = {k: v for k, v in os.environ.items() if not k.startswith("XLA_")} | {"PYTHONPATH": "."}
+        done = subprocess.run(
+            [*command, f"--workdir={tmp_path / name}", f"--compilation_cache={tmp_path}"],
+            cwd=floors.root(),
+            env=env,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+
+    start("two", 5, 2)
+    start("two", 10, 2)
+    start("two_whole", 10, 2)
+    start("one", 10, 1)
+    two, whole, one = (history(tmp_path / name) for name in ("two", "two_whole", "one"))
+    assert [row | {"timing": {}} for row in two] == [row | {"timing": {}} for row in whole]
+    for ours, theirs in zip(two, one, strict=True):
+        for group in ("train", "valid"):
+            assert ours[group] == pytest.approx(theirs[group], rel=1e-4)
+    flags = json.loads((tmp_path / "two/config.json").read_text())["flags"]
+    assert flags["host_devices"] == 2
+
+
+EIGHT = """
+import jax, json, sys
+from experiments.vae import EXPERIMENT
+from jaxgen.core.sharding import spread_whole
+from jaxgen.run import machine
+from jaxgen.run.conduct import conduct, read
+from jaxgen.run.parsing import parse
+argv = "--dataset=digits --hidden=8 --latent=2 --batch_size=50 --steps=3 --importance_samples=2".split()
+argv += ["--host_devices=8", "--deterministic", "--matmul_precision=tf32"]
+for name, flags in (("most", []), ("most", []), ("two", ["--devices=2"]), ("one", ["--devices=1"])):
+    conduct(EXPERIMENT, [*argv, f"--workdir={sys.argv[1]}/{name}", *flags])
+test = read(EXPERIMENT, parse(EXPERIMENT, argv)).data.test
+shared = spread_whole(test, *machine.shardings(50))
+images = jax.jit(lambda arrays: shared.take(arrays, 0)[0]["image"])(shared.arrays)
+assert [shard.data.shape for shard in images.addressable_shards] == [(10, 64)] * 5, images.sharding
+assert len(jax.tree.leaves(shared.arrays)[0].addressable_shards) == 5
+"""
+
+
+@pytest.mark.slow  # a process with eight devices
+def test_as_many_devices_are_used_as_divide_a_batch(tmp_path):
+    """In tests of the whole split and importance sampling too, also where training had ended before."""
+    env = {**os.environ, "PYTHONPATH": "."}
+    command = [sys.executable, "-c", EIGHT, str(tmp_path)]
+    done = subprocess.run(command, cwd=floors.root(), env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("5 of 8 devices are used: more do not divide --batch_size=50") == 2
+    found = {name: json.loads((tmp_path / name / "summary.json").read_text()) for name in ("most", "two", "one")}
+    one = {name: pytest.approx(metric["value"], rel=1e-3) for name, metric in found["one"]["metrics"].items()}
+    assert len(one) > 2
+    for summary in found.values():
+        assert {name: metric["value"] for name, metric in summary["metrics"].items()} == one
+        assert summary["arithmetic"] == {"matmul_precision": "tensorfloat32", "deterministic": True}
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        ({"host_devices": 3}, "--host_devices=3 comes too late"),
+        ({"deterministic": True}, "--deterministic comes too late"),
+        ({}, "this is one of 2 processes"),
+    ],
+)
+def test_what_a_process_cannot_do_is_refused(flags, says, monkeypatch):
+    jax.devices()
+    before = jax.config.jax_num_cpu_devices, os.environ.get("XLA_FLAGS")
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    with pytest.raises(Refused, match=says):
+        machine.prepare(**flags)
+    assert (jax.config.jax_num_cpu_devices, os.environ.get("XLA_FLAGS")) == before
