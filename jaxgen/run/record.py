@@ -114,8 +114,8 @@ def write_summary(
     """Writes and returns summary.json, the metrics in their order, `stages` where there are several.
 
     `best_step` is the update after which the best evaluation on the validation split was made, None without one.
-    Device, versions, peak memory (of this process) and date (UTC) are added here. What JSON does not know in the config (a path, an
-    infinity) becomes text.
+    Device, versions, peak memory (of this process) and date (UTC) are added here. What JSON does not know in the config
+    (a path, an infinity) becomes text.
     """
     summary = {
         "technique": technique,
