@@ -44,6 +44,7 @@ def drawn(workdir):
     return {path.name for path in (workdir / "samples").glob("*.png")}
 
 
+@pytest.mark.ci
 def test_a_run_draws_and_reports_everything(tmp_path, monkeypatch, capsys):
     """Many layers are set beside other starts of themselves; here, to be quick, two are many."""
     assert signals.DEEP < 51

@@ -41,6 +41,7 @@ def test_saved_and_restored(name, tmp_path):
     contract.saved_and_restored_is_the_same(CASES[name], tmp_path)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("name", NAMES)
 def test_second_derivatives(name):
     contract.hessian_vector_products_are_right(PROBES[name], smooth=name not in ROUGH)

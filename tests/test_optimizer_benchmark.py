@@ -21,6 +21,7 @@ def test_one_array_is_as_large_as_the_network():
     assert len(kernels) == 505
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(
     "contender", [pytest.param(each, marks=[pytest.mark.slow] * bool(each.packages)) for each in loop.LOOP.contenders]
 )

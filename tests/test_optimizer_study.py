@@ -69,6 +69,7 @@ def finished(tmp_path_factory):
     return place
 
 
+@pytest.mark.ci
 def test_a_study_of_one_optimiser_has_a_report(finished):
     assert len(store.read_rows(finished)) == 2 + 1
     assert "quadratic" in (finished / "report.html").read_text()

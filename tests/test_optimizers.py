@@ -73,6 +73,7 @@ def test_contract(check, together):
     named(check, NAMES, together)
 
 
+@pytest.mark.ci
 def test_saved_and_restored(together, tmp_path):
     named(contract.saved_and_restored_is_the_same, NAMES, together, tmp_path)
 

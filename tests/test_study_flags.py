@@ -25,6 +25,7 @@ def results(place):
         return {row["optimizer"]: row for row in csv.DictReader(file)}
 
 
+@pytest.mark.ci
 def test_one_more_hyper_parameter_makes_optimisers_of_its_values(tmp_path, programs):
     flags = ["--vary=weight_decay=0,1e-1", "--baseline=adam weight_decay=0"]
     assert go(tmp_path, *flags) == 0
@@ -47,6 +48,7 @@ def test_optimisers_have_rates_of_their_own(tmp_path):
     ]
 
 
+@pytest.mark.ci
 def test_another_study_stands_in_the_same_tables(tmp_path, capsys):
     before, after = tmp_path / "before", tmp_path / "after"
     assert go(before, *SMALL) == 0

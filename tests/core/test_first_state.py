@@ -4,6 +4,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 import toys
 
 from jaxgen.core import loop
@@ -47,6 +48,7 @@ def test_training_starts_from_the_first_state():
     chex.assert_trees_all_equal(run(stages, resume=(1, second, begun)), run(stages)[2:])
 
 
+@pytest.mark.ci
 def test_the_first_stage_adopts_what_training_is_given():
     stage, previous = starting(toys.mean_of(6).init(jax.random.key(8)))
     state, _ = loop.shapes([stage], 0, Policy(), previous)
@@ -83,6 +85,7 @@ def test_what_is_adopted_is_an_argument():
         np.testing.assert_array_equal(first.params, each.params + 1.0)
 
 
+@pytest.mark.ci
 def test_a_later_stage_adopts_from_the_one_before():
     stages, other = toys.two_stages((5, 4)), toys.mean_of(6).init(jax.random.key(8))
     chex.assert_trees_all_equal(run(stages, previous=other), run(stages))

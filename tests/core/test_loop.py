@@ -156,6 +156,7 @@ def test_early_stopping_returns_to_the_best(tmp_path):
     assert history(stages, resume=(0, last.state, last.progress), **options) == []
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(
     ("at_once", "every", "reads"), [(0, 3, [3, 3, 1, 3, 3, 2]), (2, 5, [2, 2, 1, 2, 2, 2, 1, 2, 1])]
 )

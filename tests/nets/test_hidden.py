@@ -158,6 +158,7 @@ def test_running_statistics_become_those_of_the_data():
     np.testing.assert_allclose(running["var"] / variance, 63 / 64, atol=noise * np.sqrt(2))
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(("x", "share"), [(FLAT, 0.2), (GRID, 0.7)], ids=["dense", "conv"])
 def test_dropout(x, share):
     """Each unit, after pooling, is 0 with that probability or divided by the other: expectations are evaluation's."""

@@ -117,7 +117,7 @@ def slope(values):
     return np.polyfit(np.arange(len(values)), np.log2(values), 1)[0]
 
 
-@pytest.mark.parametrize("name", ["he_normal", "he_uniform"])
+@pytest.mark.parametrize("name", ["he_normal", pytest.param("he_uniform", marks=pytest.mark.ci)])
 def test_he_keeps_rectified_signals_over_50_layers(name):
     outputs, gradients = (mean_squares(each) for each in deep(name, "relu", seeds=4))
     for values in (outputs, gradients):
@@ -125,6 +125,7 @@ def test_he_keeps_rectified_signals_over_50_layers(name):
     assert outputs[-1] == pytest.approx(1.0, rel=2)
 
 
+@pytest.mark.ci
 def test_xavier_halves_rectified_signals_per_layer():
     outputs, gradients = (mean_squares(each) for each in deep("xavier_normal", "relu", seeds=2))
     assert slope(outputs) == pytest.approx(-1.0, abs=0.1)
@@ -144,6 +145,7 @@ def test_gradients_vanish_through_sigmoids():
     assert slope(sizes[::-1]) == pytest.approx(-2.0, abs=0.15)  # sigmoid' is 1/4 at most
 
 
+@pytest.mark.ci
 def test_selu_normalises_itself_on_lecuns_kernels():
     outputs, _ = deep("lecun_normal", "selu", seeds=2, scale=2.0, shift=0.5)
     means, variances = outputs.mean((0, 2, 3)), outputs.var((0, 2, 3))

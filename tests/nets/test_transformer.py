@@ -159,6 +159,7 @@ def test_an_untied_head_is_its_own():
     np.testing.assert_allclose(logits(net=net), np.asarray(features) @ np.asarray(params["output"]).T, atol=1e-5)
 
 
+@pytest.mark.ci
 def test_parameters_and_prompts_vmap():
     scaled = jax.tree.map(lambda a: jnp.stack([a, 0.5 * a]), begun())
     both = jax.jit(jax.vmap(lambda params: NET.apply({"params": params}, TOKENS, method="logits")))(scaled)

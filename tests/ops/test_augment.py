@@ -179,6 +179,7 @@ def test_values_stay_in_their_range(shape, seed):
     assert np.asarray(drawn).max() <= 1
 
 
+@pytest.mark.ci
 def test_in_a_scan_and_over_seeds():
     shape, x = (6, 5, 3), noise(8, 6, 5, 3).reshape(2, 4, -1)
     keys = jax.random.split(KEY, 2)

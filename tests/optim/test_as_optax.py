@@ -79,6 +79,7 @@ def test_rates_that_are_arrays_are_set_and_cut():
         np.testing.assert_allclose(updates, -0.05, rtol=1e-4)
 
 
+@pytest.mark.ci
 def test_decays_side_by_side():
     for name in ("adamw", "lion", "sgd"):
         own = lambda decay, name=name: OPTIMIZERS[name](0.1, weight_decay=decay)
@@ -104,6 +105,7 @@ def test_dtypes_of_moments_are_chosen_as_in_optax():
         assert OPTIMIZERS[name](0.1, accumulator_dtype=jnp.bfloat16).init(THETA).slots[0].dtype == jnp.bfloat16
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("names", [("adam", "amsgrad"), pytest.param(tuple(OPTIMIZERS), marks=pytest.mark.ci)])
 def test_complex_parameters_and_half_precision(names):
     """|g|^2 is real: what turns parameters and gradients turns every step. In float16 small gradients are not lost."""
@@ -119,6 +121,7 @@ def test_complex_parameters_and_half_precision(names):
         np.testing.assert_allclose(small, wide, rtol=5e-3, err_msg=name)
 
 
+@pytest.mark.ci
 def test_the_second_moment_beside_bfloat16_reaches_1_and_comes_down():
     up = jnp.concatenate([jnp.ones(4000), jnp.zeros(3000)]).astype(jnp.bfloat16)
     ((_, states),) = paths([adam(0.0), up, jnp.bfloat16(1)])

@@ -53,6 +53,7 @@ def test_what_is_kept_is_a_copy():
         assert len({leaf.unsafe_buffer_pointer() for leaf in leaves}) == len(leaves), name
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(
     ("name", "rate"),
     [("lbfgs", 1e-3), *(pytest.param(*each, marks=pytest.mark.ci) for each in [("polyak_sgd", 1.0), ("sophia", 0.05)])],

@@ -91,6 +91,7 @@ def test_penalties_come_before_clips_and_decay_after_the_optimiser():
         assert float(rates(state)["rate"]) == pytest.approx(0.05)
 
 
+@pytest.mark.ci
 def test_decay_has_the_rate_of_its_update():
     """Adam and decay are AdamW (Loshchilov & Hutter, algorithm 2), whatever the schedule; so it is of optax's."""
     falling = lambda t: 1.0 / (1.0 + t)
@@ -105,6 +106,7 @@ def test_decay_has_the_rate_of_its_update():
             chex.assert_trees_all_close(params, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.ci
 def test_the_state_is_the_optimisers_own():
     for make in OPTIMIZERS.values():
         bare, around = make(0.1), wrapped(make(0.1), 0.1, 0.1, clips(1.0, 1.0, 1.0), 0.1)
@@ -113,6 +115,7 @@ def test_the_state_is_the_optimisers_own():
         chex.assert_trees_all_equal_shapes_and_dtypes(state, jax.eval_shape(around.update, tree(G), state, tree(W))[1])
 
 
+@pytest.mark.ci
 def test_a_line_search_is_told_of_the_penalty():
     """L-BFGS finds the ridge regression in closed form, (X'X + 2 l2 I)^-1 X'y."""
     x, y = RNG.normal(size=(8, 4)), RNG.normal(size=(8, 2))

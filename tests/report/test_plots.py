@@ -74,6 +74,7 @@ def test_files_suit_the_page(name, tmp_path, monkeypatch):
     assert 1.7 < across / width <= 2  # letters have the sizes they were given
 
 
+@pytest.mark.ci
 def test_the_look_is_not_the_users(tmp_path):
     arguments = ([Panel("p", "x", "y", layers(3, 0.1))], "t")
     save(tmp_path / "a.png", plots.lines, *arguments)
@@ -137,6 +138,7 @@ def test_logarithmic_axes_have_numbers_at_any_range(low, ticks):
     assert 3 <= len(shown) <= 9
 
 
+@pytest.mark.ci
 def test_a_sequence_goes_from_dark_to_light_and_names_its_ends():
     figure = plots.lines([Panel("p", "x", "y", layers(50), log_y=True)] * 2, "t")
     written = text_of(figure)
@@ -146,6 +148,7 @@ def test_a_sequence_goes_from_dark_to_light_and_names_its_ends():
     np.testing.assert_array_equal(colours, [curve.get_color()[:3] for curve in curves(figure, 1)])
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(("count", "colours"), [(7, "sequence"), (8, "category"), (40, "category")])
 def test_other_lines_have_a_legend(count, colours):
     one, other = Panel("p", "x", "y", layers(count)), Panel("q", "x", "y", {"layer 0": (X, X), "_last": (X, X)})

@@ -40,6 +40,7 @@ def metrics(directory):
     return [{k: v for k, v in row.items() if k != "timing"} for row in rows]
 
 
+@pytest.mark.ci
 def test_a_streamed_set_has_a_frozen_network_beside_it(tmp_path, monkeypatch):
     """The same numbers as of a set that is held in memory, in training and in evaluation."""
     monkeypatch.setattr(sources, "CHUNK", 3000)

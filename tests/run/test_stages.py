@@ -90,6 +90,7 @@ def test_killed_by_the_system_in_each_stage(tmp_path):
     assert fingerprint(states[0]) == fingerprint(states[1])
 
 
+@pytest.mark.ci
 def test_summary_tells_of_each_stage(whole):
     summary = json.loads((whole / "summary.json").read_text())
     assert [stage["config"]["side"] for stage in summary["stages"]] == [2, 4, 8]
@@ -116,6 +117,7 @@ def test_the_length_of_earlier_stages_belongs_to_the_run(whole):
     assert everything(whole) == before
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("step", [8, pytest.param(18, marks=pytest.mark.ci)])
 def test_a_state_is_loaded_in_the_shape_that_its_stage_adopted(step, tmp_path):
     """The technique's own shape is that of the last stage."""
@@ -129,6 +131,7 @@ def test_a_state_is_loaded_in_the_shape_that_its_stage_adopted(step, tmp_path):
     assert after.params.shape == state.params.shape
 
 
+@pytest.mark.ci
 def test_a_run_starts_from_the_stage_that_the_other_one_ended_in(whole, tmp_path, capsys):
     conduct(EXPERIMENT, ["--steps=9", f"--init_from={whole}", f"--workdir={tmp_path / 'run'}"])
     assert "stages before stage 2 are left out" in capsys.readouterr().err
@@ -151,6 +154,7 @@ def test_pictures_are_drawn_although_nothing_is_evaluated(tmp_path):
     assert json.loads((tmp_path / "run/summary.json").read_text())["metrics"] == {}
 
 
+@pytest.mark.ci
 def test_the_state_of_stages_is_what_the_loop_makes_of_them(whole):
     """The run's flow adds nothing of its own to training: the same stages through `loop.train` alone."""
     from jaxgen.run.conduct import read

@@ -51,6 +51,7 @@ def many():
     return panels_of([r for task in tasks for r in study(task, NAMES, RATES, 3, 2)], tasks, NAMES)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(
     "name", ["sensitivity", *(pytest.param(name, marks=pytest.mark.ci) for name in ("curves", "performance"))]
 )

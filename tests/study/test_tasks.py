@@ -26,6 +26,7 @@ def task(name, *argv, evaluations=2, optimizers=("sgd",)):
     return make_task(name, EXPERIMENTS, argv, evaluations, optimizers)
 
 
+@pytest.mark.ci
 def test_flags_of_the_study_reach_every_task():
     """Schedules, clips and hyper-parameters are those of the tasks' own experiments."""
     flags = {"steps": 7, "batch_size": 16, "clip_norm": 0.5, "beta2": 0.9, "schedule": "performance", "plateau": 2}

@@ -31,6 +31,7 @@ def lengths(path):
     return np.linalg.norm(np.diff(path, axis=0), axis=1)
 
 
+@pytest.mark.ci
 def test_a_path_is_made_of_the_techniques_steps_and_noise():
     config = surfaces.Config("beale", spread=0.1, noise=0.3, learning_rate=123.0)
     technique = surfaces.make(config, registry.find("momentum").factory)

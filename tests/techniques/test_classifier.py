@@ -16,7 +16,7 @@ from jaxgen.techniques.vision import classifier, cnn, mlp
 
 KEY = jax.random.key(0)
 SMALL = {"shape": (6, 6, 1), "labels": ("a", "b", "c"), "hidden": "8,5", "channels": "3,4"}
-BOTH = pytest.mark.parametrize("network", [mlp, cnn])
+BOTH = pytest.mark.parametrize("network", [mlp, pytest.param(cnn, marks=pytest.mark.ci)])
 
 
 def change(network=mlp, **fields):
@@ -153,6 +153,7 @@ def test_evaluation_is_of_each_image_alone(network):
     assert whole["nll"].value == pytest.approx(-np.log(probabilities[np.arange(8), label])[~odd].mean(), rel=1e-5)
 
 
+@pytest.mark.ci
 def test_running_statistics_become_those_of_the_data():
     """A rate of 0 for 100 steps: parameters stay, the first layer's statistics are those of all images."""
     technique = mlp.make(change(batch_norm=True, learning_rate=0.0), sgd)

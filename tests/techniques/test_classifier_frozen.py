@@ -59,7 +59,7 @@ def test_an_optimiser_knows_no_frozen_layer(optimizer):
     assert paths == (set() if optimizer == "sgd" else {"layer2"})
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("optimizer", ["adamw", pytest.param("sgd", marks=pytest.mark.ci)])
 def test_frozen_layers_do_not_move_by_a_bit(optimizer):
     """In 20 steps; nor do their running statistics."""
     technique = freezing(optimizer)
@@ -91,6 +91,7 @@ def test_frozen_is_stop_gradient():
         chex.assert_trees_all_equal(after.params[name], state.params[name])
 
 
+@pytest.mark.ci
 def test_a_frozen_layer_is_used_as_at_evaluation():
     """With its running statistics, without its dropout and draws; the layers above it are trained as ever."""
     state, runs = jax.tree.map(np.asarray, begun(mlp.make(SMALL))._replace(key=())), []
@@ -115,6 +116,7 @@ def test_layers_that_cannot_be_frozen():
         mlp.make(change(freeze="output,layer2,layer1"))
 
 
+@pytest.mark.ci
 def test_early_stopping_returns_to_the_best_parameters():
     """Of a rate that overshoots: what comes out is the state at the best evaluation, statistics included."""
     technique = mlp.make(change(learning_rate=0.5), chosen("adam", Settings(l2=0.01)))

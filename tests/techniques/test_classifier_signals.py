@@ -36,6 +36,7 @@ def test_two_layers_by_hand():
     np.testing.assert_allclose(statistics["spread"], [h.std(), logits.std()], rtol=1e-4)
 
 
+@pytest.mark.ci
 def test_of_convolutions_too():
     """In training: what is normalised has mean 0 and standard deviation 1 where nothing bends it."""
     config = changed(cnn.Config(), {**SMALL, "channels": "3", "hidden": "4", "batch_norm": True})
@@ -71,7 +72,7 @@ FIFTY = {
 }
 
 
-@pytest.mark.parametrize("name", FIFTY)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.ci] * (name != "ReLU, He")) for name in FIFTY])
 def test_fifty_layers(name):
     """Sigmoids lose the gradient on its way down, a factor of 4 in each layer and 1e-32 in all.
 

@@ -91,6 +91,7 @@ def test_one_hot_labels_make_the_same_step():
     assert metrics["accuracy"] == others["accuracy"]
 
 
+@pytest.mark.ci
 def test_penalties_and_clips_stand_around_the_optimiser():
     """Penalties on kernels alone; then all gradients are cut together. The loss that a step reports is without them."""
     config = change(cnn, channels="3", hidden="5", batch_norm=True, activation="prelu")
@@ -111,7 +112,7 @@ def test_penalties_and_clips_stand_around_the_optimiser():
     assert float(metrics["loss"]) == pytest.approx(float(value), rel=1e-6)
 
 
-@pytest.mark.parametrize("network", [mlp, cnn])
+@pytest.mark.parametrize("network", [mlp, pytest.param(cnn, marks=pytest.mark.ci)])
 def test_prelus_slopes_are_learnt(network):
     config = change(network, activation="prelu")
     state = started(config)
@@ -131,6 +132,7 @@ def differ(config, keys=(1, 2)):
     return [not np.array_equal(one[name], other[name]) for name in MODULES[type(config)].network(config).layers]
 
 
+@pytest.mark.ci
 def test_where_units_are_dropped():
     """Before what follows a dense layer and the last convolution; not the image, not the logits."""
     assert differ(change(dropout=0.5)) == [False, True, True]

@@ -33,6 +33,7 @@ def weights(key, samples, shift=0.4, scale=1.8):
 draw = jax.jit(weights, static_argnums=1)
 
 
+@pytest.mark.ci
 def test_the_bound_is_monotone_in_k_and_ends_at_the_likelihood():
     """Means over 20,000 weights an image: L_1 < L_2 < L_5 < L_50 < log p(x), and then log p(x)."""
     exact = linear_gaussian()[4]
@@ -103,6 +104,7 @@ def test_one_sample_makes_both_objectives_the_same_in_expectation():
     assert (np.asarray(vae.negative_iwae(drawn)) < single).all()
 
 
+@pytest.mark.ci
 def test_gradients_of_the_bound_are_unbiased_under_reparameterisation():
     """The gradient of L_1 by autodiff, averaged, is that of the ELBO whose KL is exact."""
     config = dataclasses.replace(SMALL, likelihood="greyscale")

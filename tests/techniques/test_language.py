@@ -24,6 +24,8 @@ MODELS = {
     "conv": wavenet.network(changed(wavenet.Config(), {**SMALL, "layers": 2, "cycle": 2})),
     "transformer": gpt.network(changed(gpt.Config(), {**SMALL, "heads": 2})),
 }
+LATER = lambda *values: [pytest.param(value, marks=pytest.mark.ci) for value in values]
+EACH = pytest.mark.parametrize("model", ["lstm", *LATER("gru", "conv", "transformer")])
 TEXT = np.random.default_rng(0).integers(0, 6, 45).astype(np.uint8)
 
 
@@ -54,7 +56,7 @@ def nats(logits, targets):
     return -np.log((p / p.sum(-1, keepdims=True))[np.arange(len(targets)), targets])
 
 
-@pytest.mark.parametrize("model", MODELS)
+@EACH
 def test_the_future_is_not_seen(model):
     technique, state = begun(MODELS[model])
     score = jax.jit(technique.infer["score"])
@@ -64,7 +66,7 @@ def test_the_future_is_not_seen(model):
     assert not np.isclose(after[5], before[5])
 
 
-@pytest.mark.parametrize("model", ["lstm", "gru"])
+@pytest.mark.parametrize("model", ["lstm", *LATER("gru")])
 @pytest.mark.parametrize("batch", [1, 3])
 def test_an_evaluation_that_carries_its_memory_is_one_long_pass(model, batch):
     """Exactly so in one piece; in three, each begins with a window of context and an empty memory."""
@@ -81,8 +83,8 @@ def test_an_evaluation_that_carries_its_memory_is_one_long_pass(model, batch):
     assert metrics["bits_per_char"] == pytest.approx(np.mean(expected) / math.log(2), rel=1e-5)
 
 
-@pytest.mark.parametrize("model", ["conv", "transformer"])
-@pytest.mark.parametrize("overlap", [0, 5])
+@pytest.mark.parametrize("model", ["conv", *LATER("transformer")])
+@pytest.mark.parametrize("overlap", [5, *LATER(0)])
 def test_an_evaluation_in_windows(model, overlap):
     model = altered(MODELS[model], overlap=overlap, batch=4)
     technique, state = begun(model)
@@ -95,6 +97,7 @@ def test_an_evaluation_in_windows(model, overlap):
     assert metrics["nats_per_token"] == pytest.approx(np.mean(expected), rel=1e-5)
 
 
+@pytest.mark.ci
 def test_only_the_last_token_of_a_window_is_learnt_and_counted():
     model = altered(LSTM, predict="last", windows="strided", batch=4)
     technique, state = begun(model)
@@ -126,6 +129,7 @@ SENTENCE = {"level": "word", "vocabulary": ("<unk>", "<end>", "ala", "ma", "kota
 WORDS = lstm.network(changed(LSTM.config, SENTENCE))
 
 
+@pytest.mark.ci
 def test_words_are_measured_by_characters_too():
     technique, state = begun(WORDS)
     split = Split(TEXT % 5, (1 + TEXT).astype(np.uint8))
@@ -146,7 +150,7 @@ def drawn(model, length, temperature, keys=1, stop=True, prompt=TEXT[:3], state=
     return np.asarray(sample(state.params, keys, window, min(len(prompt), len(window)), jnp.float32(temperature)))
 
 
-@pytest.mark.parametrize("model", MODELS)
+@EACH
 def test_greedy_samples_are_the_largest_logits_one_after_the_other(model):
     model, text = MODELS[model], list(TEXT[:3])
     _, state = begun(model)
@@ -156,6 +160,7 @@ def test_greedy_samples_are_the_largest_logits_one_after_the_other(model):
         text.append(token)
 
 
+@pytest.mark.ci
 def test_a_transformer_writes_on_beyond_its_context():
     model = MODELS["transformer"]
     _, state = begun(model)
@@ -169,6 +174,7 @@ def test_a_transformer_writes_on_beyond_its_context():
             seen.append(token)
 
 
+@pytest.mark.ci
 def test_words_stop_at_the_end_of_a_sentence_and_are_never_unknown():
     tokens = drawn(WORDS, 40, 1.0, keys=50, prompt=[2])
     assert not (tokens == 0).any()

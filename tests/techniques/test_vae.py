@@ -107,6 +107,7 @@ def test_stochastic_pixels_are_drawn_anew_each_step():
         assert (len(seen) > 1) is varies
 
 
+@pytest.mark.ci
 def test_gaussian_learns_its_standard_deviation():
     """Noise of standard deviation 0.1 around one image."""
     config = dataclasses.replace(SMALL, likelihood="gaussian", learning_rate=0.02)
@@ -133,6 +134,7 @@ def test_evaluation_adds_up():
     assert {name: metric.definition for name, metric in one.items()} == technique.evaluate.definitions
 
 
+@pytest.mark.ci
 def test_bf16_computes_in_bfloat16_and_keeps_float32_parameters():
     plain, low = (vae.make(dataclasses.replace(SMALL, precision=p)) for p in ("float32", "bf16"))
     state = jax.jit(low.init)(KEY)
