@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from jaxgen.core.config import knob
 from jaxgen.core.folds import averaged
-from jaxgen.core.steps import descend
+from jaxgen.core.steps import descend, started
 from jaxgen.core.types import State, Technique
 from jaxgen.ops.imaging import to_unit
 from jaxgen.optim.textbook import adam
@@ -30,7 +30,7 @@ class Config:
 
 def judge(pixels, seed=0):
     """The frozen network: features of images, [D, 3]."""
-    return {"kernel": jax.random.normal(jax.random.key(seed), (pixels, 3))}
+    return {"kernel": jax.random.normal(jax.random.key(seed), (pixels, 3), jnp.float32)}
 
 
 def make(config=Config(), optimizer=adam, critic_optimizer=adam):
@@ -42,11 +42,11 @@ def make(config=Config(), optimizer=adam, critic_optimizer=adam):
     def init(key):
         state_key, generator_key, critic_key, chain_key = jax.random.split(key, 4)
         params = {
-            "generator": 0.1 * jax.random.normal(generator_key, (config.latent, pixels)),
-            "critic": 0.1 * jax.random.normal(critic_key, (3,)),
+            "generator": 0.1 * jax.random.normal(generator_key, (config.latent, pixels), jnp.float32),
+            "critic": 0.1 * jax.random.normal(critic_key, (3,), jnp.float32),
         }
-        opt = {"generator": ours.init(params["generator"]), "critic": theirs.init(params["critic"])}
-        carry = {"chain": jax.random.normal(chain_key, chains), "steps": jnp.zeros(())}
+        opt = {"generator": started(ours, params["generator"]), "critic": started(theirs, params["critic"])}
+        carry = {"chain": jax.random.normal(chain_key, chains, jnp.float32), "steps": jnp.zeros((), jnp.float32)}
         return State(jnp.zeros((), jnp.int32), state_key, params, opt, carry)
 
     def score(critic, batch, image):
@@ -54,7 +54,7 @@ def make(config=Config(), optimizer=adam, critic_optimizer=adam):
 
     def step(state, batch):
         key = jax.random.fold_in(state.key, state.step)
-        chain = 0.9 * state.carry["chain"] + 0.4 * jax.random.normal(key, chains)
+        chain = 0.9 * state.carry["chain"] + 0.4 * jax.random.normal(key, chains, jnp.float32)
         generator, critic = state.params["generator"], state.params["critic"]
 
         def wins(critic):
@@ -73,7 +73,7 @@ def make(config=Config(), optimizer=adam, critic_optimizer=adam):
         return State(state.step + 1, state.key, params, opt, carry), {"loss": value, "gap": gap}
 
     def measure(state, key, batch):
-        samples = jax.random.normal(key, (len(batch["image"]), config.latent)) @ state.params["generator"]
+        samples = jax.random.normal(key, (len(batch["image"]), config.latent), jnp.float32) @ state.params["generator"]
         distance = (samples - to_unit(batch["image"])) @ batch["judge"]["kernel"]
         return (jnp.square(distance).sum(-1),)
 
@@ -86,7 +86,7 @@ def make(config=Config(), optimizer=adam, critic_optimizer=adam):
         return {"image": image, "judge": judge(pixels)}
 
     def inputs(key):
-        return {"sample": jax.random.normal(key, (config.latent,))}
+        return {"sample": jax.random.normal(key, (config.latent,), jnp.float32)}
 
     definitions = {"distance": "squared distance of a sample and an image in the judge's features"}
     evaluate = averaged(measure, definitions)._replace(improves=False)

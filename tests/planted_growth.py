@@ -39,14 +39,16 @@ def make(config=Config(), optimizer=adam):
     optimizer = optimizer(config.learning_rate)
 
     def init(key):
-        return begin(key, jax.random.uniform(jax.random.fold_in(key, 1), (config.side, config.side, 1)), optimizer)
+        return begin(
+            key, jax.random.uniform(jax.random.fold_in(key, 1), (config.side, config.side, 1), jnp.float32), optimizer
+        )
 
     def errors(params, batch):
         target = resized(to_unit(batch["image"]).reshape(-1, *config.shape), len(params))
         return jnp.square(target - params[None]).mean((1, 2, 3))
 
     def loss(params, carry, key, batch):
-        value = errors(params + config.noise * jax.random.normal(key, params.shape), batch).mean()
+        value = errors(params + config.noise * jax.random.normal(key, params.shape, jnp.float32), batch).mean()
         return value, (carry, {"loss": value})
 
     def example(key):

@@ -23,12 +23,12 @@ def averaged(
 
     def add(state: State, key: jax.Array, tally: Any, batch: Batch, mask: jax.Array) -> Any:
         sums = [jnp.sum(jnp.where(mask, each, 0.0)) for each in measure(state, key, batch)]
-        return tally + jnp.stack([*sums, jnp.sum(mask)])
+        return tally + jnp.stack([*sums, jnp.sum(mask, dtype=jnp.float32)])
 
     def finish(tally: Any) -> dict[str, jax.Array]:
         return dict(zip(definitions, tally[:-1] / tally[-1]))
 
-    return Fold(lambda: jnp.zeros(len(definitions) + 1), add, finish, definitions, better)
+    return Fold(lambda: jnp.zeros(len(definitions) + 1, jnp.float32), add, finish, definitions, better)
 
 
 def classified(logits: Callable[[State, Batch], jax.Array], classes: Sequence[str]) -> Fold:
@@ -40,10 +40,10 @@ def classified(logits: Callable[[State, Batch], jax.Array], classes: Sequence[st
     """
 
     def start() -> Any:
-        nothing = jnp.zeros((1, len(classes)))
+        nothing = jnp.zeros((1, len(classes)), jnp.float32)
         none, mask = jnp.zeros(1, jnp.int32), jnp.zeros(1, bool)
         return {
-            "nll": jnp.zeros(()),
+            "nll": jnp.zeros((), jnp.float32),
             "bins": calibration_bins(nothing, none, mask),
             "confusion": confusion(nothing, none, mask, len(classes)),
         }

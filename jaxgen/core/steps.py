@@ -25,7 +25,18 @@ def begin(
     frozen: Collection[str] = (),
 ) -> State:
     """The state before the first update. Of params that are `frozen`, see `gradient_step`, the optimiser knows none."""
-    return State(jnp.zeros((), jnp.int32), key, params, optimizer.init(free(params, frozen)), carry)
+    return State(jnp.zeros((), jnp.int32), key, params, started(optimizer, free(params, frozen)), carry)
+
+
+def started(optimizer: optax.GradientTransformation, params: Params) -> Any:
+    """The optimiser's state, whose own numbers are float32 where no parameter is float64.
+
+    With JAX_ENABLE_X64 the rate would be float64, and no run without it could read the checkpoint.
+    """
+    opt = optimizer.init(params)
+    if any(jnp.result_type(leaf) == jnp.float64 for leaf in jax.tree.leaves(params)):
+        return opt
+    return jax.tree.map(lambda leaf: leaf.astype(jnp.float32) if jnp.result_type(leaf) == jnp.float64 else leaf, opt)
 
 
 def free(params: Params, frozen: Collection[str]) -> Params:

@@ -41,12 +41,12 @@ class CausalConv(nn.Module):
         fan_in = nn.initializers.lecun_normal()
         last = nn.initializers.variance_scaling(1.0 / self.layers, "fan_in", "normal")
         names = [f"layer{n}" for n in range(self.layers)]
-        self.tokens = self.param("tokens", nn.initializers.normal(0.05), (self.vocabulary, d))
-        self.norms = [self.param(f"{name}_norm", ones, (d,)) for name in names]
-        self.kernels = [self.param(f"{name}_kernel", fan_in, (self.kernel * d, 2 * d)) for name in names]
-        self.biases = [self.param(f"{name}_bias", zeros, (2 * d,)) for name in names]
-        self.mixes = [self.param(f"{name}_mix", last, (d, d)) for name in names]
-        self.norm = self.param("norm", ones, (d,))
+        self.tokens = self.param("tokens", nn.initializers.normal(0.05), (self.vocabulary, d), jnp.float32)
+        self.norms = [self.param(f"{name}_norm", ones, (d,), jnp.float32) for name in names]
+        self.kernels = [self.param(f"{name}_kernel", fan_in, (self.kernel * d, 2 * d), jnp.float32) for name in names]
+        self.biases = [self.param(f"{name}_bias", zeros, (2 * d,), jnp.float32) for name in names]
+        self.mixes = [self.param(f"{name}_mix", last, (d, d), jnp.float32) for name in names]
+        self.norm = self.param("norm", ones, (d,), jnp.float32)
         self.output = nn.Dense(self.vocabulary, dtype=self.dtype, dot_general=wide)
         self.drop = nn.Dropout(self.dropout)
 

@@ -32,7 +32,7 @@ class Activation(nn.Module):
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
         """Returns an array of x's shape [..., F]. `train` draws rrelu's slopes, from the random stream `rrelu`."""
         if self.kind == "prelu":
-            return prelu(x, self.param("slope", nn.initializers.constant(PRELU_SLOPE), x.shape[-1:]))
+            return prelu(x, self.param("slope", nn.initializers.constant(PRELU_SLOPE), x.shape[-1:], jnp.float32))
         if self.kind == "rrelu":
             return rrelu(self.make_rng("rrelu") if train else None, x, train=train)
         return ACTIVATIONS[self.kind](x)

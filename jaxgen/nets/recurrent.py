@@ -43,17 +43,25 @@ class Recurrent(nn.Module):
         gates = GATES[self.kind] * self.width
         orthogonal, glorot = nn.initializers.orthogonal(), nn.initializers.glorot_uniform()
         if self.embedding:
-            self.table = self.param("table", nn.initializers.normal(1.0), (self.vocabulary, self.embedding))
+            self.table = self.param(
+                "table", nn.initializers.normal(1.0), (self.vocabulary, self.embedding), jnp.float32
+            )
         sizes = [self.embedding or self.vocabulary, *[self.width] * (self.layers - 1)]
         names = [f"layer{n}" for n in range(self.layers)]
-        self.kernels = [self.param(f"{name}_kernel", glorot, (size, gates)) for name, size in zip(names, sizes)]
-        self.recurrents = [self.param(f"{name}_recurrent", orthogonal, (self.width, gates)) for name in names]
-        self.biases = [self.param(f"{name}_bias", _bias(self.kind, self.width), (gates,)) for name in names]
+        self.kernels = [
+            self.param(f"{name}_kernel", glorot, (size, gates), jnp.float32) for name, size in zip(names, sizes)
+        ]
+        self.recurrents = [
+            self.param(f"{name}_recurrent", orthogonal, (self.width, gates), jnp.float32) for name in names
+        ]
+        self.biases = [
+            self.param(f"{name}_bias", _bias(self.kind, self.width), (gates,), jnp.float32) for name in names
+        ]
         if self.layer_norm:
             ones, norms = nn.initializers.ones, {"x": gates, "h": gates}
             norms |= {"c": self.width} if self.kind == "lstm" else {}
             self.scales = [
-                {norm: self.param(f"{name}_scale_{norm}", ones, (size,)) for norm, size in norms.items()}
+                {norm: self.param(f"{name}_scale_{norm}", ones, (size,), jnp.float32) for norm, size in norms.items()}
                 for name in names
             ]
         self.output = nn.Dense(self.vocabulary, kernel_init=glorot, dtype=self.dtype, dot_general=wide)

@@ -40,12 +40,12 @@ class DecoderBlock(nn.Module):
     def setup(self) -> None:
         normal, ones = nn.initializers.normal(0.02), nn.initializers.ones
         last, wide = nn.initializers.normal(0.02 / math.sqrt(self.branches)), 4 * self.width
-        self.norm1 = self.param("norm1", ones, (self.width,))
-        self.qkv = self.param("qkv", normal, (self.width, 3 * self.width))
-        self.mix = self.param("mix", last, (self.width, self.width))
-        self.norm2 = self.param("norm2", ones, (self.width,))
-        self.up = self.param("up", normal, (self.width, wide))
-        self.down = self.param("down", last, (self.width, wide))
+        self.norm1 = self.param("norm1", ones, (self.width,), jnp.float32)
+        self.qkv = self.param("qkv", normal, (self.width, 3 * self.width), jnp.float32)
+        self.mix = self.param("mix", last, (self.width, self.width), jnp.float32)
+        self.norm2 = self.param("norm2", ones, (self.width,), jnp.float32)
+        self.up = self.param("up", normal, (self.width, wide), jnp.float32)
+        self.down = self.param("down", last, (self.width, wide), jnp.float32)
         self.drop = nn.Dropout(self.dropout)
 
     def __call__(self, x: jax.Array, window: int, train: bool = False) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -58,8 +58,8 @@ class DecoderBlock(nn.Module):
     def feed(self, x: jax.Array, keys: jax.Array, values: jax.Array, position: jax.Array) -> tuple[jax.Array, ...]:
         """One token's x [1, D], at `position` [], to the same, with keys and values [H, C, D/H] of it and the past."""
         query, key, value = (a[0] for a in self._heads(x, 1))  # [H, 1, D/H]
-        keys, values = (lax.dynamic_update_slice(a, b, (0, position, 0)) for a, b in ((keys, key), (values, value)))
-        past = jnp.arange(keys.shape[1]) <= position
+        keys, values = (lax.dynamic_update_slice_in_dim(a, b, position, 1) for a, b in ((keys, key), (values, value)))
+        past = jnp.arange(keys.shape[1], dtype=jnp.int32) <= position
         scores = jnp.einsum("hd,hcd->hc", query[:, 0] / math.sqrt(query.shape[-1]), keys, **WIDE)
         weights = _softmax(jnp.where(past[None, :], scores, -jnp.inf), values.dtype)
         return self._rest(x, jnp.einsum("hc,hcd->hd", weights, values).reshape(x.shape), False), keys, values
@@ -102,12 +102,14 @@ class Transformer(nn.Module):
         if self.width % self.heads:
             raise Refused(f"a transformer's width must be a multiple of its heads: {self.width} is not of {self.heads}")
         normal = nn.initializers.normal(0.02)
-        self.tokens = self.param("tokens", normal, (self.vocabulary, self.width))
-        self.positions = self.param("positions", normal, (self.context, self.width))
+        self.tokens = self.param("tokens", normal, (self.vocabulary, self.width), jnp.float32)
+        self.positions = self.param("positions", normal, (self.context, self.width), jnp.float32)
         options = (self.width, self.heads, 2 * self.layers, self.dropout, self.dtype)
         self.blocks = [DecoderBlock(*options, name=f"block{n}") for n in range(self.layers)]
-        self.norm = self.param("norm", nn.initializers.ones, (self.width,))
-        self.output = self.tokens if self.tie else self.param("output", normal, (self.vocabulary, self.width))
+        self.norm = self.param("norm", nn.initializers.ones, (self.width,), jnp.float32)
+        self.output = (
+            self.tokens if self.tie else self.param("output", normal, (self.vocabulary, self.width), jnp.float32)
+        )
         self.drop = nn.Dropout(self.dropout)
 
     def start(self, batch: int) -> tuple[()]:

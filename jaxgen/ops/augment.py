@@ -60,7 +60,7 @@ def draw_motion(key: jax.Array, count: int, ranges: Ranges) -> Motion:
     shift_key, rotate_key, zoom_key = jax.random.split(key, 3)
 
     def uniform(key, limit, *shape):
-        return jax.random.uniform(key, (count, *shape), minval=-limit, maxval=limit) if limit else None
+        return jax.random.uniform(key, (count, *shape), jnp.float32, -limit, limit) if limit else None
 
     log_zoom = uniform(zoom_key, math.log1p(ranges.zoom))
     zoom = None if log_zoom is None else jnp.exp(log_zoom)
@@ -70,8 +70,8 @@ def draw_motion(key: jax.Array, count: int, ranges: Ranges) -> Motion:
 def draw_centres(key: jax.Array, count: int, shape: Shape) -> jax.Array:
     """Rows and columns of random pixels [count, 2], uniform over images of `shape` (H, W, C)."""
     row_key, column_key = jax.random.split(key)
-    rows = jax.random.randint(row_key, (count,), 0, shape[0])
-    return jnp.stack([rows, jax.random.randint(column_key, (count,), 0, shape[1])], axis=1)
+    rows = jax.random.randint(row_key, (count,), 0, shape[0], jnp.int32)
+    return jnp.stack([rows, jax.random.randint(column_key, (count,), 0, shape[1], jnp.int32)], axis=1)
 
 
 def flip(x: jax.Array, shape: Shape, mirrored: jax.Array) -> jax.Array:
@@ -90,7 +90,7 @@ def cutout(x: jax.Array, shape: Shape, centre: jax.Array, side: int) -> jax.Arra
     first = centre - side // 2
 
     def inside(axis, size):
-        from_first = jnp.arange(size)[None, :] - first[:, axis, None]
+        from_first = jnp.arange(size, dtype=jnp.int32)[None, :] - first[:, axis, None]
         return (from_first >= 0) & (from_first < side)
 
     hidden = inside(0, height)[:, :, None] & inside(1, width)[:, None, :]

@@ -56,7 +56,7 @@ def calibration_bins(probability: jax.Array, label: jax.Array, mask: jax.Array, 
     probability = probability.astype(jnp.float32)
     confidence, right = probability.max(axis=-1), probability.argmax(axis=-1) == label
     edges = (np.arange(1, bins) / bins).astype(np.float32)  # compared, since confidence * bins would round
-    member = jax.nn.one_hot(jnp.sum(confidence[:, None] > edges[None], axis=-1), bins)
+    member = jax.nn.one_hot(jnp.sum(confidence[:, None] > edges[None], axis=-1), bins, dtype=jnp.float32)
     values = jnp.stack([jnp.ones_like(confidence), confidence, right.astype(jnp.float32)], axis=-1)
     # A product, since a scatter of floats has no fixed order on a GPU; `highest`, since tensor cores would round.
     return jnp.einsum("bm,bk->mk", member, jnp.where(mask[:, None], values, 0.0), precision="highest")
@@ -98,4 +98,4 @@ def confusion(prediction: jax.Array, label: jax.Array, mask: jax.Array, classes:
 
 def hard_label(label: jax.Array) -> jax.Array:
     """Class numbers [B] of the labels that `cross_entropy` accepts: [B] unchanged, of [B, C] the most probable."""
-    return label.argmax(axis=-1) if label.ndim == 2 else label
+    return jax.lax.argmax(label, 1, jnp.int32) if label.ndim == 2 else label

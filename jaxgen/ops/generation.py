@@ -86,7 +86,7 @@ def generate(
         tokens = jax.lax.scan(one_block, (window, count), noise)[1].reshape(-1)[:length]
     else:
         tokens = continued(window, count, noise)
-    position = jnp.arange(length)
+    position = jnp.arange(length, dtype=jnp.int32)
     first_stop = jnp.min(jnp.where(tokens == stop, position, length))
     return jnp.where(position > first_stop, stop, tokens)
 

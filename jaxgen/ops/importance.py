@@ -36,7 +36,7 @@ class Total(NamedTuple):
 
 def empty_total(shape: tuple[int, ...]) -> Total:
     """The sum of no terms, 0."""
-    return Total(jnp.full(shape, jnp.finfo(jnp.float32).min), jnp.zeros(shape))
+    return Total(jnp.full(shape, jnp.finfo(jnp.float32).min, jnp.float32), jnp.zeros(shape, jnp.float32))
 
 
 def add(total: Total, exponents: jax.Array) -> Total:
@@ -63,10 +63,10 @@ def sampled_log_likelihood(
 
     def portion(total, number):
         logs = log_weights(jax.random.fold_in(key, number))
-        needed = number * at_once + jnp.arange(at_once) < samples
+        needed = number * at_once + jnp.arange(at_once, dtype=jnp.int32) < samples
         mask = needed.reshape(at_once, *[1] * (logs.ndim - 1))
         return add(total, jnp.where(mask, logs, -jnp.inf)), None
 
     shape = jax.eval_shape(log_weights, key).shape[1:]
-    total, _ = jax.lax.scan(portion, empty_total(shape), jnp.arange(-(-samples // at_once)))
+    total, _ = jax.lax.scan(portion, empty_total(shape), jnp.arange(-(-samples // at_once), dtype=jnp.int32))
     return total.peak + jnp.log(total.scaled) - jnp.log(samples)

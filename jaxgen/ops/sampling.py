@@ -25,7 +25,7 @@ def top_k(logits: jax.Array, k: int) -> jax.Array:
 
     Fan et al. 2018, Hierarchical Neural Story Generation, https://arxiv.org/abs/1805.04833 (section 5.4).
     """
-    return _foremost(logits, jnp.ones(logits.shape), k)
+    return _foremost(logits, jnp.ones(logits.shape, jnp.float32), k)
 
 
 def nucleus(logits: jax.Array, p: float, temperature: jax.Array | float = 1.0) -> jax.Array:

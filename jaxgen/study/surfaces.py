@@ -80,7 +80,7 @@ SURFACES = {
 
 def minima_of(config: Config) -> jax.Array:
     """The points [M, 2] where the surface has its lowest value, 0."""
-    return jnp.asarray(SURFACES[config.surface].minima)
+    return jnp.asarray(SURFACES[config.surface].minima, jnp.float32)
 
 
 def tilted(value: jax.Array, point: jax.Array, noise: jax.Array) -> jax.Array:
@@ -95,7 +95,7 @@ def noise_source(config: Config, batch_size: int = 1) -> Source:
 
 def _normal(key, deviation, shape):
     # Without noise, drawing it would take most of a step's time, and of its compilation's.
-    return deviation * jax.random.normal(key, shape) if deviation else jnp.zeros(shape)
+    return deviation * jax.random.normal(key, shape, jnp.float32) if deviation else jnp.zeros(shape, jnp.float32)
 
 
 # Cached, because jit knows a function by its identity.
@@ -110,7 +110,7 @@ def _take(noise, batch_size):
 
 def _take_none(arrays, n):
     del arrays, n
-    return {"noise": jnp.zeros((1, 2))}, jnp.ones(1, bool)
+    return {"noise": jnp.zeros((1, 2), jnp.float32)}, jnp.ones(1, bool)
 
 
 def exact_holdout() -> Holdout:
@@ -125,7 +125,7 @@ def make(config=Config(), optimizer=adam):
 
     def init(key):
         state_key, start_key = jax.random.split(key)
-        point = jnp.asarray(surface.start) + _normal(start_key, config.spread, (2,))
+        point = jnp.asarray(surface.start, jnp.float32) + _normal(start_key, config.spread, (2,))
         return begin(state_key, {"point": point}, optimizer)
 
     def loss(params, carry, key, batch):
@@ -146,7 +146,7 @@ def make(config=Config(), optimizer=adam):
         return {"noise": _normal(key, config.noise, (1, 2))}
 
     def inputs(key):
-        return {"value": jax.random.normal(key, (2,))}
+        return {"value": jax.random.normal(key, (2,), jnp.float32)}
 
     definitions = {"excess": f"height of the point over the lowest of the {config.surface} surface, which is 0"}
     step = gradient_step(loss, optimizer)

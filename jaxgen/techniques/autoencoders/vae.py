@@ -79,7 +79,7 @@ class VAE(nn.Module):
         down, up = network(self.config)
         self.encoder, self.decoder = coders.Coder(down), coders.Coder(up)
         gaussian = self.config.likelihood == "gaussian"
-        self.log_sigma = self.param("log_sigma", nn.initializers.zeros, ()) if gaussian else None
+        self.log_sigma = self.param("log_sigma", nn.initializers.zeros, (), jnp.float32) if gaussian else None
 
     def encode(self, x):
         """Images [..., D] to posterior mean and log-variance [..., Z], float32."""
@@ -137,7 +137,7 @@ def inference(apply, likelihood, latent):
     def sample(state, key, nothing=()):
         """Pixel means [D] of a code drawn from the prior."""
         del nothing
-        return decode(state, key, jax.random.normal(key, (latent,)))
+        return decode(state, key, jax.random.normal(key, (latent,), jnp.float32))
 
     def reconstruct(state, key, image):
         """Pixel means [D] of an image's [D] posterior mean."""
@@ -151,7 +151,7 @@ def bounds(config):
     net, likelihood = VAE(config), LIKELIHOODS[config.likelihood]
 
     def terms(params, key, x, k):
-        noise = jax.random.normal(key, (k, len(x), config.latent))
+        noise = jax.random.normal(key, (k, len(x), config.latent), jnp.float32)
         outputs: Any = net.apply({"params": params}, x, noise)
         out, z, mean, log_var, log_sigma = outputs
         log_likelihood = likelihood.log_prob(out, log_sigma, x[None])
@@ -196,7 +196,9 @@ def make(config=Config(), optimizer=adam):
 
     def init(key):
         state_key, net_key, _ = jax.random.split(key, 3)
-        params = net.init(net_key, jnp.zeros((1, pixels)), jnp.zeros((1, 1, config.latent)))["params"]
+        params = net.init(net_key, jnp.zeros((1, pixels), jnp.float32), jnp.zeros((1, 1, config.latent), jnp.float32))[
+            "params"
+        ]
         return begin(state_key, params, optimizer)
 
     def loss(params, carry, key, batch):
@@ -214,7 +216,7 @@ def make(config=Config(), optimizer=adam):
 
     def inputs(key):
         image_key, code_key = jax.random.split(key)
-        image, z = example(image_key)["image"][0], jax.random.normal(code_key, (config.latent,))
+        image, z = example(image_key)["image"][0], jax.random.normal(code_key, (config.latent,), jnp.float32)
         return {"sample": (), "encode": image, "decode": z, "reconstruct": image}
 
     samples = f"{config.k} sample{'s' * (config.k > 1)} of z; {likelihood.definition}"

@@ -60,7 +60,7 @@ def sampler(model: LanguageModel, length: int, top_k: int = 0, top_p: float = 1.
 
         prime = functools.partial(model.prime, params)
         feed = functools.partial(model.net.apply, {"params": params}, method="feed")
-        noise = jax.random.uniform(key, (length,))
+        noise = jax.random.uniform(key, (length,), jnp.float32)
         return generation.generate(prime, feed, choose, window, count, noise, model.block, ends)
 
     return sample
@@ -85,7 +85,7 @@ def evaluation(model: LanguageModel) -> Fold:
 
     def start():
         zero = jnp.zeros((), jnp.int32)
-        return {"nats": jnp.zeros(()), "tokens": zero, "characters": zero, "memory": no_memory(model)}
+        return {"nats": jnp.zeros((), jnp.float32), "tokens": zero, "characters": zero, "memory": no_memory(model)}
 
     def add(state, key, tally, batch, mask):
         del key
@@ -94,8 +94,8 @@ def evaluation(model: LanguageModel) -> Fold:
         widths = batch["widths"][:, -targets.shape[1] :].astype(jnp.int32) if "widths" in batch else 1
         return {
             "nats": tally["nats"] + jnp.sum(jnp.where(counted, nats(logits, targets), 0.0)),
-            "tokens": tally["tokens"] + jnp.sum(counted),
-            "characters": tally["characters"] + jnp.sum(jnp.where(counted, widths, 0)),
+            "tokens": tally["tokens"] + jnp.sum(counted, dtype=jnp.int32),
+            "characters": tally["characters"] + jnp.sum(jnp.where(counted, widths, 0), dtype=jnp.int32),
             "memory": memory,
         }
 
@@ -183,7 +183,7 @@ def _inferred(model):
 def _example(config, key):
     """A batch of a text that repeats itself, so that something can be learnt of it."""
     context = config.reading.context
-    tokens = jax.random.randint(key, (config.batch, context + 1), 0, len(config.vocabulary))
+    tokens = jax.random.randint(key, (config.batch, context + 1), 0, len(config.vocabulary), jnp.int32)
     tokens = tokens[:, jnp.arange(context + 1) % 4]
     counted = jnp.broadcast_to(jnp.arange(context) >= 0, (config.batch, context))
     widths = {"widths": jnp.full(counted.shape, 5, jnp.int32)} if config.reading.level == "word" else {}

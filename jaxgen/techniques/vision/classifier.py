@@ -159,7 +159,7 @@ def technique(model: Classifier, optimizer: Factory) -> Technique:
 
     def init(key):
         state_key, net_key = jax.random.split(key)
-        variables: Any = dict(model.net.init(net_key, jnp.zeros((1, pixels))))
+        variables: Any = dict(model.net.init(net_key, jnp.zeros((1, pixels), jnp.float32)))
         params = variables.pop("params")
         return begin(state_key, params, descent, variables or (), still)
 
@@ -186,7 +186,7 @@ def technique(model: Classifier, optimizer: Factory) -> Technique:
     def example(key):
         image_key, label_key = jax.random.split(key)
         image = 255 * jax.random.bernoulli(image_key, 0.3, (8, pixels)).astype(jnp.uint8)
-        return {"image": image, "label": jax.random.randint(label_key, (8,), 0, classes)}
+        return {"image": image, "label": jax.random.randint(label_key, (8,), 0, classes, jnp.int32)}
 
     def inputs(key):
         image = example(key)["image"][0]
