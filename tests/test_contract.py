@@ -19,30 +19,39 @@ CASES = {name: case for module in MODULES for name, case in module.tiny().items(
 PROBES = {name: case for module in MODULES for name, case in module.tiny(contract.keeps_gradients).items()}
 FIRST = {next(iter(module.tiny())) for module in MODULES}
 ROUGH = ("vae_conv", "classifier_cnn", "classifier_noisy")  # blank pixels under relu, pooling, a frozen layer
-# All checks of a case share its compiled steps: one worker runs them.
-NAMES = [
-    pytest.param(name, marks=[pytest.mark.xdist_group(name), *([] if name in FIRST else [pytest.mark.ci])])
-    for name in CASES
-]
+SHOWN = {"vae_mlp", "classifier_mlp", "language_lstm"}  # a technique of each kind
+
+
+def cases(first):
+    """The cases as parameters: those not in `first` for the second tier. One worker runs all checks of a case."""
+    tier = lambda name: [] if name in first else [pytest.mark.ci]
+    return [pytest.param(name, marks=[pytest.mark.xdist_group(name), *tier(name)]) for name in CASES]
 
 
 def names(checks):
     return [check.__name__ for check in checks]
 
 
-@pytest.mark.parametrize("check", contract.CHECKS, ids=names(contract.CHECKS))
-@pytest.mark.parametrize("name", NAMES)
+OF_TRAINING = [check for check in contract.CHECKS if check is not contract.inference_takes_one_example]
+
+
+@pytest.mark.parametrize("check", OF_TRAINING, ids=names(OF_TRAINING))
+@pytest.mark.parametrize("name", cases(FIRST))
 def test_contract(name, check):
     check(CASES[name])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", cases(SHOWN))
+def test_inference(name):
+    contract.inference_takes_one_example(CASES[name])
+
+
+@pytest.mark.parametrize("name", cases(SHOWN))
 def test_saved_and_restored(name, tmp_path):
     contract.saved_and_restored_is_the_same(CASES[name], tmp_path)
 
 
-@pytest.mark.ci
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", cases({}))
 def test_second_derivatives(name):
     contract.hessian_vector_products_are_right(PROBES[name], smooth=name not in ROUGH)
 

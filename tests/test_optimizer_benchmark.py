@@ -58,6 +58,7 @@ def test_parameters_and_both_averages_are_written_where_they_lie(scanned):
     assert places() == before
 
 
+@pytest.mark.ci
 def test_the_work_is_what_is_counted(monkeypatch):
     """The bytes of seven arrays for each update, for each triad of three twice as large."""
     dispatched, updater = [], loop.updater

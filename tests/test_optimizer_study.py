@@ -92,6 +92,7 @@ def test_it_goes_on_and_runs_nothing_twice(finished, tmp_path, monkeypatch):
 OTHERS = ["--steps=7", "--learning_rates=0.01", "--tuning_seeds=2", "--tasks=saddle", "--l2=1", "--mode=map"]
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("other", [OTHERS[0], *(pytest.param(each, marks=pytest.mark.ci) for each in OTHERS[1:])])
 def test_the_place_of_another_study(other, finished, capsys):
     before = everything(finished)

@@ -71,6 +71,7 @@ def test_another_study_stands_in_the_same_tables(tmp_path, capsys):
     assert everything(before) == files
 
 
+@pytest.mark.ci
 def test_runs_of_other_code_or_versions_are_not_mixed(tmp_path, capsys, monkeypatch):
     """A user's optimiser imports a file beside it, which changes; then libraries and the technique do."""
     (tmp_path / "helps_mine.py").write_text("B1 = 0.9\n")

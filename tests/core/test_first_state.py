@@ -60,6 +60,7 @@ def test_the_first_stage_adopts_what_training_is_given():
     chex.assert_trees_all_equal(run([stage], previous=previous), run([stage], resume=begun))
 
 
+@pytest.mark.ci
 def test_what_is_adopted_is_not_donated():
     """All of it handed on as it is: the loop takes over the State's buffers, not the previous one's."""
     stage, previous = starting(toys.mean_of(6).init(jax.random.key(8)))

@@ -62,6 +62,7 @@ def test_a_stage_counts_its_own_updates_and_draws_its_own_randomness():
     assert not np.array_equal(*keys)
 
 
+@pytest.mark.ci
 def test_the_first_stage_can_start_from_its_data():
     """As an image does that is dreamt on: the arrays are arguments of what adopts, and shape the State."""
     technique = toys.mean_of(6, rate=0.0)

@@ -113,6 +113,7 @@ def test_parameters_are_as_many_as_the_formula_says():
     assert counted == 2 * v * d + v + d + net.layers * layer
 
 
+@pytest.mark.ci
 def test_parameters_and_sequences_vmap():
     scaled = jax.tree.map(lambda a: jnp.stack([a, 0.5 * a]), begun())
     both = jax.jit(jax.vmap(lambda params: NET.apply({"params": params}, TOKENS, method="logits")))(scaled)

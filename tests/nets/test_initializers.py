@@ -117,6 +117,7 @@ def slope(values):
     return np.polyfit(np.arange(len(values)), np.log2(values), 1)[0]
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("name", ["he_normal", pytest.param("he_uniform", marks=pytest.mark.ci)])
 def test_he_keeps_rectified_signals_over_50_layers(name):
     outputs, gradients = (mean_squares(each) for each in deep(name, "relu", seeds=4))
@@ -132,6 +133,7 @@ def test_xavier_halves_rectified_signals_per_layer():
     assert slope(gradients[::-1]) == pytest.approx(-1.0, abs=0.1)
 
 
+@pytest.mark.ci
 def test_xavier_keeps_what_is_small_enough_for_tanh():
     outputs, gradients = (mean_squares(each) for each in deep("xavier_uniform", "tanh", seeds=2, scale=1e-3))
     assert np.all((outputs > 1e-6 / 3) & (outputs < 3e-6))

@@ -17,6 +17,9 @@ NETS = {
 }
 
 
+EACH = pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.ci] * (n != "normed_lstm")) for n in NETS])
+
+
 def begun(net):
     return jax.jit(lambda key: net.init(key, TOKENS, method="logits"))(jax.random.key(0))
 
@@ -25,7 +28,7 @@ def apply(net, *given, **options):
     return jax.jit(lambda params, *given: net.apply(params, *given, **options))(*given)
 
 
-@pytest.mark.parametrize("name", NETS)
+@EACH
 def test_in_parts_in_one_and_token_by_token(name):
     """A memory that is carried makes windows one long one; `feed` is that of a single sequence."""
     net = NETS[name]
@@ -52,7 +55,7 @@ def test_in_parts_in_one_and_token_by_token(name):
         np.testing.assert_allclose(a, b[1], atol=1e-5)
 
 
-@pytest.mark.parametrize("name", NETS)
+@EACH
 def test_the_future_is_not_seen(name):
     net = NETS[name]
     params = begun(net)
@@ -74,6 +77,7 @@ def test_what_is_fresh_begins_anew():
     assert not np.allclose(anew[1], carried[1])
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("option", ["dropout", "recurrent_dropout"])
 def test_dropout_is_for_training(option):
     net = Recurrent(V, 64, **{option: 0.5})

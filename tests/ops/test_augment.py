@@ -157,6 +157,7 @@ def test_every_image_has_its_own_draws_and_a_key_says_which(ranges):
     assert (np.asarray(run(jax.random.key(1), x, shape, ranges)) != drawn).any(1).all()
 
 
+@pytest.mark.ci
 def test_channels_move_together():
     grey = noise(16, 7, 6, 1)
     colours = (grey[..., None] * np.array([1.0, 0.5, 0.25], np.float32)).reshape(16, -1)
@@ -165,6 +166,7 @@ def test_channels_move_together():
         np.testing.assert_allclose(moved[..., channel], share * run(KEY, grey, (7, 6, 1), ALL), atol=1e-6)
 
 
+@pytest.mark.ci
 @settings(max_examples=4, deadline=None, database=None, derandomize=True)
 @given(
     st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 3])),

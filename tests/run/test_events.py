@@ -30,6 +30,7 @@ def starts(events):
     return [event.step for event in events if event.session_log.status == event.session_log.START]
 
 
+@pytest.mark.ci
 def test_events_are_on_disk_before_the_run_ends(tmp_path):
     pytest.importorskip("tensorboardX")
     events = open_events(tmp_path)

@@ -61,6 +61,7 @@ def test_two_stages_resume_exactly_wherever_they_are_left(patience, tmp_path):
         assert history(place) == history(tmp_path / "whole")
 
 
+@pytest.mark.ci
 def test_steps_are_counted_over_stages_that_stop_early(tmp_path):
     flags = dataclasses.replace(FLAGS, policy=Policy(patience=2))
     outcome = go(tmp_path / "run", flags, stages((400, 6)))
@@ -100,6 +101,7 @@ def test_divergence_names_the_last_good_checkpoint(tmp_path):
     assert checkpoint.candidates(tmp_path / "run/checkpoints")[0].name == "00-00000006"
 
 
+@pytest.mark.ci
 def test_fewer_steps_or_stages_than_a_run_has_had_are_refused(tmp_path):
     go(tmp_path / "run")
     before = history(tmp_path / "run")

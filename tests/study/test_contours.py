@@ -119,6 +119,7 @@ def test_long_paths_are_drawn_in_time(few, monkeypatch):
     assert blue[1] < blue[0] < blue[2]  # the end is shown, whatever is left out
 
 
+@pytest.mark.ci
 def test_whatever_a_path_does(few):
     assert contours.contour_gif("quadratic", ODD)
     said = written(contours.contour_figure("quadratic", ODD))

@@ -170,6 +170,7 @@ def test_running_statistics_become_those_of_the_data():
     np.testing.assert_allclose(running["var"] / outputs.var(0), 1, atol=noise * np.sqrt(2) + 1 / 64)
 
 
+@pytest.mark.ci
 def test_bfloat16_is_for_products_only():
     config = change(batch_norm=True, precision="bf16")
     technique, batch = mlp.make(config), pixels()

@@ -70,6 +70,7 @@ def test_frozen_layers_do_not_move_by_a_bit(optimizer):
     assert moved(before, after) == {"layer1": (False, False), "layer2": (True, True), "output": (False, False)}
 
 
+@pytest.mark.ci
 def test_frozen_is_stop_gradient():
     """The update is that of a loss with `stop_gradient` around those parameters, clipping included."""
     config = change(freeze="layer1,output", learning_rate=1.0)

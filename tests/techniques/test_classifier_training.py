@@ -81,6 +81,7 @@ def test_label_smoothing_by_the_formula():
     assert float(metrics["accuracy"]) == np.mean(np.asarray(logits).argmax(1) == BATCH["label"])
 
 
+@pytest.mark.ci
 def test_one_hot_labels_make_the_same_step():
     technique = make(change(label_smoothing=0.1, learning_rate=0.1), momentum)
     state, step = jax.jit(technique.init)(KEY), jax.jit(technique.step)

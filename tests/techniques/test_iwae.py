@@ -51,6 +51,7 @@ def test_the_bound_is_monotone_in_k_and_ends_at_the_likelihood():
     np.testing.assert_allclose(importance.bound(drawn), exact, atol=0.05)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(("samples", "at_once"), [(20_000, 700), (1000, 1000), (1, 7), (10, 3)])
 def test_portions_agree_with_float64_over_all_at_once(samples, at_once):
     """Also where the last portion is not whole; 700 does not divide 20,000."""

@@ -65,6 +65,7 @@ def test_vmap_of_vmap(operation):
     assert_near(table(ours), table(theirs))
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_whole_jacobians_and_hessians_either_way(operation):
     ours, theirs = both(operation, 2, "SAME")
@@ -78,6 +79,7 @@ def test_whole_jacobians_and_hessians_either_way(operation):
     assert_near(jax.jit(partial(derivatives, ours))(), jax.jit(partial(derivatives, theirs))())
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_no_images_at_all(operation):
     for groups in (1, 2):
