@@ -15,7 +15,6 @@ from jaxgen.core.types import Holdout, Source, Stage
 from jaxgen.run import checkpoint
 
 KEY, BATCH_KEY = jax.random.key(0), jax.random.key(1)
-WIDTH = 1e-3  # of finite differences
 TRACES = collections.Counter()  # function -> how often it was traced
 
 
@@ -37,6 +36,14 @@ def begun(technique, key=KEY):
 
 def start(technique):
     return begun(technique), technique.example(BATCH_KEY)
+
+
+def stepped(technique, updates):
+    """The State after so many updates on one batch, and the metrics of the last."""
+    state, batch = start(technique)
+    for _ in range(updates):
+        state, metrics = jitted(technique.step)(state, batch)
+    return state, metrics
 
 
 def plain(tree):
@@ -94,9 +101,7 @@ def last(events):
 def chunked_equals_unchunked(technique):
     """Four updates in chunks of two, and one by one."""
     parts = last(loop.train(stages(technique), KEY, every=2))
-    (single, batch), step = start(technique), jitted(technique.step)
-    for _ in range(4):
-        single, _ = step(single, batch)
+    single, _ = stepped(technique, 4)
     assert close(parts, single), "a step inside the scan is not the step outside"
     assert int(single.step) == 4, "a step must count itself"
 
@@ -112,9 +117,7 @@ def seeds_train_side_by_side(technique):
 
 
 def one_trace_serves_all_steps(technique):
-    state, batch = start(technique)
-    for _ in range(3):
-        state, _ = jitted(technique.step)(state, batch)
+    stepped(technique, 3)
     traces = TRACES[technique.step]  # of the other checks' steps too
     assert traces == 1, f"{traces} traces of the step: the State changes its types or shapes"
 
@@ -128,10 +131,7 @@ def examples_have_the_first_axis(technique):
 
 
 def numbers_stay_finite(technique):
-    state, batch = start(technique)
-    step = jitted(technique.step)
-    for _ in range(20):
-        state, metrics = step(state, batch)
+    state, metrics = stepped(technique, 20)
     assert finite((state.params, metrics)), "parameters or metrics are not finite after 20 steps"
 
 
@@ -156,11 +156,7 @@ def objective_improves(technique):
     mask = jnp.ones(count(technique, batch), bool)
     holdout = Holdout(examples, lambda arrays, n: (arrays, mask), 1, shared=shared)
     measure = lambda state: loop.objective(fold, loop.evaluate(fold, state, holdout, jax.random.key(3)))
-    before = measure(state)
-    step = jitted(technique.step)
-    for _ in range(60):
-        state, _ = step(state, batch)
-    after = measure(state)
+    before, after = measure(state), measure(stepped(technique, 60)[0])
     assert after < before, f"the objective went from {before:.4g} to {after:.4g} (lower is better)"
 
 
@@ -176,8 +172,7 @@ def hessian_vector_products_are_right(technique, smooth=True):
     `smooth`: no unit lies at a kink, no layer is frozen: a finite difference gives the same.
     """
     state, batch = jitted(technique.init)(KEY), technique.example(BATCH_KEY)
-    random = lambda p: np.float32(np.random.default_rng(p.size).normal(size=p.shape))
-    direction = jax.tree.map(random, state.params)
+    direction = jax.tree.map(lambda p: np.float32(np.random.default_rng(p.size).normal(size=p.shape)), state.params)
 
     @jax.jit
     def gradient_and_product(width):
@@ -185,8 +180,8 @@ def hessian_vector_products_are_right(technique, smooth=True):
         return jax.jvp(lambda p: technique.step(state._replace(params=p), batch)[0].opt, (params,), (direction,))
 
     flat = lambda tree: np.concatenate([np.ravel(a) for a in jax.tree.leaves(plain(tree))])
-    (below, _), (_, product), (above, _) = (map(flat, gradient_and_product(w)) for w in (-WIDTH, 0.0, WIDTH))
-    error = np.abs(product - (above - below) / (2.0 * WIDTH)).max() / np.abs(product).max()
+    (below, _), (_, product), (above, _) = (map(flat, gradient_and_product(width)) for width in (-1e-3, 0.0, 1e-3))
+    error = np.abs(product - (above - below) / 2e-3).max() / np.abs(product).max()
     assert np.isfinite(product).all(), "a Hessian times a vector is not finite"
     assert error < 0.03 or not smooth, f"a Hessian times a vector is off by {error:.1%} from a finite difference"
 
