@@ -144,7 +144,7 @@ def test_a_table_and_a_file_of_numbers_of_a_strangers_technique(tmp_path, monkey
     flags = ["--technique=of_a_stranger", "--only=vae_mlp"]
     benchmarks.main([*flags, f"--out={tmp_path / 'numbers.json'}"])
     numbers = json.loads((tmp_path / "numbers.json").read_text())
-    assert {"versions", "device", "date", "cores", "steps"} == numbers.keys()
+    assert {"versions", "device", "arithmetic", "date", "cores", "steps"} == numbers.keys()
     assert [row["technique"] for row in numbers["steps"]] == ["vae_mlp"]
     assert all(numbers["steps"][0][name] > 0 for name in ("compile_s", "single_us", "chunk_us", "seeds8_us", "quality"))
     out = capsys.readouterr().out

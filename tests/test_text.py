@@ -87,7 +87,7 @@ def test_more_steps_go_on_with_the_hidden_states(tmp_path, corpus, without_plots
 def test_without_a_test_split_validation_is_shown_and_the_best_kept(tmp_path, corpus, without_plots):
     workdir = tmp_path / "run"
     flags = ["--model=transformer", "--heads=2", "--splits=80/20/0", "--patience=9", "--windows=random"]
-    assert go(workdir, corpus, *flags, "--learning_rate=3") == 0
+    assert go(workdir, corpus, *flags, "--steps=8", "--learning_rate=3") == 0
     values = [row["valid"]["bits_per_char"] for row in read_rows(workdir / "metrics.jsonl") if "valid" in row]
     metrics = summary(workdir)["metrics"]
     assert list(metrics) == ["valid_bits_per_char", "valid_nats_per_token"]

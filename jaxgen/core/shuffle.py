@@ -93,6 +93,8 @@ def batch_indices(key: jax.Array, n: jax.Array | int, batch_size: int, size: int
     Raises:
         Refused: `batch_size` is larger than `size` or less than 1.
     """
-    epoch, within = jnp.divmod(jnp.asarray(n, jnp.int32), batches_per_epoch(batch_size, size))
+    n, batches = jnp.asarray(n, jnp.int32), batches_per_epoch(batch_size, size)
+    # The one number of batches that int32 cannot hold, 2**31, is more than `n` can reach.
+    epoch, within = jnp.divmod(n, batches) if batches < 2**31 else (jnp.zeros_like(n), n)
     positions = within * batch_size + jnp.arange(batch_size, dtype=jnp.int32)
     return permuted(jax.random.fold_in(key, epoch), positions, size)

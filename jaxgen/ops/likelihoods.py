@@ -22,6 +22,7 @@ class Likelihood(NamedTuple):
     log_prob: Callable  # out, log_sigma, x -> [...]
     mean: Callable  # out -> pixel means [..., D] in [0, 1]
     definition: str  # for metrics
+    normalised: bool = True  # whether p(x | z) sums or integrates to 1 over x, without which log p(x) is nothing
 
 
 def binarise(key: jax.Array, grey: jax.Array) -> jax.Array:
@@ -48,12 +49,14 @@ def binarise_once(grey: jax.Array) -> jax.Array:
     return one(*hashes, grey)
 
 
-def _bernoulli(target, definition):
-    return Likelihood(target, lambda out, _, x: bernoulli_log_likelihood(out, x), jax.nn.sigmoid, definition)
+def _bernoulli(target, definition, normalised=True):
+    log_prob = lambda out, _, x: bernoulli_log_likelihood(out, x)
+    return Likelihood(target, log_prob, jax.nn.sigmoid, definition, normalised)
 
 
 LIKELIHOODS = {
-    "greyscale": _bernoulli(lambda key, x: x, "greyscale: cross-entropy of grey values in [0, 1]"),
+    # The integral of p^x (1 - p)^(1 - x) over x is (2 p - 1) / log(p / (1 - p)), a half at p = 1/2 and less elsewhere.
+    "greyscale": _bernoulli(lambda key, x: x, "greyscale: cross-entropy of grey values in [0, 1]", normalised=False),
     "stochastic": _bernoulli(
         binarise, "stochastic binarisation: Bernoulli, pixels drawn anew with their grey value as probability"
     ),

@@ -35,6 +35,12 @@ def test_the_largest_sets_are_shuffled_without_collision(size):
     assert np.all(np.abs(np.bincount(out * 8 // size, minlength=8) - len(out) / 8) < 850)
 
 
+def test_the_last_example_of_the_largest_set_is_drawn():
+    key, last = jax.random.key(4), 2**31 - 1
+    place = shuffled(jax.random.fold_in(key, 0), jnp.uint32([last]), 2**31)
+    np.testing.assert_array_equal(batch(key, last, 1, 2**31), place)
+
+
 @pytest.mark.parametrize("size", [4, pytest.param(5, marks=pytest.mark.ci)])
 def test_every_order_is_about_equally_likely(size):
     keys = jax.random.split(jax.random.key(3), 12_000)

@@ -54,3 +54,14 @@ def test_what_a_key_changes(name, varies):
 def test_definitions_name_the_binarisation():
     for name in ("greyscale", "stochastic", "static"):
         assert LIKELIHOODS[name].definition.startswith(name)
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_those_that_are_called_normalised_are(name):
+    """Over all x: black and white where targets are binarised, otherwise an integral of one pixel."""
+    likelihood, out, log_sigma = LIKELIHOODS[name], jnp.array([[-2.0], [0.0], [3.0]]), jnp.float32(-1.0)
+    binary = name in ("stochastic", "static")
+    x = jnp.array([0.0, 1.0]) if binary else jnp.linspace(*((0.0, 1.0) if name == "greyscale" else (-9.0, 9.0)), 20_001)
+    p = np.exp(np.float64(likelihood.log_prob(out[None], log_sigma, x[:, None, None])))
+    total = p.sum(0) if binary else np.trapezoid(p, x, axis=0)
+    assert (np.abs(total - 1.0) < 1e-3).all() if likelihood.normalised else (total < 0.501).all()

@@ -9,7 +9,7 @@ import pytest
 from linear import linear_gaussian
 
 from jaxgen.core.evaluation import evaluate
-from jaxgen.core.types import Holdout
+from jaxgen.core.types import Holdout, Refused
 from jaxgen.ops import importance
 from jaxgen.ops.distributions import normal_log_likelihood
 from jaxgen.techniques.autoencoders import vae
@@ -141,3 +141,8 @@ def test_the_estimate_of_a_networks_likelihood():
     logits = net.apply({"params": state.params}, z, method="decode")
     log_p = vae.LIKELIHOODS["static"].log_prob(logits[:, None], None, x[None])
     assert nll.value == pytest.approx(-float(importance.bound(log_p).mean()), abs=0.05)
+
+
+def test_what_is_no_density_has_no_likelihood():
+    with pytest.raises(Refused, match="--likelihood=greyscale is no density"):
+        vae.make(dataclasses.replace(SMALL, likelihood="greyscale", importance_samples=10))

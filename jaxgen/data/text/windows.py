@@ -2,7 +2,7 @@
 
 A batch is {"tokens": [B, T + 1], "fresh": [B]}: each window's tokens with the one after them, and whether hidden states
 are to be forgotten before it. Windows are gathered from the one array of tokens when they are needed, which stays on
-the device as it is.
+the device as it is. Places in it are int32: longer texts are refused where a Source or Holdout is made.
 
 B    windows in a batch
 T    tokens in a window, the context
@@ -13,9 +13,10 @@ import functools
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxgen.core.shuffle import batch_indices
-from jaxgen.core.types import Holdout, Source
+from jaxgen.core.types import Holdout, Refused, Source
 from jaxgen.data.text.texts import Split
 
 
@@ -24,17 +25,17 @@ def streams(split: Split, batch_size: int, context: int) -> Source:
 
     Each pass begins at another offset of less than a window.
     """
-    return Source(_arrays(split), _take_streams(batch_size, context))
+    return Source(_arrays(split, batch_size, context), _take_streams(batch_size, context))
 
 
 def anywhere(split: Split, batch_size: int, context: int) -> Source:
     """To train on: windows that begin anywhere, drawn with replacement."""
-    return Source(_arrays(split), _take_anywhere(batch_size, context))
+    return Source(_arrays(split, batch_size, context), _take_anywhere(batch_size, context))
 
 
 def strided(split: Split, batch_size: int, context: int, stride: int) -> Source:
     """To train on: windows that begin `stride` tokens apart, in a new order in each pass."""
-    return Source(_arrays(split), _take_strided(batch_size, context, stride))
+    return Source(_arrays(split, batch_size, context), _take_strided(batch_size, context, stride))
 
 
 def stream_length(count: int, batch_size: int, context: int) -> int:
@@ -52,7 +53,18 @@ def _piece(count, batch_size, context):
     return (count - context) // batch_size
 
 
-def _arrays(split):
+def _arrays(split, batch_size, context):
+    """The split on the device. Raises Refused where int32 cannot number what the last batch looks for behind its end.
+
+    Nor count its characters: the widths of all tokens, in evaluations.
+    """
+    count, reach = len(split.tokens), 2**31 - 1 - (batch_size + 2) * (context + 1)
+    if count > reach:
+        raise Refused(f"a split of {count:,} tokens is longer than the {reach:,} that positions can number; divide it")
+    if split.widths is not None and (characters := int(split.widths.sum(dtype=np.int64))) >= 2**31:
+        raise Refused(
+            f"a split of {characters:,} characters is longer than the {2**31 - 1:,} that are counted; divide it"
+        )
     return {name: jnp.asarray(array) for name, array in split._asdict().items() if array is not None}
 
 
@@ -68,7 +80,7 @@ def _take_streams(batch_size, context):
     def take(arrays, key, n):
         tokens = arrays["tokens"]
         epoch, window = jnp.divmod(jnp.asarray(n, jnp.int32), stream_length(len(tokens), batch_size, context))
-        shift = jax.random.randint(jax.random.fold_in(key, epoch), (), 0, context)
+        shift = jax.random.randint(jax.random.fold_in(key, epoch), (), 0, context, jnp.int32)
         piece = _piece(len(tokens), batch_size, context)
         first = shift + window * context + piece * jnp.arange(batch_size, dtype=jnp.int32)
         fresh = jnp.broadcast_to(window == 0, (batch_size,))
@@ -81,7 +93,7 @@ def _take_streams(batch_size, context):
 def _take_anywhere(batch_size, context):
     def take(arrays, key, n):
         tokens = arrays["tokens"]
-        first = jax.random.randint(jax.random.fold_in(key, n), (batch_size,), 0, len(tokens) - context)
+        first = jax.random.randint(jax.random.fold_in(key, n), (batch_size,), 0, len(tokens) - context, jnp.int32)
         return {"tokens": _gathered(tokens, first, context)[0], "fresh": jnp.ones(batch_size, bool)}
 
     return take
@@ -106,7 +118,8 @@ def pieces(split: Split, batch_size: int, context: int) -> Holdout:
     """
     targets = len(split.tokens) - 1
     piece = -(-targets // batch_size)
-    return Holdout(_arrays(split), _take_pieces(batch_size, context), -(-(piece + context) // context))
+    arrays = _arrays(split, batch_size, context)
+    return Holdout(arrays, _take_pieces(batch_size, context), -(-(piece + context) // context))
 
 
 @functools.cache
@@ -130,7 +143,8 @@ def overlapping(split: Split, batch_size: int, context: int, overlap: int, whole
     """
     targets = len(split.tokens) - 1
     windows = 1 + max(0, -(-(targets - context) // (context - overlap)))
-    return Holdout(_arrays(split), _take_overlapping(batch_size, context, overlap, whole), -(-windows // batch_size))
+    arrays = _arrays(split, batch_size, context)
+    return Holdout(arrays, _take_overlapping(batch_size, context, overlap, whole), -(-windows // batch_size))
 
 
 @functools.cache

@@ -25,7 +25,7 @@ import jax.numpy as jnp
 from jaxgen.core.config import knob
 from jaxgen.core.folds import averaged
 from jaxgen.core.steps import begin, gradient_step
-from jaxgen.core.types import Technique
+from jaxgen.core.types import Refused, Technique
 from jaxgen.nets import coders
 from jaxgen.ops import importance
 from jaxgen.ops.distributions import kl_standard_normal, reparameterise
@@ -54,9 +54,7 @@ class Config:
     objective: Literal["elbo", "iwae"] = knob("elbo", "the bound that training climbs; iwae is the tighter one")
     k: int = knob(1, "samples of a code for each image in the bound", lower=1, upper=2**16)
     beta: float = knob(1.0, "weight, in training, of what pulls codes to the prior", lower=0.0)
-    importance_samples: int = knob(
-        0, "of a code for the test log-likelihood; 0: not estimated", lower=0, upper=2**30, free=True
-    )
+    importance_samples: int = knob(0, "codes for the test log-likelihood; 0: none", lower=0, upper=2**30, free=True)
     learning_rate: float = knob(1e-3, "of the optimiser", above=0.0)
     precision: Literal["float32", "bf16"] = knob("float32", "of the network's products; parameters stay float32")
 
@@ -118,7 +116,10 @@ def negative_iwae(terms, beta=1.0):
     return -importance.bound(terms.log_likelihood + beta * terms.log_ratio)
 
 
-OBJECTIVES = {"elbo": negative_elbo, "iwae": negative_iwae}
+OBJECTIVES = {  # the bound, the metric's name, its formula
+    "elbo": (negative_elbo, "negative_elbo", "-log p(x | z) + KL"),
+    "iwae": (negative_iwae, "negative_iwae{}", "-log of the mean weight p(x, z) / q(z | x)"),
+}
 
 
 def inference(apply, likelihood, latent):
@@ -189,16 +190,21 @@ def log_likelihood(config):
 
 
 def make(config=Config(), optimizer=adam):
-    """A batch is {"image": [B, D] uint8, or float32 in [0, 1]}; other entries are ignored."""
+    """A batch is {"image": [B, D] uint8, or float32 in [0, 1]}; other entries are ignored.
+
+    Raises Refused where -log p(x) is asked for of a likelihood that is no density.
+    """
     likelihood, pixels, (net, terms) = LIKELIHOODS[config.likelihood], math.prod(config.shape), bounds(config)
     kl, reconstruction = (f"{name}_{config.likelihood}" for name in ("kl", "reconstruction"))
-    optimizer, objective = optimizer(config.learning_rate), OBJECTIVES[config.objective]
+    if config.importance_samples and not likelihood.normalised:
+        reason = f"--likelihood={config.likelihood} is no density: it integrates to a half at most"
+        raise Refused(f"{reason}, so that --importance_samples has no log p(x) to estimate")
+    optimizer, (objective, name, formula) = optimizer(config.learning_rate), OBJECTIVES[config.objective]
 
     def init(key):
         state_key, net_key, _ = jax.random.split(key, 3)
-        params = net.init(net_key, jnp.zeros((1, pixels), jnp.float32), jnp.zeros((1, 1, config.latent), jnp.float32))[
-            "params"
-        ]
+        shapes = (1, pixels), (1, 1, config.latent)
+        params = net.init(net_key, *(jnp.zeros(shape, jnp.float32) for shape in shapes))["params"]
         return begin(state_key, params, optimizer)
 
     def loss(params, carry, key, batch):
@@ -220,21 +226,14 @@ def make(config=Config(), optimizer=adam):
         return {"sample": (), "encode": image, "decode": z, "reconstruct": image}
 
     samples = f"{config.k} sample{'s' * (config.k > 1)} of z; {likelihood.definition}"
-    name, formula = {
-        "elbo": ("negative_elbo", "-log p(x | z) + KL"),
-        "iwae": (f"negative_iwae{config.k}", "-log of the mean weight p(x, z) / q(z | x)"),
-    }[config.objective]
     definitions = {
-        f"{name}_{config.likelihood}": f"{formula}, nats per image, beta 1, {samples}",
+        f"{name.format(config.k)}_{config.likelihood}": f"{formula}, nats per image, beta 1, {samples}",
         reconstruction: f"-log p(x | z), nats per image, {samples}",
         kl: f"KL(q(z | x) || N(0, I)), nats per image, in closed form; {likelihood.definition}",
     }
 
-    def apply(params, *inputs, method) -> Any:
-        return net.apply({"params": params}, *inputs, method=method)
-
-    infer = inference(apply, likelihood, config.latent)
-    evaluate = averaged(measure, definitions)
+    apply: Any = lambda params, *inputs, method: net.apply({"params": params}, *inputs, method=method)
+    infer, evaluate = inference(apply, likelihood, config.latent), averaged(measure, definitions)
     return Technique(init, gradient_step(loss, optimizer), evaluate, infer, example, inputs)
 
 
