@@ -159,8 +159,7 @@ def test_every_image_has_its_own_draws_and_a_key_says_which(ranges):
 
 @pytest.mark.ci
 def test_channels_move_together():
-    grey = noise(16, 7, 6, 1)
-    colours = (grey[..., None] * np.array([1.0, 0.5, 0.25], np.float32)).reshape(16, -1)
+    colours = (noise(16, 7, 6, 1)[..., None] * np.array([1.0, 0.5, 0.25], np.float32)).reshape(16, -1)
     moved = np.asarray(run(KEY, colours, (7, 6, 3), ALL)).reshape(16, -1, 3)
     for channel, share in enumerate([1.0, 0.5, 0.25]):
         np.testing.assert_allclose(moved[..., channel], share * run(KEY, grey, (7, 6, 1), ALL), atol=1e-6)
