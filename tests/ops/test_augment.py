@@ -159,18 +159,16 @@ def test_every_image_has_its_own_draws_and_a_key_says_which(ranges):
 
 @pytest.mark.ci
 def test_channels_move_together():
-    colours = (noise(16, 7, 6, 1)[..., None] * np.array([1.0, 0.5, 0.25], np.float32)).reshape(16, -1)
+    grey, shares = noise(16, 7, 6, 1), [1.0, 0.5, 0.25]
+    colours = (grey[..., None] * np.float32(shares)).reshape(16, -1)
     moved = np.asarray(run(KEY, colours, (7, 6, 3), ALL)).reshape(16, -1, 3)
-    for channel, share in enumerate([1.0, 0.5, 0.25]):
+    for channel, share in enumerate(shares):
         np.testing.assert_allclose(moved[..., channel], share * run(KEY, grey, (7, 6, 1), ALL), atol=1e-6)
 
 
 @pytest.mark.ci
 @settings(max_examples=4, deadline=None, database=None, derandomize=True)
-@given(
-    st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 3])),
-    st.integers(0, 2**31 - 1),
-)
+@given(st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 3])), st.integers(0, 2**31 - 1))
 def test_values_stay_in_their_range(shape, seed):
     x = np.concatenate([noise(6, *shape), np.ones((6, int(np.prod(shape))), np.float32)])
     drawn = run(jax.random.key(seed), x, shape, ALL)
