@@ -99,8 +99,3 @@ def gradient_step(
         return State(state.step + 1, state.key, params, opt, carry), {**metrics, **norms}
 
     return step
-
-
-def ema(average: Params, params: Params, decay: float | jax.Array) -> Params:
-    """Exponential moving average of a pytree: decay * average + (1 - decay) * params (Polyak & Juditsky 1992)."""
-    return jax.tree.map(lambda a, p: decay * a + (1.0 - decay) * p, average, params)

@@ -17,6 +17,7 @@ from jax import lax
 from jax.typing import DTypeLike
 
 from jaxgen.ops.dense import layer_norm, linear, wide
+from jaxgen.ops.embedding import rows
 
 
 class CausalConv(nn.Module):
@@ -76,7 +77,7 @@ class CausalConv(nn.Module):
         `fresh` is not needed. The activations are sums of all layers so far, {"layer0": [B, T, D], ...}.
         """
         del fresh
-        x, sums = self.tokens[tokens].reshape(-1, self.width), {}
+        x, sums = rows(self.tokens, tokens).reshape(-1, self.width), {}
         for n, dilation in enumerate(self.dilations):
             h = self._normed(x, n).reshape(*tokens.shape, self.width)
             taps = [_shifted(h, back * dilation) for back in reversed(range(self.kernel))]

@@ -15,6 +15,7 @@ from jax.typing import DTypeLike
 
 from jaxgen.ops import cells
 from jaxgen.ops.dense import wide
+from jaxgen.ops.embedding import rows
 
 GATES = {"lstm": 4, "gru": 3}
 
@@ -117,8 +118,8 @@ class Recurrent(nn.Module):
         """What a layer's inputs and biases give to its gates: x are tokens [...] or features [..., F]."""
         kernel, bias = self.kernels[n].astype(self.dtype), self.biases[n].astype(self.dtype)
         if n == 0 and self.embedding:
-            x = self.table.astype(self.dtype)[x]
-        z = kernel[x] if n == 0 and not self.embedding else x @ kernel
+            x = rows(self.table.astype(self.dtype), x)
+        z = rows(kernel, x) if n == 0 and not self.embedding else x @ kernel
         if self.layer_norm:
             z = cells.normed(z, self.scales[n]["x"])
         return z + jnp.expand_dims(bias, range(z.ndim - 1))

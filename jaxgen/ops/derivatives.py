@@ -20,13 +20,13 @@ slope_p.multiple_results = True
 
 
 def by_hand(function: Callable, forward: Callable, backward: Callable) -> Callable:
-    """`function` of arrays of floats, or None, with a backward pass of its own.
+    """`function` of arrays, or None, with a backward pass of its own.
 
     Args:
         function: the arguments to the outputs; how it is written decides how forward mode is computed.
         forward: the arguments to (the outputs, what `backward` needs of the arguments and on the way).
-        backward: (that, cotangents of the outputs) to the cotangents of all arguments, a tuple; the cotangent of an
-            argument that has none is zeros, of None it is None.
+        backward: (that, cotangents of the outputs) to the cotangents of all arguments, a tuple; zeros for an argument
+            of floats that has none, None for integers and None.
     """
 
     @jax.custom_jvp
@@ -38,13 +38,15 @@ def by_hand(function: Callable, forward: Callable, backward: Callable) -> Callab
     def _(arguments, direction):
         outputs, residuals = forward(*arguments)
         flat_outputs, out_tree = jax.tree.flatten(outputs)
-        flat_direction, in_tree = jax.tree.flatten(direction)
+        every, in_tree = jax.tree.flatten(direction)
+        moving = [d.dtype != jax.dtypes.float0 for d in every]  # not integers
         constants, tree = jax.tree.flatten((arguments, residuals))
 
         def slope(constants, flat_direction):
             arguments, _ = jax.tree.unflatten(tree, constants)
-            slopes = jax.jvp(function, arguments, jax.tree.unflatten(in_tree, flat_direction))[1]
-            return jax.tree.leaves(slopes)
+            rest = iter(flat_direction)
+            along = [next(rest) if moves else d for moves, d in zip(moving, every)]
+            return jax.tree.leaves(jax.jvp(function, arguments, jax.tree.unflatten(in_tree, along))[1])
 
         def transposed(constants, flat_cotangents):
             _, residuals = jax.tree.unflatten(tree, constants)
@@ -52,7 +54,8 @@ def by_hand(function: Callable, forward: Callable, backward: Callable) -> Callab
 
         shapes = tuple(jax.typeof(output).to_tangent_aval() for output in flat_outputs)
         rules = {"slope": slope, "transposed": transposed, "shapes": shapes, "count": len(constants)}
-        return outputs, jax.tree.unflatten(out_tree, slope_p.bind(*constants, *flat_direction, **rules))
+        along = [d for moves, d in zip(moving, every) if moves]
+        return outputs, jax.tree.unflatten(out_tree, slope_p.bind(*constants, *along, **rules))
 
     return differentiable
 

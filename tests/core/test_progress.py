@@ -7,7 +7,6 @@ import pytest
 import toys
 
 from jaxgen.core.progress import Policy, adapt, begin_progress, rates, scale_rates
-from jaxgen.core.steps import ema
 from jaxgen.core.types import State
 from jaxgen.optim.textbook import sgd
 
@@ -70,11 +69,3 @@ def test_performance_scheduling(policy):
     assert len(np.unique(expected[:, -1])) > 1, "all alike: the test would show little"
     np.testing.assert_allclose(scales, expected, rtol=1e-6)
     np.testing.assert_allclose(found, rates_at_first[:, None] * expected, rtol=1e-6)
-
-
-def test_ema_against_its_closed_form():
-    """After n steps from 0 towards 1 the average is 1 - decay^n."""
-    average = {"w": jnp.zeros(2)}
-    for _ in range(5):
-        average = ema(average, {"w": jnp.ones(2)}, 0.9)
-    np.testing.assert_allclose(average["w"], 1 - 0.9**5, rtol=1e-6)

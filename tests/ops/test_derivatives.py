@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.ops import cells, dense, pooling
+from jaxgen.ops import cells, dense, embedding, pooling
 
 T, B, H, N, I, O = 3, 2, 3, 5, 6, 4  # noqa: E741
 RNG = np.random.default_rng(0)
@@ -21,6 +21,7 @@ def draw(*shape):
 
 
 X, SCALE, KERNEL = draw(N, I) + 0.5, draw(I) + 1.0, draw(I, O)
+TOKENS = np.array([[0, 3, 3], [6, 3, 0]])
 KEEP = (RNG.random((T, B, H)) < 0.6).astype(np.float32) / np.float32(0.6)
 
 
@@ -54,6 +55,7 @@ CASES = {
     "layer_norm": (dense.layer_norm, plain_norm, (X, SCALE)),
     "gelu": (dense.gelu, lambda x: jax.nn.gelu(x, approximate=False), (X,)),
     "max_pool": (pooling.max_pool, plain_pool, (draw(N, 4, 4, 2),)),
+    "rows": (lambda table: embedding.rows(table, TOKENS), lambda table: table[TOKENS], (draw(7, 3),)),
     "lstm": (*of(lstm, "lstm"), LSTM),
     "lstm_dropped": (*of(lstm, "lstm", KEEP), LSTM),
     "gru": (*of(gru, "gru"), GRU),
