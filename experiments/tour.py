@@ -61,7 +61,7 @@ CHAPTERS = {
     "vae": trained(
         "A VAE of letters",
         vae.EXPERIMENT,
-        "--dataset=glyphs --network=mlp --latent=16 --steps=1500 --eval_every=300",
+        "--dataset=glyphs --network=mlp --latent=16 --steps=1000 --eval_every=250",
     ),
     "plane": trained(
         "A plane of numerals",
@@ -76,7 +76,7 @@ CHAPTERS = {
     "deep": trained(
         "Layers whose gradients vanish",
         classify.EXPERIMENT,
-        "--dataset=digits --preset=deep --hidden=50x12 --steps=200 --eval_every=100",
+        "--dataset=digits --preset=deep --hidden=50x8 --steps=120 --eval_every=60",
     ),
     "text": trained(
         "Text that writes itself",
