@@ -4,6 +4,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 import toys
 
 from jaxgen.core import loop
@@ -83,6 +84,7 @@ def test_what_is_adopted_is_an_argument():
         np.testing.assert_array_equal(first.params, each.params + 1.0)
 
 
+@pytest.mark.ci
 def test_a_later_stage_adopts_from_the_one_before():
     stages, other = toys.two_stages((5, 4)), toys.mean_of(6).init(jax.random.key(8))
     chex.assert_trees_all_equal(run(stages, previous=other), run(stages))

@@ -51,6 +51,7 @@ def test_events_are_on_disk_before_the_run_ends(tmp_path):
     assert b"open" not in settings
 
 
+@pytest.mark.ci
 def test_a_run_that_begins_again_has_one_curve(tmp_path):
     """Killed before its first checkpoint: what it had written is dropped, as of metrics.jsonl. Pictures are there."""
     pytest.importorskip("tensorboardX")

@@ -55,7 +55,8 @@ def whole(tmp_path_factory):
     return directory
 
 
-@pytest.mark.parametrize("step", [18, *(pytest.param(step, marks=pytest.mark.ci) for step in (4, 10, 28))])
+@pytest.mark.ci
+@pytest.mark.parametrize("step", [4, 10, 18, 28])
 def test_left_in_any_stage_it_ends_at_the_same_bytes(step, whole, tmp_path):
     argv = ["--checkpoint_every=4", f"--workdir={tmp_path / 'run'}"]
     with pytest.raises(Killed):
@@ -151,6 +152,7 @@ def test_pictures_are_drawn_although_nothing_is_evaluated(tmp_path):
     assert json.loads((tmp_path / "run/summary.json").read_text())["metrics"] == {}
 
 
+@pytest.mark.ci
 def test_the_state_of_stages_is_what_the_loop_makes_of_them(whole):
     """The run's flow adds nothing of its own to training: the same stages through `loop.train` alone."""
     from jaxgen.run.conduct import read
