@@ -88,6 +88,7 @@ def test_epochs_cover_without_repeating(batch_size, size):
         assert len({frozenset(range(size)) - frozenset(epoch.tolist()) for epoch in epochs}) > 1
 
 
+@pytest.mark.ci
 def test_a_batch_number_may_be_traced_or_not_and_large():
     key = jax.random.key(7)
     last = 2**31 - 1

@@ -51,7 +51,7 @@ def test_two_stages_resume_exactly_wherever_they_are_left(patience, tmp_path):
     """Before the first checkpoint, within stage one, at its end, within stage two."""
     flags, plan = dataclasses.replace(FLAGS, policy=Policy(patience, plateau=1)), stages()
     whole = go(tmp_path / "whole", flags, plan)
-    for leave_after in (0, 2, 3, 4, 5):
+    for leave_after in (0, 3, 5):
         place = tmp_path / f"left after {leave_after}"
         with pytest.raises(Enough):
             go(place, flags, plan, leave_after)
