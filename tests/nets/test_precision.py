@@ -52,6 +52,7 @@ def test_large_scores_are_told_apart():
     np.testing.assert_allclose(weights, np.array([1.0, np.e, 1.0]) / (2.0 + np.e), rtol=5e-3)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("name", NETS)
 def test_logits_are_near_and_all_sums_float32(name):
     net, tokens = NETS[name], jnp.array([[1, 2, 3, 0], [3, 1, 7, 6]])

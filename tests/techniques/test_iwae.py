@@ -33,6 +33,7 @@ def weights(key, samples, shift=0.4, scale=1.8):
 draw = jax.jit(weights, static_argnums=1)
 
 
+@pytest.mark.ci
 def test_the_bound_is_monotone_in_k_and_ends_at_the_likelihood():
     """Means over 20,000 weights an image: L_1 < L_2 < L_5 < L_50 < log p(x), and then log p(x)."""
     exact = linear_gaussian()[4]
@@ -50,6 +51,7 @@ def test_the_bound_is_monotone_in_k_and_ends_at_the_likelihood():
     np.testing.assert_allclose(importance.bound(drawn), exact, atol=0.05)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(("samples", "at_once"), [(20_000, 700), (1000, 1000), (1, 7), (10, 3)])
 def test_portions_agree_with_float64_over_all_at_once(samples, at_once):
     """Also where the last portion is not whole; 700 does not divide 20,000."""
@@ -72,6 +74,7 @@ def test_nothing_under_or_overflows(offset):
     np.testing.assert_allclose(estimate, np.logaddexp.reduce(logs) - np.log(500), rtol=1e-5, atol=1e-4)
 
 
+@pytest.mark.ci
 def test_memory_does_not_grow_with_the_samples():
     def compiled(samples):
         estimate = lambda key: importance.sampled_log_likelihood(lambda k: weights(k, 100), key, samples, 100)
@@ -90,19 +93,7 @@ def test_the_ratio_of_the_densities():
     assert float(importance.log_ratio(z, noise, log_var)) == pytest.approx(float(prior - posterior), abs=1e-5)
 
 
-@pytest.mark.slow
-def test_one_sample_makes_both_objectives_the_same_in_expectation():
-    config = dataclasses.replace(SMALL, likelihood="greyscale")
-    state = jax.jit(vae.make(config).init)(KEY)
-    batch = vae.make(config).example(KEY)
-    _, terms = vae.bounds(config)
-    x = vae.target(config, KEY, batch["image"])[1]
-    drawn = terms(state.params, KEY, x, 20_000)
-    single = np.asarray(-(drawn.log_likelihood + drawn.log_ratio).mean(0))
-    np.testing.assert_allclose(single, vae.negative_elbo(drawn), atol=0.05)
-    assert (np.asarray(vae.negative_iwae(drawn)) < single).all()
-
-
+@pytest.mark.ci
 def test_gradients_of_the_bound_are_unbiased_under_reparameterisation():
     """The gradient of L_1 by autodiff, averaged, is that of the ELBO whose KL is exact."""
     config = dataclasses.replace(SMALL, likelihood="greyscale")
