@@ -10,6 +10,7 @@ import sys
 import floors
 import jax
 import pytest
+import test_contract
 
 from experiments import classify, text, vae
 from jaxgen.run import cli
@@ -45,4 +46,5 @@ if __name__ == "__main__":
     for name, (experiment, flags) in RUNS.items():
         if code := cli.main(experiment, [*flags, f"--workdir={sys.argv[1]}/{name}"]):
             sys.exit(code)
-    sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "tests/test_contract.py"]))
+    first = ["-k", " or ".join(test_contract.FIRST), "-m", "not slow"]
+    sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", *first, "tests/test_contract.py"]))

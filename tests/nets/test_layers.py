@@ -40,8 +40,10 @@ def assert_near(a, b, tolerance):
 
 @pytest.mark.parametrize(("ours", "theirs"), PAIRS)
 @pytest.mark.parametrize(
-    ("leading", "options"),
-    [((2,), {}), ((), {"use_bias": False, "strides": (2, 2), "padding": "VALID"}), ((2, 3), {"strides": (2, 1)})],
+    "leading", [pytest.param((), marks=pytest.mark.ci), (2,), pytest.param((2, 3), marks=pytest.mark.ci)]
+)
+@pytest.mark.parametrize(
+    "options", [pytest.param({}, marks=pytest.mark.ci), {"use_bias": False, "strides": (2, 2), "padding": "VALID"}]
 )
 def test_equal_to_flax(ours, theirs, leading, options):
     ours, theirs = (layer(5, kernel_size=(3, 2), **options) for layer in (ours, theirs))
@@ -50,6 +52,7 @@ def test_equal_to_flax(ours, theirs, leading, options):
     assert_near(value_and_gradient(ours, variables, x), value_and_gradient(theirs, variables, x), 1e-5)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(("ours", "theirs"), PAIRS)
 @pytest.mark.parametrize("dtype", [None, jnp.bfloat16])
 def test_types_are_promoted_as_flax_does(ours, theirs, dtype):
@@ -60,6 +63,7 @@ def test_types_are_promoted_as_flax_does(ours, theirs, dtype):
     assert_near(results, expected, 1e-5 if dtype is None else 0.03)
 
 
+@pytest.mark.ci
 def test_same_initial_parameters_as_flax():
     x = jnp.zeros((1, 6, 7, 3))
     for ours, theirs in PAIRS:

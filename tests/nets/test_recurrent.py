@@ -28,7 +28,7 @@ def apply(net, *given, **options):
     return jax.jit(lambda params, *given: net.apply(params, *given, **options))(*given)
 
 
-@EACH
+@pytest.mark.parametrize("name", ["lstm", *(pytest.param(name, marks=pytest.mark.ci) for name in list(NETS)[1:])])
 def test_in_parts_in_one_and_token_by_token(name):
     """A memory that is carried makes windows one long one; `feed` is that of a single sequence."""
     net = NETS[name]
@@ -55,16 +55,7 @@ def test_in_parts_in_one_and_token_by_token(name):
         np.testing.assert_allclose(a, b[1], atol=1e-5)
 
 
-@EACH
-def test_the_future_is_not_seen(name):
-    net = NETS[name]
-    params = begun(net)
-    other = TOKENS.at[:, 4:].set((TOKENS[:, 4:] + 1) % V)
-    past, changed = (apply(net, params, tokens, method="logits") for tokens in (TOKENS, other))
-    np.testing.assert_array_equal(past[:, :4], changed[:, :4])
-    assert not np.allclose(past[:, 4:], changed[:, 4:])
-
-
+@pytest.mark.ci
 def test_what_is_fresh_begins_anew():
     net = NETS["lstm"]
     params = begun(net)

@@ -52,7 +52,7 @@ def gru_loop(x, w, h, keep):
 LOOPS = {"lstm": lstm_loop, "gru": gru_loop}
 
 
-@pytest.mark.parametrize("dropout", [False, True])
+@pytest.mark.parametrize("dropout", [pytest.param(False, marks=pytest.mark.ci), True])
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
 def test_the_layer_is_the_loop(kind, dropout):
     given = drawn(kind, dropout)
@@ -60,13 +60,6 @@ def test_the_layer_is_the_loop(kind, dropout):
     expected = LOOPS[kind](*jax.tree.map(np.asarray, given))
     for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
-
-
-def test_a_normalised_row_has_mean_0_and_the_scale_as_deviation():
-    x, scale = 3.0 + 2.0 * jax.random.normal(KEYS[5], (2, 3, 64)), jnp.full(64, 1.5)
-    found = np.asarray(cells.normed(x, scale))
-    np.testing.assert_allclose(found.mean(-1), 0.0, atol=1e-5)
-    np.testing.assert_allclose(found.std(-1), 1.5, rtol=1e-3)
 
 
 def test_the_normalised_lstm_is_the_loop():

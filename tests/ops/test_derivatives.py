@@ -78,8 +78,8 @@ def everything(function, arguments):
     }
 
 
-RARER = ("lstm", "gru_dropped", "lstm_dropped", "max_pool")  # the same rule as another case, or an easier one
-NAMES = [pytest.param(name, marks=[pytest.mark.ci] if name in RARER else []) for name in CASES]
+COSTLY = ("gelu", "max_pool", "rows", "lstm", "lstm_dropped", "gru", "gru_dropped")
+NAMES = [pytest.param(name, marks=[pytest.mark.ci] if name in COSTLY else []) for name in CASES]
 
 
 @pytest.mark.parametrize("name", NAMES)

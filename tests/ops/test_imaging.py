@@ -42,6 +42,7 @@ def test_more_columns_than_images_leave_no_empty_cells():
     assert tile(np.zeros((2, 4, 4, 1)), 10, padding=1).shape == (4, 9, 1)
 
 
+@pytest.mark.ci
 def test_tile_is_pure_and_compiles():
     images = jax.random.uniform(jax.random.key(0), (5, 3, 3, 1))
     grid = jax.jit(tile, static_argnums=1)(images, 2)
@@ -50,6 +51,7 @@ def test_tile_is_pure_and_compiles():
     np.testing.assert_array_equal(grid, tile(jnp.asarray(images), 2))
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(
     ("shape", "columns", "padding"),
     [((0, 2, 2, 1), 2, 1), ((2, 2, 1), 2, 1), ((2, 2, 2, 1), 0, 1), ((2, 2, 2, 1), 2, -1)],

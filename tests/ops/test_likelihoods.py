@@ -28,6 +28,7 @@ def test_what_is_drawn_once_depends_on_the_image_alone():
     assert set(np.unique(drawn)) == {0.0, 1.0}
 
 
+@pytest.mark.ci
 def test_images_that_hardly_differ_have_draws_of_their_own():
     drawn = np.asarray(once(greys()))
     assert len(np.unique(drawn, axis=0)) == len(drawn)
@@ -36,6 +37,7 @@ def test_images_that_hardly_differ_have_draws_of_their_own():
     assert agree == pytest.approx(p**2 + (1 - p) ** 2, abs=0.01)  # as independent ones do
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("draw", [once, jax.jit(lambda grey: binarise(KEY, grey))], ids=["once", "anew"])
 def test_grey_is_the_probability_of_white(draw):
     grey = greys(4000)
@@ -43,17 +45,13 @@ def test_grey_is_the_probability_of_white(draw):
     assert np.array_equal(draw(jnp.tile(jnp.array([[0.0, 1.0]]), (5, 8))), np.tile([0.0, 1.0], (5, 8)))
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(("name", "varies"), [("greyscale", False), ("stochastic", True), ("static", False)])
 def test_what_a_key_changes(name, varies):
     grey = greys(20)
     one, other = (LIKELIHOODS[name].target(key, grey) for key in jax.random.split(KEY))
     assert bool((one != other).any()) is varies
     assert (np.array_equal(one, grey)) is (name == "greyscale")
-
-
-def test_definitions_name_the_binarisation():
-    for name in ("greyscale", "stochastic", "static"):
-        assert LIKELIHOODS[name].definition.startswith(name)
 
 
 @pytest.mark.parametrize("name", LIKELIHOODS)

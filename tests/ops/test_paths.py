@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from scipy.stats import norm
 
 from jaxgen.ops.paths import quantile_grid, spherical, straight
@@ -18,6 +19,7 @@ def test_quantile_grid_against_scipy():
         np.testing.assert_allclose(grid[:, row, 1], expected[::-1], atol=1e-5)
 
 
+@pytest.mark.ci
 def test_both_ways_end_where_they_should():
     for way in (straight, spherical):
         points = way(A, B, 9)
@@ -26,6 +28,7 @@ def test_both_ways_end_where_they_should():
         np.testing.assert_allclose(points[-1], B, atol=1e-5)
 
 
+@pytest.mark.ci
 def test_the_arc_keeps_its_length_and_its_speed():
     a, b = A / jnp.linalg.norm(A), B / jnp.linalg.norm(B)
     arc = spherical(a, b, 9)
@@ -35,6 +38,7 @@ def test_the_arc_keeps_its_length_and_its_speed():
     assert float(jnp.linalg.norm(straight(a, b, 9), axis=1).min()) < 0.9
 
 
+@pytest.mark.ci
 def test_without_an_arc_the_way_is_straight():
     for other in (A, 2 * A, -A, jnp.zeros(64)):
         np.testing.assert_allclose(spherical(A, other, 5), straight(A, other, 5), atol=1e-5)

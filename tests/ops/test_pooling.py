@@ -42,6 +42,7 @@ def test_value_and_gradient_equal_flax(shape):
     np.testing.assert_array_equal(our_slope, their_slope)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
 def test_types_stay(dtype):
     x = distinct((1, 4, 4, 2)).astype(dtype)
@@ -57,13 +58,6 @@ def test_of_equal_maxima_the_first_has_the_gradient():
     np.testing.assert_array_equal(np.asarray(slope).reshape(16, 4), np.eye(4)[patterns.argmax(1)])
 
 
-def test_what_is_cut_off_has_no_gradient():
-    slope = np.asarray(jax.jit(jax.grad(lambda x: max_pool(x).sum()))(jnp.ones((1, 5, 3, 1))))
-    assert not slope[:, 4:].any()
-    assert not slope[:, :, 2:].any()
-    assert slope.sum() == 2
-
-
 @pytest.mark.parametrize("where", range(4))
 def test_not_a_number_goes_through(where):
     x = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)
@@ -74,6 +68,7 @@ def test_not_a_number_goes_through(where):
 INNER = {"tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid, "gelu": lambda x: jax.nn.gelu(x, approximate=False)}
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("name", INNER)
 def test_one_pixel_has_the_gradient_in_fused_programs(name):
     """Although XLA may compute the input twice, rounded otherwise backward than forward, or write over it too early.

@@ -50,6 +50,7 @@ def test_reweighting_is_the_books(temperature):
     np.testing.assert_allclose(found, book(LOGITS, temperature), rtol=2e-6)
 
 
+@pytest.mark.ci
 def test_coldness_has_no_end():
     cold = np.float32([0.0, 1e-42, 1e-38, 1e-30, 1e-3])
     logits = np.where(np.arange(8) == 4, np.float32(1.0), LOGITS) * 1e3
@@ -62,14 +63,6 @@ def test_top_k_keeps_exactly_k():
     found = jax.jit(jax.vmap(jax.vmap(sampling.top_k, (0, None)), (None, 0)))(logits, np.arange(1, 13))
     for k, rows in enumerate(np.asarray(found), 1):
         np.testing.assert_array_equal(rows, [foremost(row, k, np.ones(11)) for row in logits])
-
-
-def test_the_nucleus_ends_with_the_token_that_crosses():
-    logits = np.log(np.float32([2, 4, 1, 1]))  # a quarter, a half and two eighths
-    masses = np.float32([1e-6, 0.49, 0.51, 0.74, 0.76, 0.87, 0.88, 1.0])
-    found = jax.jit(jax.vmap(sampling.nucleus, (None, 0)))(logits, masses)
-    kept = [[1], [1], [1, 0], [1, 0], [1, 0, 2], [1, 0, 2], [1, 0, 2, 3], [1, 0, 2, 3]]
-    np.testing.assert_array_equal(np.isfinite(found), [np.isin(np.arange(4), some) for some in kept])
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0])
@@ -89,7 +82,9 @@ CHOICES = {
 }
 
 
-@pytest.mark.parametrize(("choice", "size"), [*((choice, 8) for choice in CHOICES), ("all", 300), ("both", 300)])
+@pytest.mark.parametrize(
+    ("choice", "size"), [*((choice, 8) for choice in CHOICES), pytest.param("both", 300, marks=pytest.mark.ci)]
+)
 def test_tokens_are_as_frequent_as_the_distribution_says(choice, size):
     temperature, k, p = CHOICES[choice]
     logits = LOGITS if size == 8 else np.tile(LOGITS, 38)[:300] + np.float32(np.arange(300) % 7)

@@ -2,7 +2,6 @@
 
 import functools
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 
 from jaxgen.core.config import changed
 from jaxgen.optim.settings import Settings, chosen
-from jaxgen.optim.textbook import momentum, sgd
+from jaxgen.optim.textbook import sgd
 from jaxgen.techniques.vision import classifier, cnn, mlp
 
 KEY = jax.random.key(0)
@@ -82,17 +81,6 @@ def test_label_smoothing_by_the_formula():
 
 
 @pytest.mark.ci
-def test_one_hot_labels_make_the_same_step():
-    technique = make(change(label_smoothing=0.1, learning_rate=0.1), momentum)
-    state, step = jax.jit(technique.init)(KEY), jax.jit(technique.step)
-    one_hot = BATCH | {"label": np.eye(3, dtype=np.float32)[BATCH["label"]]}
-    (sparse, metrics), (dense, others) = (step(state, batch) for batch in (BATCH, one_hot))
-    chex.assert_trees_all_equal(sparse.params, dense.params)
-    assert float(metrics["loss"]) == pytest.approx(float(others["loss"]), rel=1e-6)
-    assert metrics["accuracy"] == others["accuracy"]
-
-
-@pytest.mark.ci
 def test_penalties_and_clips_stand_around_the_optimiser():
     """Penalties on kernels alone; then all gradients are cut together. The loss that a step reports is without them."""
     config = change(cnn, channels="3", hidden="5", batch_norm=True, activation="prelu")
@@ -113,7 +101,8 @@ def test_penalties_and_clips_stand_around_the_optimiser():
     assert float(metrics["loss"]) == pytest.approx(float(value), rel=1e-6)
 
 
-@pytest.mark.parametrize("network", [mlp, pytest.param(cnn, marks=pytest.mark.ci)])
+@pytest.mark.ci
+@pytest.mark.parametrize("network", [mlp, cnn])
 def test_prelus_slopes_are_learnt(network):
     config = change(network, activation="prelu")
     state = started(config)
@@ -157,6 +146,7 @@ def seen(ranges, key=KEY, batch=BATCH):
     return np.asarray(activations["layer1"]), float(value)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("name", AUGMENTED)
 def test_augmentation_changes_the_images_of_training(name):
     """Each by its own draws, within [0, 1]."""
@@ -168,12 +158,14 @@ def test_augmentation_changes_the_images_of_training(name):
     assert not np.array_equal(seen({name: AUGMENTED[name]}, jax.random.key(4), same)[0], images)
 
 
+@pytest.mark.ci
 def test_without_ranges_images_are_as_they_are():
     for key in (KEY, jax.random.key(4)):
         np.testing.assert_allclose(seen({}, key)[0], np.float32(BATCH["image"]) / 255, atol=1e-7)
     assert seen({})[1] == seen({}, jax.random.key(4))[1]
 
 
+@pytest.mark.ci
 def test_augmentation_keeps_labels():
     """Of images that are their own mirror image, flipping changes nothing, unless they change places."""
     image = BATCH["image"].reshape(16, 6, 6)

@@ -42,16 +42,7 @@ def test_elbo_of_a_linear_gaussian_model():
     np.testing.assert_allclose(bound(mean, np.log(variance), 20_000), exact - gap, atol=0.06)
 
 
-def test_elbo_is_a_bound_and_looser_elsewhere():
-    *_, exact, mean, covariance = linear_gaussian()
-    variance = 1 / np.diag(np.linalg.inv(covariance))
-    best = bound(mean, np.log(variance), 4000)
-    for shift, scale in [(0.3, 1.0), (0.0, 3.0), (0.0, 0.3)]:
-        worse = bound(mean + shift, np.log(scale * variance), 4000)
-        assert (worse < exact).all()
-        assert (worse < best + 0.02).all()
-
-
+@pytest.mark.ci
 def test_gradient_of_the_kl_weight():
     """beta multiplies the KL and nothing else."""
     terms = vae.Terms(jnp.array([[-3.0]]), jnp.array([[-2.0]]), jnp.array([1.5]))
@@ -60,10 +51,8 @@ def test_gradient_of_the_kl_weight():
         assert float(slope) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(
-    ("network", "likelihood"),
-    [("mlp", "greyscale"), ("mlp", "stochastic"), ("mlp", "static"), ("mlp", "gaussian"), ("conv", "gaussian")],
-)
+@pytest.mark.ci
+@pytest.mark.parametrize(("network", "likelihood"), [("mlp", "gaussian"), ("conv", "greyscale")])
 def test_shapes_and_ranges(network, likelihood):
     config = dataclasses.replace(SMALL, network=network, likelihood=likelihood, shape=(5, 7, 3))
     technique = vae.make(config)
@@ -79,23 +68,6 @@ def test_shapes_and_ranges(network, likelihood):
         assert out.shape == (105,)
         assert float(out.min()) >= 0
         assert float(out.max()) <= 1
-
-
-def test_inference_vmaps_and_samples_differ_by_key():
-    technique = vae.make(SMALL)
-    state = jax.jit(technique.init)(KEY)
-    sample = jax.vmap(technique.infer["sample"], in_axes=(None, 0, None))
-    images = sample(state, jax.random.split(KEY, 3), ())
-    assert images.shape == (3, 16)
-    assert not np.allclose(images[0], images[1])
-
-
-@pytest.mark.ci
-def test_bytes_and_floats_are_the_same_image():
-    technique, state = vae.make(SMALL), jax.jit(vae.make(SMALL).init)(KEY)
-    image = jax.random.randint(KEY, (16,), 0, 256).astype(jnp.uint8)
-    encode = technique.infer["encode"]
-    np.testing.assert_allclose(encode(state, KEY, image), encode(state, KEY, image / 255.0), atol=1e-6)
 
 
 @pytest.mark.ci
@@ -124,6 +96,7 @@ def test_gaussian_learns_its_standard_deviation():
     assert float(jnp.exp(state.params["log_sigma"])) == pytest.approx(0.1, rel=0.1)
 
 
+@pytest.mark.ci
 def test_evaluation_adds_up():
     """negative_elbo = reconstruction + KL, and masked examples do not count."""
     technique = vae.make(SMALL)
@@ -148,6 +121,7 @@ def test_bf16_computes_in_bfloat16_and_keeps_float32_parameters():
     assert 0 < float(jnp.abs(exact - rounded).max()) < 0.05
 
 
+@pytest.mark.ci
 def test_activations_have_names():
     """Those of the layers, as their parameters; the last is the coder's output."""
     net, (x, noise) = vae.VAE(SMALL), (jnp.ones((3, 16)), jnp.ones((1, 3, 2)))
@@ -161,6 +135,7 @@ def test_activations_have_names():
     assert variables["params"]["encoder"].keys() == {"layers_0", "layers_2"}
 
 
+@pytest.mark.ci
 def test_the_books_network():
     """Layers of Chollet & Allaire, section 8.4: kernels in the order of the text."""
     config = vae.Config(**{k: v for k, v in PRESETS["chollet"].items() if k in ("network", "latent")})
