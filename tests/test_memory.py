@@ -18,7 +18,7 @@ def forgotten():
     print("MiB", int(open("/proc/self/statm").read().split()[1]) * 4096 / 2**20)
 
 forget, tour.forget_programs = tour.forget_programs, forgotten
-stop = tour.Stop(worker.EXPERIMENT, " ".join(worker.TINY))
+stop = tour.trained("A run", worker.EXPERIMENT, " ".join(worker.TINY))
 tour.CHAPTERS = {f"run{number}": stop for number in range(6)}
 tour.tour([f"--workdir={sys.argv[1]}"])
 """

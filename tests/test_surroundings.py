@@ -1,11 +1,9 @@
 """What a user's surroundings do to a run: a terminal that is closed, disks that are full, variables that do not fit."""
 
-import fcntl
 import os
 import pty
 import select
 import signal
-import termios
 import threading
 
 import pytest
@@ -24,10 +22,10 @@ def cache(tmp_path_factory):
 def test_a_terminal_that_is_closed_stops_with_a_checkpoint(cache, tmp_path):
     """Nothing can be printed any more then, and a progress bar is at work."""
     ours, theirs = pty.openpty()
-    claim = lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)  # SIGHUP goes to the leader of a session
-    process = start(
-        tmp_path / "run", cache, at=dict(stdout=theirs, stderr=theirs, start_new_session=True, preexec_fn=claim)
-    )
+    # SIGHUP goes to the leader of the session that has claimed the terminal.
+    code = "import fcntl, sys, termios, worker; fcntl.ioctl(1, termios.TIOCSCTTY, 0); from jaxgen.run import cli; "
+    code += "sys.exit(cli.main(worker.EXPERIMENT))"
+    process = start(tmp_path / "run", cache, code=code, at=dict(stdout=theirs, stderr=theirs, start_new_session=True))
     os.close(theirs)
     read = threading.Thread(target=drained, args=(ours, stopped := threading.Event()))
     read.start()

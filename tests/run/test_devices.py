@@ -61,7 +61,8 @@ from jaxgen.core.sharding import spread_whole
 from jaxgen.run import machine
 from jaxgen.run.conduct import conduct, read
 from jaxgen.run.parsing import parse
-argv = "--dataset=digits --hidden=8 --latent=2 --batch_size=50 --steps=3 --importance_samples=2".split()
+argv = "--dataset=digits --hidden=8 --latent=2 --batch_size=50 --steps=3".split()
+argv += ["--likelihood=static", "--importance_samples=2"]
 argv += ["--host_devices=8", "--deterministic", "--matmul_precision=tf32"]
 for name, flags in (("most", []), ("most", []), ("two", ["--devices=2"]), ("one", ["--devices=1"])):
     conduct(EXPERIMENT, [*argv, f"--workdir={sys.argv[1]}/{name}", *flags])
