@@ -79,8 +79,8 @@ def _differentiate(inputs, directions, *, slope, count, **rules):
 
 def _transpose(cotangents, *inputs, transposed, count, **_):
     needed = [ad.is_undefined_primal(direction) for direction in inputs[count:]]
-    found = transposed(list(inputs[:count]), list(map(ad.instantiate_zeros, cotangents)))
-    return [None] * count + [one if need else None for one, need in zip(found, needed, strict=True)]
+    gradients = transposed(list(inputs[:count]), list(map(ad.instantiate_zeros, cotangents)))
+    return [None] * count + [one if need else None for one, need in zip(gradients, needed, strict=True)]
 
 
 def _batch(inputs, axes, *, slope, transposed, shapes, count):

@@ -32,8 +32,8 @@ def main(experiment: Experiment, argv: Sequence[str] | None = None) -> int:
 
 def script(name: str, doc: str, config: type, work: Callable[[list[str]], Any]) -> int:
     """Runs a script that is no experiment; `name` is its module's; returns the exit code, see `guarded`."""
-    asked = bool({"--help", "-h"} & set(sys.argv))
-    return guarded(short(name), lambda: print(usage(name, doc, knobs(config))) if asked else work(sys.argv[1:]))
+    help_wanted = bool({"--help", "-h"} & set(sys.argv))
+    return guarded(short(name), lambda: print(usage(name, doc, knobs(config))) if help_wanted else work(sys.argv[1:]))
 
 
 def guarded(name: str, work: Callable[[], Any]) -> int:

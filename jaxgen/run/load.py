@@ -66,14 +66,14 @@ def load_run(workdir: str | os.PathLike) -> Loaded:
 def _newest(directory: Path, template: Callable[[int], Any]) -> checkpoint.Saved | None:
     """The newest intact checkpoint. A run that is training may remove the one that is being read: then a newer one."""
     while True:
-        newest, said = checkpoint.candidates(directory)[:1], list[str]()
+        newest, warnings = checkpoint.candidates(directory)[:1], list[str]()
         try:
-            saved = checkpoint.restore(directory, template, said.append, adopted=True)
+            saved = checkpoint.restore(directory, template, warnings.append, adopted=True)
         except Exception:  # whatever a file that is gone makes of Orbax
             if checkpoint.candidates(directory)[:1] == newest:
                 raise
             continue
-        if not said or checkpoint.candidates(directory)[:1] == newest:
-            for message in said:
+        if not warnings or checkpoint.candidates(directory)[:1] == newest:
+            for message in warnings:
                 warn(message)
             return saved

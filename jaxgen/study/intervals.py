@@ -70,8 +70,8 @@ def bca(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     ends = []
     for share in (0.5 - LEVEL / 2, 0.5 + LEVEL / 2):
         shifted = bias + math.sqrt(count / (count - 1)) * stdtrit(count - 1, share)
-        place = ndtr(bias + shifted / (1 - skewness * shifted)) * (RESAMPLES - 1)
-        ends.append(np.take_along_axis(means, place.round().astype(int)[None], 0)[0])
+        position = ndtr(bias + shifted / (1 - skewness * shifted)) * (RESAMPLES - 1)
+        ends.append(np.take_along_axis(means, position.round().astype(int)[None], 0)[0])
     return ends[0], ends[1]
 
 

@@ -53,15 +53,15 @@ def check_optimizers(folder: Path, rows: Iterable[dict[str, Any]], codes: dict[s
 
 def hashes(roots: Sequence[str], aside: tuple[str, ...] = ()) -> dict[str, str]:
     """Module -> hash of its file: the roots, and what they import but for packages in `aside`."""
-    left, found = list(roots), dict[str, str]()
+    left, hashes = list(roots), dict[str, str]()
     while left:
-        if (name := left.pop()) in found or not (path := source_file(name)):
+        if (name := left.pop()) in hashes or not (path := source_file(name)):
             continue
         data = path.read_bytes()
-        found[name] = hashlib.sha256(data).hexdigest()[:DIGITS]
+        hashes[name] = hashlib.sha256(data).hexdigest()[:DIGITS]
         inside = f"{name}.__init__" if path.name == "__init__.py" else name
         left += [each for each in imports(inside, data) if not f"{each}.".startswith(tuple(f"{a}." for a in aside))]
-    return dict(sorted(found.items()))
+    return dict(sorted(hashes.items()))
 
 
 def imports(name: str, data: bytes) -> list[str]:

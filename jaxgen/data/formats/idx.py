@@ -53,8 +53,8 @@ def parse_idx(file: Any, name: str, dimensions: int, packed: int = 0, size: int 
     magic = bytes([0, 0, UNSIGNED_BYTE, dimensions])
     if start != magic:
         kind = {1: "labels", 3: "images"}.get(dimensions, f"{dimensions} dimensions")
-        found = start.hex() or "nothing"
-        raise Refused(f"{name} is no IDX file of {kind}: expected the magic number {magic.hex()}, found {found}")
+        actual = start.hex() or "nothing"
+        raise Refused(f"{name} is no IDX file of {kind}: expected the magic number {magic.hex()}, found {actual}")
     lengths = file.read(4 * dimensions)
     if len(lengths) < 4 * dimensions:
         raise Refused(f"{name} is truncated in its header")
