@@ -14,10 +14,7 @@ What was measured: experiments/results/transfer.md.
 import dataclasses
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
 
 from experiments import classify
 from jaxgen.core.config import fitted, knob
@@ -26,6 +23,7 @@ from jaxgen.run import cli, image_reader
 from jaxgen.run.conduct import conduct
 from jaxgen.run.machine import forget_programs
 from jaxgen.run.parsing import alone, parse
+from jaxgen.study.intervals import KINDS, interval
 
 TEXT = (
     "Lower layers that learnt to tell some classes apart are frozen; only what stands above them learns the new "
@@ -52,14 +50,6 @@ class Flags:
     draw_seed: int | None = knob(None, "draws the same images for all seeds", lower=0, upper=2**32 - 1)
     freeze: str = knob("layer1,layer2", "layers that are kept as they are")
     seeds: int = knob(5, "of the new classes' networks, from 0", lower=2, upper=1000)
-
-
-def interval(values: Sequence[float]) -> tuple[float, float]:
-    """The mean, and half the width of its 95 % confidence interval by Student's t."""
-    from scipy import stats
-
-    error = np.std(values, ddof=1) / np.sqrt(len(values))
-    return float(np.mean(values)), float(stats.t.ppf(0.975, len(values) - 1) * error)
 
 
 def check(argv: list[str]) -> int:
@@ -110,17 +100,17 @@ def transfer(argv: list[str]) -> list[page.Chapter]:
         for kind, each in chapters.items()
     }
     gained = [a - b for a, b in zip(*accuracy.values())]
+    means = f"means of {flags.seeds} seeds with {KINDS[interval(gained).kind]}"
     print(
-        f"\ntest accuracy on the classes {flags.new} of {flags.dataset} from {flags.per_class} images of each, mean of "
-        f"{flags.seeds} seeds and its 95 % interval (Student's t)"
+        f"\ntest accuracy on the classes {flags.new} of {flags.dataset} from {flags.per_class} images of each, {means}"
     )
     lines = []
     for kind, values in {**accuracy, "gained, seed by seed": gained}.items():
-        mean, half = interval(values)
-        lines.append(f"{kind}: {100 * mean:.2f} ± {100 * half:.2f} %")
+        mean, low, high = (100 * each for each in interval(values)[:3])
+        lines.append(f"{kind}: {mean:.2f} % ({low:.2f} to {high:.2f})")
         print(lines[-1])
     first, *rest = [each[0]._replace(title=f"Classes {flags.new}, {kind}") for kind, each in chapters.items()]
-    text = f"{TEXT} Test accuracy, mean of {flags.seeds} seeds with its 95 % interval: {'; '.join(lines)}."
+    text = f"{TEXT} Test accuracy, {means}: {'; '.join(lines)}."
     path = Path(os.path.expanduser(flags.workdir)) / "report.html"
     report = [first._replace(text=text), *rest]
     page.write(path, "Transfer", report)

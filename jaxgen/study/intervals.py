@@ -17,6 +17,7 @@ FEWEST = 5  # seeds: of fewer the range is shown, and nothing is claimed
 MANY = 20  # seeds: from here on the bootstrap knows more of skewness than Student's t
 RESAMPLES = 10_000
 LEVEL = 0.95
+KINDS = {"t": "95 % intervals (Student's t)", "BCa": "95 % intervals (BCa bootstrap)", "range": "their ranges"}
 BLOCK = 2**20  # numbers of the bootstrap that are held at once
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from jaxgen.report.items import Cell, Table
 from jaxgen.report.page import duration, quantity
-from jaxgen.study.intervals import Interval
+from jaxgen.study.intervals import KINDS, Interval
 from jaxgen.study.records import Record, at_edge, median, tuning_runs
 from jaxgen.study.statistics import Score, Task, lost, split_name
 
@@ -166,8 +166,7 @@ def task_table(records: Sequence[Record], baseline: str) -> Table:
 def ends_text(records: Sequence[Record]) -> str:
     """What stands beside the records' means, and where medians stand instead."""
     kinds = {record.judged.kind for record in records}
-    called = {"t": "95 % intervals (Student's t)", "BCa": "95 % intervals (BCa bootstrap)", "range": "their ranges"}
-    ends = " or ".join(called[kind] for kind in called if kind in kinds)
+    ends = " or ".join(KINDS[kind] for kind in KINDS if kind in kinds)
     medians = ", medians where runs failed" if "median" in kinds else ""
     return (f" with {ends}" if ends else "") + medians or " without an interval"
 
