@@ -61,7 +61,7 @@ CHAPTERS = {
     "vae": trained(
         "A VAE of letters",
         vae.EXPERIMENT,
-        "--dataset=glyphs --network=mlp --latent=16 --steps=1000 --eval_every=250",
+        "--dataset=glyphs --network=mlp --latent=16 --steps=800 --eval_every=400",
     ),
     "plane": trained(
         "A plane of numerals",
