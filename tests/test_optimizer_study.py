@@ -101,12 +101,12 @@ def test_the_place_of_another_study(other, finished, capsys):
 
 
 @pytest.mark.ci
-@pytest.mark.parametrize("package", ["jinja2", "matplotlib"])
-def test_without_the_reports_packages_the_numbers_are_there(package, finished, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize(("package", "sentence"), [("jinja2", "no report.html"), ("matplotlib", "not drawn: ")])
+def test_without_the_reports_packages_the_numbers_are_there(package, sentence, finished, tmp_path, capsys, monkeypatch):
     place = shutil.copytree(finished, tmp_path / "study", ignore=shutil.ignore_patterns("*.html", "results.csv"))
     monkeypatch.setitem(sys.modules, package, None)
     assert go(place, *SMALL) == 0
-    assert "no report.html" in capsys.readouterr().err
+    assert sentence in capsys.readouterr().err
     assert (place / "results.csv").exists()
 
 

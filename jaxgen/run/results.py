@@ -81,7 +81,7 @@ def write_results(
 
 
 def shown(folder: Path, items: Iterable[Figure | Table]) -> tuple[list[Picture], list[Table], list[str]]:
-    """Writes the figures into the folder; returns them, the tables, and a sentence for each reason why some failed.
+    """Writes the figures into the folder; returns those of the page, the tables, and why figures failed, in sentences.
 
     Whatever a figure raises, those after it are drawn. Of items that cannot be made, the rest is lost.
     """
@@ -98,7 +98,8 @@ def shown(folder: Path, items: Iterable[Figure | Table]) -> tuple[list[Picture],
             except Exception as error:
                 failed.setdefault(_reason(error), []).append(item.name)
             else:
-                pictures.append(Picture(path, item.caption, item.density))
+                if item.suffix != ".svg":  # for a paper, not for the page
+                    pictures.append(Picture(path, item.caption, item.density))
     except Exception as error:
         failed.setdefault(_reason(error), []).append("what was to follow")
     sentences = [f"not drawn: {', '.join(names)} ({reason})" for reason, names in failed.items()]

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from jaxgen.core.config import knob, knobs, nested
@@ -21,8 +22,10 @@ from jaxgen.study import grid, store
 from jaxgen.study.beside import study_beside
 from jaxgen.study.conclusion import conclude
 from jaxgen.study.origins import check_optimizers, code_of_optimizer
+from jaxgen.study.problems import Problem
 from jaxgen.study.protocol import Entrant, Protocol, run_study
 from jaxgen.study.setup import check_lengths, passed_flags, study_identity
+from jaxgen.study.statistics import Task
 from jaxgen.study.tasks import make_task
 from jaxgen.study.variants import by_flag, check_varied, labelled, parse_vary
 
@@ -155,24 +158,35 @@ def study(experiments: Mapping[str, Experiment], argv: Sequence[str], **defaults
     codes = {each.label: code_of_optimizer(each.optimizer) for each in variants}
     entrants = {e.label: Entrant(e.label, own.get(e.optimizer, common), codes[e.label]) for e in variants}
     protocol = Protocol(flags.tuning_seeds, flags.seeds, flags.extend, flags.max_seconds)
-    runs = sum(len(each.rates) * flags.tuning_seeds + flags.seeds for each in entrants.values())
     with workdir.open_workdir(flags.workdir, identity) as folder:
         check_optimizers(folder, store.read_rows(folder), codes)
         for number, each in enumerate(tasks):
-            mine = lambda row, name=each.problem.name: row["task"] == name and row["optimizer"] in labels
-            total = sum(row["steps"] for row in store.read_rows(folder) if mine(row))
-            with bar(runs * each.problem.steps, each.task.name, start=total, unit="updates") as show:
-
-                def advance(updates, show=show):
-                    nonlocal total
-                    total += updates
-                    show(total, {})
-
-                for flag, same in by_flag(variants).items():
-                    problem = labelled(varied.get(flag, tasks)[number].problem, same)
-                    group = [entrants[one.label] for one in same]
-                    run_study(folder, problem, each.task, group, protocol, flags.mode, advance=advance)
+            groups = []
+            for flag, same in by_flag(variants).items():
+                problem = labelled(varied.get(flag, tasks)[number].problem, same)
+                groups.append((problem, [entrants[one.label] for one in same]))
+            train(folder, each.task, groups, protocol, flags.mode)
         return conclude(folder, flags, tasks, variants, other)
+
+
+def train(
+    folder: Path, task: Task, groups: Sequence[tuple[Problem, Sequence[Entrant]]], protocol: Protocol, mode: str
+) -> None:
+    """Trains what is missing of a task's runs, a group of optimisers after the other, each on its own problem."""
+    every = {entrant.label: entrant for _, group in groups for entrant in group}
+    runs = sum(len(each.rates) * protocol.tuning_seeds + protocol.seeds for each in every.values())
+    first, _ = groups[0]
+    mine = lambda row: row["task"] == first.name and row["optimizer"] in every
+    done = sum(row["steps"] for row in store.read_rows(folder) if mine(row))
+    with bar(runs * first.steps, task.name, start=done, unit="updates") as show:
+
+        def advance(updates: int) -> None:
+            nonlocal done
+            done += updates
+            show(done, {})
+
+        for problem, group in groups:
+            run_study(folder, problem, task, group, protocol, mode, advance=advance)
 
 
 def parse_names(text: str, flag: str) -> list[str]:

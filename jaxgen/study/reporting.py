@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from jaxgen.core.files import write_whole
 from jaxgen.report import page
-from jaxgen.report.items import Cell, Figure, Picture, Table
+from jaxgen.report.items import Cell, Figure, Table
 from jaxgen.report.page import Chapter, duration
+from jaxgen.run.results import shown
 from jaxgen.study import charts, latex, store, table, verdict
 from jaxgen.study.records import Record, Study, as_csv_row, rows_that_count
 
@@ -44,34 +45,27 @@ def write_report(
         title: of the page.
 
     Raises:
-        Refused: matplotlib or jinja2 is missing, after both results were written, or a file cannot be written.
+        Refused: jinja2 is missing, after both results were written, or a file cannot be written.
     """
     folder = Path(folder)
     write_results(folder, study, records)
     panels = by_task(study, records)
-    draw = lambda figures: save_figures(folder / "figures", figures)
-    spent = budget(study, background)
-    overview = "\n\n".join(sentences(study, records))
-    chapters = [Chapter("Verdict", overview, tables=[spent], pictures=draw(charts.profile_figures(panels)))]
+    spent, overview = budget(study, background), "\n\n".join(sentences(study, records))
+    chapters = [illustrated(folder, Chapter("Verdict", overview, tables=[spent]), charts.profile_figures(panels))]
     for n, panel in enumerate(panels, 1):
-        results = table.task_table(panel, study.baseline)
-        chapters.append(Chapter(panel[0].task.name, tables=[results], pictures=draw(charts.task_figures(panel, n))))
-    chapters += [Chapter(name, pictures=draw(figures)) for name, figures in more]
+        results = Chapter(panel[0].task.name, tables=[table.task_table(panel, study.baseline)])
+        chapters.append(illustrated(folder, results, charts.task_figures(panel, n)))
+    chapters += [illustrated(folder, Chapter(name), figures) for name, figures in more]
     notes = verdict.column_notes(study)
     how = Chapter("How it was measured", notes=notes, summary=background.summary, config=background.config)
     page.write(folder / "report.html", title, [*chapters, how], overview=False)
     return [*chapters, how]
 
 
-def save_figures(folder: Path, figures: Iterable[Figure]) -> list[Picture]:
-    """Writes the figures into the folder. Raises Refused where matplotlib is missing."""
-    pictures = []
-    for figure in figures:
-        path = folder / f"{figure.name}{figure.suffix}"
-        write_whole(path, figure.render())
-        if figure.suffix != ".svg":  # for a paper, not for the page
-            pictures.append(Picture(path, figure.caption, figure.density))
-    return pictures
+def illustrated(folder: Path, chapter: Chapter, figures: Iterable[Figure]) -> Chapter:
+    """The chapter with the figures, written below `folder`, and a sentence for what could not be drawn."""
+    pictures, _, missing = shown(folder / "figures", figures)
+    return chapter._replace(pictures=pictures, missing=missing)
 
 
 def by_task(study: Study, records: Sequence[Record]) -> list[list[Record]]:
