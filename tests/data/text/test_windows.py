@@ -43,6 +43,16 @@ def windows_of(batch):
 
 
 @pytest.mark.parametrize("name", SOURCES)
+def test_each_batch_has_windows_of_its_own(name):
+    make, more, _ = SOURCES[name]
+    text = np.arange(2000, dtype=np.int32)  # each token is its place
+    source = make(Split(text), B, T, *more)
+    first = [np.asarray(source.take(source.arrays, KEY, n)["tokens"])[:, 0] for n in (0, 1, 0)]
+    assert (first[0] == first[2]).all()
+    assert len(set(first[0]) & set(first[1])) <= 1
+
+
+@pytest.mark.parametrize("name", SOURCES)
 def test_windows_of_the_longest_text_are_whole(name, unread):
     make, options, batches = SOURCES[name]
     source = make(Split(Positions()), B, T, *options)
