@@ -23,9 +23,10 @@ def test_chunks_of_a_batch_add_up(operation, monkeypatch):
     assert_near(gradient(x, kernel), jax.jit(partial(everything, theirs))(x, kernel))
 
 
-@pytest.mark.ci
 @pytest.mark.parametrize("operation", OPERATIONS)
-@pytest.mark.parametrize("over", ["inputs", "kernels", "both"])
+@pytest.mark.parametrize(
+    "over", ["inputs", pytest.param("kernels", marks=pytest.mark.ci), pytest.param("both", marks=pytest.mark.ci)]
+)
 @pytest.mark.parametrize(("groups", "axis"), [(2, 0), pytest.param(1, 3, marks=pytest.mark.slow)])
 def test_vmap(operation, over, groups, axis, monkeypatch):
     monkeypatch.setattr(primitives, "NARROW", 16 if groups == 1 else 0)  # kernels side by side, and one by one
