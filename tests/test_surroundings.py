@@ -22,8 +22,10 @@ def cache(tmp_path_factory):
 def test_a_terminal_that_is_closed_stops_with_a_checkpoint(cache, tmp_path):
     """Nothing can be printed any more then, and a progress bar is at work."""
     ours, theirs = pty.openpty()
-    # SIGHUP goes to the leader of the session that has claimed the terminal.
-    code = "import fcntl, sys, termios, worker; fcntl.ioctl(1, termios.TIOCSCTTY, 0); from jaxgen.run import cli; "
+    # SIGHUP goes to the leader of the session that has claimed the terminal; tests under nohup would hand on that it is
+    # ignored.
+    code = "import fcntl, signal, sys, termios, worker; fcntl.ioctl(1, termios.TIOCSCTTY, 0); "
+    code += "signal.signal(signal.SIGHUP, signal.SIG_DFL); from jaxgen.run import cli; "
     code += "sys.exit(cli.main(worker.EXPERIMENT))"
     process = start(tmp_path / "run", cache, code=code, at=dict(stdout=theirs, stderr=theirs, start_new_session=True))
     os.close(theirs)
