@@ -56,7 +56,7 @@ def test_streamed_moments_equal_one_pass():
     mask[:, 2] = False  # a batch without samples
     spoilt = np.where(mask[..., None], x, np.float32(np.nan))
     found = jax.vmap(streamed)(spoilt, mask)
-    exact = []
+    exact, parts = [], []
     for run in range(2):
         kept = np.float64(x[run][mask[run]])
         whole = frechet.start(5, np)
@@ -68,6 +68,8 @@ def test_streamed_moments_equal_one_pass():
         np.testing.assert_allclose(found.mean[run], whole.mean, rtol=1e-6)
         np.testing.assert_allclose(found.scatter[run], whole.scatter, atol=1e-4 * np.trace(whole.scatter))
         exact.append(whole)
+        parts += [kept.mean(axis=0), np.cov(kept, rowvar=False)]
+    assert frechet.distance_of(*exact) == pytest.approx(frechet.frechet_distance(*parts))
     apart = jax.jit(frechet.distance_of)(*(jax.tree.map(lambda leaf, run=run: leaf[run], found) for run in range(2)))
     assert float(apart) == pytest.approx(frechet.distance_of(*exact), rel=1e-2)
     assert np.isnan(jax.jit(frechet.distance_of)(frechet.start(5), frechet.start(5)))
