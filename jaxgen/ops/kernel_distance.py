@@ -1,6 +1,6 @@
 """Distances of two sets of samples by pairs: the kernel distance KID of features, the energy distance of points.
 
-Binkowski et al. 2018, "Demystifying MMD GANs", https://arxiv.org/abs/1801.01401, section 4.
+Binkowski et al. 2018, "Demystifying MMD GANs", https://arxiv.org/abs/1801.01401.
 Szekely & Rizzo 2013, "Energy statistics", https://doi.org/10.1016/j.jspi.2013.03.018.
 
 Both are U-statistics: unbiased, so 0 in expectation where the distributions are equal, and below 0 for some samples.
@@ -81,7 +81,7 @@ def kernel_distance(x: Array, y: Array, key: jax.Array, subsets: int = 50, size:
 
 
 def energy_distance(x: Array, y: Array, chunk: int = 256) -> jax.Array:
-    """2 E|X - Y| - E|X - X'| - E|Y - Y'| of points [N, D] and [M, D], Euclidean: [], equation 2.
+    """2 E|X - Y| - E|X - X'| - E|Y - Y'| of points [N, D] and [M, D], Euclidean: [].
 
     The pairs X, X' are of different samples. D is small: the differences of `chunk` points to all others are in memory.
 
