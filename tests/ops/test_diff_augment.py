@@ -37,11 +37,12 @@ def test_translation_and_cutout_are_slices():
 
 def test_colour_by_hand_and_the_ranges_of_all_draws():
     # Pixels (0.1, 0.3) and (0.5, 0.7) brighter by 0.1: (0.2, 0.4), (0.6, 0.8); greys 0.3 and 0.7. Saturation 2:
-    # (0.1, 0.5), (0.5, 0.9), mean 0.5. Contrast 0.5: (0.3, 0.5), (0.5, 0.7).
-    x, factors = jnp.array([0.1, 0.3, 0.5, 0.7]).reshape(1, 1, 2, 2), [jnp.array([f]) for f in (0.1, 2.0, 0.5)]
-    np.testing.assert_allclose(d.color(x, *factors).ravel(), [0.3, 0.5, 0.5, 0.7], rtol=1e-6)
+    # (0.1, 0.5), (0.5, 0.9), mean 0.5. Contrast 0.5: (0.3, 0.5), (0.5, 0.7). A second image stays as it is.
+    x = jnp.array([[0.1, 0.3, 0.5, 0.7], [0.9, 0.8, 0.7, 0.6]])
+    found = d.color(x.reshape(2, 1, 2, 2), *(jnp.array(f) for f in ([0.1, 0.0], [2.0, 1.0], [0.5, 1.0])))
+    np.testing.assert_allclose(found.reshape(2, 4), [[0.3, 0.5, 0.5, 0.7], x[1]], rtol=1e-6)
     grey = noise(1, 2, 2, 1)
-    np.testing.assert_array_equal(d.color(grey, jnp.zeros(1), jnp.array([1.7]), jnp.ones(1)), grey)
+    np.testing.assert_allclose(d.color(grey, jnp.zeros(1), jnp.array([1.7]), jnp.ones(1)), grey, rtol=1e-6)
     shape = (2000, 24, 32, 3)  # shifts of 3 and 4 pixels, cut-outs of 12 and 16
     color, (shift, centre) = d.draw_color(KEY, 2000), [draw(KEY, shape).T for draw in (d.draw_shift, d.draw_centre)]
     for draws, low, width in zip(color, (-0.5, 0.0, 0.5), (1.0, 2.0, 1.0)):
