@@ -34,8 +34,8 @@ from jaxgen.run.parsing import alone, parse
 from jaxgen.run.results import shown
 
 TEXT = (
-    "Generators of the same size, from the same seeds, against critics with the same rates: what differs is the loss and "
-    "what holds the critic's slope."
+    "Generators of one size, from the same seeds, against critics of the same rates: what differs is loss, and what "
+    "holds the critic's slope."
 )
 SAMPLES, SHOWN, CHUNK = 10_000, 1000, 500
 

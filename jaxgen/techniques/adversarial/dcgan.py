@@ -141,8 +141,8 @@ def tiny(optimizer=adam):
     small = changed(Config(), {**fields, "learning_rate": 1e-3, "critic_learning_rate": 1e-3})
     build = lambda **change: make(changed(small, change), optimizer, optimizer)
     return {
-        "dcgan": build(judge_spec=("2", "4", "relu", "batch_norm", ""), penalty_every=2),
-        "dcgan_norms": build(critic_norm="batch", deviation=False, dense=0, halvings=1, penalty="none", critic_steps=2),
+        "dcgan": build(critic_norm="batch", deviation=False, dense=0, halvings=1, penalty="none", critic_steps=2),
+        "dcgan_r1": build(judge_spec=("2", "4", "relu", "batch_norm", ""), penalty_every=2),
         "dcgan_spectral": build(
             critic_norm="spectral", loss="hinge", penalty="none", conditional=True, diff_augment=POLICY, shape=(8, 4, 3)
         ),
