@@ -28,7 +28,7 @@ EXPERIMENT = Experiment(
     name="experiments.mixtures",
     doc=__doc__ or "",
     title="Modes of a mixture",
-    text="A mixture of narrow Gaussians shows what images hide, whether a generator covers all modes of its data, "
+    text="A mixture of narrow Gaussians shows what images hide: whether a generator covers all modes of data, "
     "and whether its samples lie in them.",
     technique=gan,
     data=point_reader.POINTS,
