@@ -5,13 +5,14 @@ F    features of the judge
 C    classes
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.data import rows
+from jaxgen.nets.convolutional import CNN
 from jaxgen.ops import frechet
 from jaxgen.ops.imaging import to_unit
 from jaxgen.ops.kernel_distance import kernel_distance
@@ -44,10 +45,15 @@ class Judged(NamedTuple):
 
 
 def see(setting: Setting, image: np.ndarray) -> Judged:
-    """Images [N, D], uint8 or in [0, 1], through the setting's judge, block by block."""
-    config, data = setting.config, setting.data
+    """Images [N, D], uint8 or in [0, 1], through the setting's judge."""
+    config = setting.config
     net = judge_net(config.judge_spec, config.shape, max(len(config.labels), 1))
-    variables, parts = data.train.shared["judge"], []
+    return through(net, setting.data.train.shared["judge"], image)
+
+
+def through(net: CNN, variables: Any, image: np.ndarray) -> Judged:
+    """Images [N, D], uint8 or in [0, 1], through a judge, block by block."""
+    parts = []
     apply = jax.jit(lambda variables, x: judged_features(net, variables, x))
     for n in range(0, len(image), BLOCK):
         block = image[n : n + BLOCK]

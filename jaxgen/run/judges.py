@@ -17,6 +17,7 @@ CNN = "jaxgen.techniques.vision.cnn"
 class Judge(NamedTuple):
     """A trained classifier."""
 
+    workdir: str  # of its run
     spec: tuple[str, ...]  # its network and the hash of its parameters, see `techniques.adversarial.judging`
     variables: dict[str, Any]  # what that network is applied with
     accuracy: float | None  # on the test split of its run, in [0, 1]
@@ -41,7 +42,20 @@ def load_judge(workdir: str | os.PathLike, shape: tuple[int, int, int], labels: 
     sha256 = fingerprint((state.params, state.carry))
     norm = "batch_norm" if fields["batch_norm"] else ""
     spec = (fields["channels"], fields["hidden"], fields["activation"], norm, sha256)
-    return Judge(spec, {"params": state.params, **dict(state.carry or {})}, _accuracy(Path(workdir).expanduser()))
+    variables = {"params": state.params, **dict(state.carry or {})}
+    return Judge(os.fspath(workdir), spec, variables, _accuracy(Path(workdir).expanduser()))
+
+
+def described(judge: Judge) -> str:
+    """Its run, the first digits of its hash and its accuracy, in a line."""
+    told = "" if judge.accuracy is None else f", {100 * judge.accuracy:.2f} % right on its test split"
+    return f"judge: {judge.workdir}, parameters {judge.spec[-1][:12]}{told}"
+
+
+def place(judge: str, workdir: str, sha256: str) -> str:
+    """The directory that --judge names; of "auto" one beside the directory of a run, named after its images' hash."""
+    beside = os.path.dirname(os.path.expanduser(workdir)) or "."
+    return os.path.join(beside, f"judge_{sha256[:8]}") if judge == "auto" else judge
 
 
 def ensure(workdir: str | os.PathLike, train: Callable[[], Any]) -> None:
