@@ -6,6 +6,7 @@ python -m experiments.gan --dataset=mnist --conditional        with the class as
 python -m experiments.gan --network=dense --loss=minimax --penalty=none --dataset=mnist
 python -m experiments.gan --preset=radford --dataset=cifar10   the DCGAN of the paper
 python -m experiments.gan --preset=chollet --dataset=frogs     the book's networks, losses and data order
+python -m experiments.gan --dataset=stacked_mnist              three digits an image: how many of 1,000 modes
 python -m experiments.gan --sample_only --count=100            draws from a trained run
 
 Samples are judged by a classifier that is trained first, once for each data set, beside the runs (--judge). What each
@@ -16,6 +17,7 @@ import dataclasses
 import functools
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -23,11 +25,14 @@ import numpy as np
 from experiments import classify
 from jaxgen.core.config import knob
 from jaxgen.core.types import Refused
-from jaxgen.figures import adversaries
+from jaxgen.data.examples import Dataset
+from jaxgen.data.images import stacked
+from jaxgen.figures import adversaries, stacked_modes
+from jaxgen.report.items import Figure, Table
 from jaxgen.report.pictures import save_png
 from jaxgen.run import cli, image_reader, judges
 from jaxgen.run.conduct import conduct
-from jaxgen.run.experiment import Choice, Data, Experiment, Reader, Watch, sharing
+from jaxgen.run.experiment import Choice, Data, Experiment, Reader, Result, Setting, Watch, sharing
 from jaxgen.run.flags import DATA
 from jaxgen.run.image_reader import ImageFlags
 from jaxgen.run.load import load_run
@@ -87,8 +92,8 @@ class GanFlags(ImageFlags):
 
     judge: str = knob(
         "auto",
-        "directory of a run of experiments.classify --network=cnn on the same images; none: samples are compared with "
-        "images themselves; auto: one is trained where there is none, beside --workdir",
+        "directory of a run of experiments.classify --network=cnn on the same images, of stacked_mnist on mnist; none: "
+        "samples are compared with images themselves; auto: one is trained where there is none, beside --workdir",
         free=True,
         group=DATA,
     )
@@ -97,21 +102,45 @@ class GanFlags(ImageFlags):
     of_class: str = knob("", "of --sample_only, from a conditional run; empty: all", free=True, group=SAMPLES)
 
 
+def judged(flags: GanFlags, images: Dataset) -> tuple[GanFlags, Dataset]:
+    """Flags and images of the judge's training: the run's own, single digits for stacked ones."""
+    if flags.dataset != stacked.NAME:
+        return flags, images
+    flags = dataclasses.replace(flags, dataset=stacked.SINGLE, classes="", per_class=0, draw_seed=None)
+    return flags, image_reader.read_dataset(flags)
+
+
+def judge_of(flags: GanFlags, images: Dataset) -> judges.Judge:
+    """The judge of these images, trained where --judge is auto and there is none. Raises Refused, see `load_judge`."""
+    directory = judges.place(flags.judge, flags.workdir, images.sha256)
+    if flags.judge == "auto":
+        argv = ["--preset=judge", f"--workdir={directory}", *(f"--{name}={getattr(flags, name)}" for name in SAME)]
+        judges.ensure(directory, lambda: conduct(classify.EXPERIMENT, argv))
+    return judges.load_judge(directory, images.shape, images.classes)
+
+
 def read(flags: GanFlags, config: Any) -> Data:
-    """Images with the judge beside them. Raises Refused, see `image_reader.read` and `judges.load_judge`."""
+    """Images with the judge beside them; one of single digits is for the report alone, and only found here.
+
+    Raises Refused, see `image_reader.read` and `judges.load_judge`.
+    """
     data = image_reader.read(flags, config)
     if flags.judge == "none":
         return data
-    directory = flags.judge
-    if directory == "auto":
-        directory = os.path.join(os.path.dirname(os.path.expanduser(flags.workdir)) or ".", f"judge_{data.sha256[:8]}")
-        argv = ["--preset=judge", f"--workdir={directory}", *(f"--{name}={getattr(flags, name)}" for name in SAME)]
-        judges.ensure(directory, lambda: conduct(classify.EXPERIMENT, argv))
-    judge = judges.load_judge(directory, data.facts["shape"], data.facts["labels"])
-    told = "" if judge.accuracy is None else f", {100 * judge.accuracy:.2f} % right on its test split"
-    print(f"judge: {directory}, parameters {judge.spec[-1][:12]}{told}")
+    judge = judge_of(*judged(flags, data.examples))
+    print(judges.described(judge))
+    if flags.dataset == stacked.NAME:
+        return data
     data = sharing(data, judge=judge.variables)
     return data._replace(facts={**data.facts, "judge_spec": judge.spec})
+
+
+def show(setting: Setting, result: Result) -> Iterator[Figure | Table]:
+    """What `adversaries.show` does, and of stacked digits which modes samples cover."""
+    yield from adversaries.show(setting, result)
+    if setting.flags.dataset == stacked.NAME and setting.flags.judge != "none":
+        flags, digits = judged(setting.flags, setting.data.examples)
+        yield stacked_modes.table(setting, result, judge_of(flags, digits), digits.test)
 
 
 def draw(flags: GanFlags) -> None:
@@ -159,7 +188,7 @@ EXPERIMENT = Experiment(
     },
     players=("critic",),
     watch=Watch(adversaries.look),
-    show=adversaries.show,
+    show=show,
     instead=lambda flags: functools.partial(draw, flags) if flags.sample_only else None,
 )
 
