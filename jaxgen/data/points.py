@@ -16,7 +16,7 @@ class Points(NamedTuple):
     """A mixture of equal Gaussians, and points that were drawn from it."""
 
     name: str
-    centres: np.ndarray  # [M, 2]
+    centres: np.ndarray  # [M, 2] float64
     sigma: float  # of each Gaussian, in each dimension
     splits: dict[str, dict[str, np.ndarray]]  # train, valid, test -> point [N, 2] float32, label [N] int32
     sha256: str
@@ -27,7 +27,7 @@ def load(name: str) -> Points:
     if name not in MIXTURES:
         raise Refused(f"unknown mixture {name!r}; known: {', '.join(MIXTURES)}")
     make, sigma = MIXTURES[name]
-    centres, random, splits = np.asarray(make()), np.random.Generator(np.random.PCG64(0)), {}
+    centres, random, splits = make(), np.random.Generator(np.random.PCG64(0)), {}
     digest = hashlib.sha256(name.encode())
     for split, count in COUNTS.items():
         label = random.integers(0, len(centres), count, dtype=np.int32)

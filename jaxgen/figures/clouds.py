@@ -13,6 +13,7 @@ import numpy as np
 
 from jaxgen.core.types import Fold, Stage, State
 from jaxgen.figures.latents import vmapped
+from jaxgen.ops.modes import coverage_of, mode_counts
 from jaxgen.report.canvas import canvas, drawing, styled
 from jaxgen.report.items import Arrays, Figure
 from jaxgen.report.page import FULL
@@ -41,26 +42,25 @@ def enough(centres: np.ndarray) -> float:
 def coverage(setting: Setting) -> list[Fold]:
     """The Fold of covered modes, of as many samples as the split has points."""
     mixture = setting.data.examples
-    centres, technique = jnp.asarray(mixture.centres), setting.module.make(setting.config)
+    centres, technique = mixture.centres, setting.module.make(setting.config)
     share = enough(mixture.centres)
 
     def add(state, key, tally, batch, mask):
         keys = jax.random.split(key, len(batch["label"]))
         points = jax.vmap(technique.infer["sample"], (None, 0, 0))(state, keys, batch["label"])
-        distance = jnp.linalg.norm(points[:, None] - centres[None], axis=-1)
-        good = mask & (distance.min(1) <= 4 * mixture.sigma)
-        counts = jnp.where(good[:, None], jax.nn.one_hot(distance.argmin(1), len(centres)), 0.0).sum(0)
-        return tally + jnp.append(counts, mask.sum(dtype=jnp.float32))
+        counts, total = tally
+        return counts + mode_counts(points, centres, mixture.sigma, mask=mask), total + mask.sum(dtype=jnp.int32)
 
     def finish(tally):
-        good, count = tally[:-1], tally[-1]
-        return {"modes": jnp.sum(good >= share * count).astype(jnp.float32), "good": good.sum() / count}
+        counts, total = tally
+        return {name: value.astype(jnp.float32) for name, value in coverage_of(counts, total, share).items()}
 
+    start = lambda: (jnp.zeros(len(centres), jnp.int32), jnp.zeros((), jnp.int32))
     definitions = {
-        "modes": f"of {len(centres)}, modes that at least {share:.1%} of all samples are good ones of",
+        "modes": f"how many of the {len(centres)} modes have at least {share:.1%} of all samples within 4 sigma",
         "good": "share of samples within 4 sigma of a mode",
     }
-    return [Fold(lambda: jnp.zeros(len(centres) + 1, jnp.float32), add, finish, definitions, "higher", improves=False)]
+    return [Fold(start, add, finish, definitions, "higher", improves=False)]
 
 
 @styled
@@ -81,6 +81,8 @@ def clouds(panels: Sequence[tuple[str, Any]], centres: np.ndarray, columns: int 
 def show(setting: Setting, result: Result) -> Iterator[Figure]:
     """The samples as training went on."""
     kept = sorted(result.history("points").items())
+    if not kept:
+        return
     chosen = [kept[round(n)] for n in np.linspace(0, len(kept) - 1, min(len(kept), 2 * ROW))]
     panels = [(f"{step:,} updates", arrays["points"]) for step, arrays in chosen]
     centres = setting.data.examples.centres

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.ops.modes import class_coverage, grid_centres, mode_coverage, ring_centres
+from jaxgen.ops.modes import class_coverage, coverage_of, grid_centres, mode_counts, mode_coverage, ring_centres
 
 covered = jax.jit(mode_coverage, static_argnames=("sigma", "share", "within"))
 
@@ -34,6 +34,14 @@ def test_modes_of_a_mixture_by_hand():
     wider = covered(samples, centres, sigma=sigma, within=5.0)
     assert wider["modes"] == 4
     assert float(wider["good"]) == pytest.approx(39 / 40)
+
+
+def test_counts_of_parts_add_up():
+    centres = ring_centres()
+    samples = jnp.asarray(np.repeat(centres, 3, axis=0), jnp.float32)
+    parts = [mode_counts(samples, centres, 0.02, mask=jnp.arange(24) % 2 == n) for n in range(2)]
+    assert (parts[0] + parts[1]).tolist() == [3] * 8
+    assert coverage_of(parts[0], 12, share=2 / 12)["modes"] == 4
 
 
 def test_classes_by_hand():
