@@ -18,6 +18,8 @@ import numpy as np
 
 Array = jax.Array | np.ndarray
 
+BYTES = 2**26  # of the differences of points that are in memory at once
+
 
 class Estimate(NamedTuple):
     """A mean over random subsets."""
@@ -80,22 +82,40 @@ def kernel_distance(x: Array, y: Array, key: jax.Array, subsets: int = 50, size:
     return Estimate(float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(subsets)))
 
 
-def energy_distance(x: Array, y: Array, chunk: int = 256) -> jax.Array:
+def energy_distance(
+    x: Array, y: Array, x_mask: Array | None = None, y_mask: Array | None = None, chunk: int = 0
+) -> jax.Array:
     """2 E|X - Y| - E|X - X'| - E|Y - Y'| of points [N, D] and [M, D], Euclidean: [].
 
-    The pairs X, X' are of different samples. D is small: the differences of `chunk` points to all others are in memory.
+    The pairs X, X' are of different samples.
+
+    Args:
+        x: points of one set.
+        y: of the other.
+        x_mask: [N], which of x count; the others may be NaN. None: all.
+        y_mask: [M], likewise.
+        chunk: points whose differences to all others are in memory at once; 0: as many as take BYTES, at least one.
+
+    Returns NaN where a mask leaves fewer than 2 points.
 
     Raises:
         ValueError: the shapes do not fit, or a set has fewer than 2 points.
     """
     check(x, y)
-    x, y = jnp.asarray(x), jnp.asarray(y)
+    sets = []
+    for points, mask in ((x, x_mask), (y, y_mask)):
+        counts = jnp.ones(len(points), bool) if mask is None else jnp.asarray(mask)
+        sets.append((jnp.where(counts[:, None], jnp.asarray(points), 0.0), counts))
 
     def total(a, b):
-        def row(point):
-            return jnp.sum(jnp.sqrt(jnp.sum((b - point[None]) ** 2, axis=-1)))
+        def row(item):
+            point, counts = item
+            distance = jnp.sqrt(jnp.sum((b[0] - point[None]) ** 2, axis=-1))
+            return jnp.sum(jnp.where(b[1] & counts, distance, 0.0))
 
-        return jnp.sum(jax.lax.map(row, a, batch_size=chunk))
+        return jnp.sum(jax.lax.map(row, a, batch_size=chunk or max(1, BYTES // (4 * b[0].size))))
 
-    n, m = len(x), len(y)  # divided by one after the other: a product may be no int32
-    return 2.0 * total(x, y) / n / m - total(x, x) / n / (n - 1) - total(y, y) / m / (m - 1)
+    ours, theirs = sets
+    n, m = (jnp.sum(counts, dtype=jnp.float32) for _, counts in sets)
+    within = total(ours, ours) / n / (n - 1) + total(theirs, theirs) / m / (m - 1)
+    return 2.0 * total(ours, theirs) / n / m - within

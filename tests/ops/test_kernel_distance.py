@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr, ndtri
 
+from jaxgen.ops import kernel_distance as kernel_distances
 from jaxgen.ops.kernel_distance import energy_distance, kernel_distance, squared_mmd
 
 energy = jax.jit(energy_distance, static_argnames="chunk")
@@ -24,8 +25,28 @@ def test_both_distances_against_loops():
     x, y = rng.normal(size=(13, 4)), 0.5 + rng.normal(size=(9, 4))
     assert squared_mmd(x, y) == pytest.approx(loop(x, y, lambda p, q: (p @ q / 4 + 1) ** 3))
     expected = loop(x, y, lambda p, q: -np.sqrt(np.sum((p - q) ** 2)))
-    for chunk in (256, 5):
+    for chunk in (0, 5):
         assert float(energy(x, y, chunk=chunk)) == pytest.approx(expected, rel=1e-5)
+    filled = np.concatenate([x, np.full((3, 4), np.nan)]), np.concatenate([np.full((2, 4), 7.0), y])
+    masks = np.arange(16) < 13, np.arange(11) >= 2
+    assert float(energy(*filled, *masks)) == pytest.approx(expected, rel=1e-5)
+    assert np.isnan(energy(x, y, np.arange(13) < 1))
+
+
+def test_images_of_many_pixels_are_compared_row_by_row(monkeypatch):
+    """As many as fit in BYTES, and at least one."""
+    x = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    expected, sizes, loop_over = float(energy_distance(x, x + 1)), [], jax.lax.map
+
+    def noted(function, rows, batch_size):
+        sizes.append(batch_size)
+        return loop_over(function, rows, batch_size=batch_size)
+
+    monkeypatch.setattr(jax.lax, "map", noted)
+    for bytes_ in (1, 4 * 5 * 3 * 2):
+        monkeypatch.setattr(kernel_distances, "BYTES", bytes_)
+        assert float(energy_distance(x, x + 1)) == pytest.approx(expected, rel=1e-5)
+    assert sizes == [1, 1, 1, 2, 2, 2]
 
 
 def test_kernel_distance_in_expectation():
