@@ -14,20 +14,6 @@ def decayed(average: Any, new: Any, decay: float | jax.Array) -> Any:
     return jax.tree.map(lambda old, leaf: old + (1.0 - decay) * (leaf - old), average, new)
 
 
-def half_life(images: float, batch: int) -> float:
-    """The decay of a step of `batch` images with which a tree's weight halves every so many images; 0 for no average.
-
-    So an average does not depend on the batch's size. The code of StyleGAN2 (Karras et al. 2020,
-    https://arxiv.org/abs/1912.04958) has 10,000 images.
-
-    Raises:
-        ValueError: `images` is negative, or `batch` is less than 1.
-    """
-    if images < 0 or batch < 1:
-        raise ValueError(f"a half-life of {images} images in batches of {batch}")
-    return 0.5 ** (batch / images) if images else 0.0
-
-
 def ramped(decay: float | jax.Array, t: jax.Array) -> jax.Array:
     """min(decay, (1 + t) / (10 + t)) [] after t averages: early ones are forgotten sooner.
 

@@ -112,12 +112,16 @@ def smooth_targets(amount: float) -> tuple[float, float]:
     return 1.0 - amount, 0.0
 
 
-def noisy_targets(key: jax.Array, count: int, amount: float) -> tuple[jax.Array, jax.Array]:
+def noisy_targets(
+    key: jax.Array, count: int, amount: float, around: tuple[float, float] = (1.0, 0.0)
+) -> tuple[jax.Array, jax.Array]:
     """(real targets, fake targets) [count] of the book's label noise: 1 - amount U and -amount U, U uniform in [0, 1).
+
+    `around` are the targets without noise, where they are not 1 and 0.
 
     The book calls generated images 1 and real ones 0 and adds amount U to both: amount 0.05 in its Python edition, 0.5
     in its R edition. So fake targets are below 0 here as they are above 1 there.
     """
     real_key, fake_key = jax.random.split(key)
     real_noise = jax.random.uniform(real_key, (count,), jnp.float32)
-    return 1.0 - amount * real_noise, -amount * jax.random.uniform(fake_key, (count,), jnp.float32)
+    return around[0] - amount * real_noise, around[1] - amount * jax.random.uniform(fake_key, (count,), jnp.float32)
