@@ -5,6 +5,8 @@ import jax
 
 from jaxgen.nets.spectral import Spectral
 
+NORMS = ("none", "batch", "spectral")
+
 
 class Normed(nn.Module):
     """`layer`, then batch normalisation ("batch"); divided by its largest singular value ("spectral"); or neither."""
@@ -14,7 +16,12 @@ class Normed(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
-        """What the layer returns of x, normalised. `train` uses the batch's own statistics and moves running ones."""
+        """What the layer returns of x, normalised. `train` uses the batch's own statistics and moves running ones.
+
+        Raises ValueError for another norm.
+        """
+        if self.norm not in NORMS:
+            raise ValueError(f"the norm of a layer is one of {', '.join(NORMS)}, not {self.norm!r}")
         if self.norm == "spectral":
             return Spectral(self.layer)(x, train)
         x = self.layer(x)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.ops.minibatch import minibatch_deviation
+from jaxgen.ops.minibatch import group_size, minibatch_deviation
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,7 @@ def test_groups_are_the_largest_that_divide_the_batch(count, size):
     x = np.random.default_rng(0).normal(size=(count, 3, 2, 5)).astype(np.float32)
     expected = np.repeat([np.sqrt(part.var(0) + 1e-8).mean() for part in np.split(x, count // size)], size)
     y, flat = jax.jit(lambda x: (minibatch_deviation(x), minibatch_deviation(x.reshape(count, -1))))(x)
+    assert group_size(count) == size
     np.testing.assert_array_equal(y[..., :5], x)
     np.testing.assert_allclose(y[..., 5], np.broadcast_to(expected[:, None, None], (count, 3, 2)), rtol=1e-5)
     assert flat.shape == (count, 31)

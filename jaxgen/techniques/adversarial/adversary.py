@@ -7,9 +7,10 @@ import jax.numpy as jnp
 
 from jaxgen.core.types import Refused, Technique
 from jaxgen.ops.imaging import to_unit
+from jaxgen.ops.minibatch import group_size
 from jaxgen.optim.settings import Factory
 from jaxgen.techniques.adversarial import game, judging
-from jaxgen.techniques.adversarial.game import Players, Rules
+from jaxgen.techniques.adversarial.rules import Players, Rules, check
 
 
 def technique(players: Players, rules: Rules, config: Any, optimizer: Factory, critic_optimizer: Factory) -> Technique:
@@ -28,10 +29,11 @@ def technique(players: Players, rules: Rules, config: Any, optimizer: Factory, c
     Raises:
         Refused: rules that do not fit together, or a batch that cannot be split.
     """
-    game.check(rules, config.batch)
+    check(rules, config.batch)
     optimizers = optimizer(rules.learning_rate), critic_optimizer(rules.critic_learning_rate)
     classes = max(len(config.labels), 1)
     judge = judging.judge_net(config.judge_spec, config.shape, classes) if config.judge_spec else None
+    group = group_size(config.batch // rules.critic_steps)
 
     def init(key):
         return game.first_state(players, rules, optimizers, key)
@@ -51,12 +53,13 @@ def technique(players: Players, rules: Rules, config: Any, optimizer: Factory, c
     def inputs(key):
         real_key, code_key = jax.random.split(key)
         codes = jax.random.normal(code_key, (2, players.latent), jnp.float32)
-        real, label = example(real_key)[players.column][0], jnp.zeros((), jnp.int32)
-        beside = lambda x: (x, label) if players.conditional else x
-        sample = label if players.conditional else ()
-        return {"sample": sample, "decode": beside(codes[0]), "interpolate": beside(codes), "score": beside(real)}
+        real, label = example(real_key)[players.column][:group], jnp.zeros(group, jnp.int32)
+        beside = lambda x, label: (x, label) if players.conditional else x
+        pairs = {"decode": beside(codes[0], label[0]), "interpolate": beside(codes, label[0])}
+        scored = {"score": beside(real[0], label[0]), "score_group": beside(real, label)}
+        return {"sample": label[0] if players.conditional else (), **pairs, **scored}
 
-    evaluate = judging.by_energy(players) if judge is None else judging.by_judge(players, judge)
+    evaluate = judging.by_energy(players) if judge is None else judging.by_judge(players, judge, config.judge_spec[-1])
     step, infer = game.game_step(players, rules, optimizers), judging.inference(players)
     return Technique(init, step, evaluate, infer, example, inputs, shared=() if judge is None else ("judge",))
 

@@ -1,5 +1,7 @@
 """The GAN of Chollet & Allaire, Deep Learning with R (Manning 2018), section 8.5, which draws frogs of 32 x 32 pixels.
 
+https://www.manning.com/books/deep-learning-with-r
+
 Layer for layer the book's: 6,264,579 parameters of the generator and 790,913 of the critic for 32 x 32 x 3 pixels. Its
 pixels are in [0, 1] although the generator ends in tanh: what is below 0 is black here (the book casts to bytes, where
 it wraps around). The critic's dropout is on in the generator's step too, as in Keras. The book's losses, labels with
@@ -21,7 +23,7 @@ from jaxgen.ops.imaging import to_unit
 from jaxgen.optim.settings import Factory
 from jaxgen.optim.textbook import adam
 from jaxgen.techniques.adversarial.adversary import technique
-from jaxgen.techniques.adversarial.game import Players, Rules
+from jaxgen.techniques.adversarial.rules import Players, Rules
 
 SMALLEST = 24  # pixels a side, of which the critic leaves one
 SLOPE = 0.3  # of Keras's leaky ReLU, where none is given

@@ -2,8 +2,9 @@
 
 The generator doubles an image from a few pixels by transposed convolutions, each with half the channels of the one
 before; the critic is its mirror image. The preset `radford` is the paper's: batch normalisation in both (but for the
-critic's first layer), kernels of 5, weights from N(0, 0.02). `small` learns 28 x 28 pixels on two cores in minutes: two
-doublings, kernels of 4, R1, and deviations within groups of a batch as one more channel (Karras et al. 2018,
+critic's first layer), kernels of 5. Convolutions and the generator's first layer start from N(0, 0.02), as there; the
+critic's logit starts as dense layers do. `small` learns 28 x 28 pixels on two cores in minutes: two doublings, kernels
+of 4, R1, and deviations within groups of a batch as one more channel (Karras et al. 2018,
 https://arxiv.org/abs/1710.10196). What else both are trained with stands in `techniques.adversarial.game`.
 """
 
@@ -24,7 +25,7 @@ from jaxgen.ops.minibatch import minibatch_deviation
 from jaxgen.optim.settings import Factory
 from jaxgen.optim.textbook import adam
 from jaxgen.techniques.adversarial.adversary import condition_count, signed, technique, unsigned
-from jaxgen.techniques.adversarial.game import Players, Rules
+from jaxgen.techniques.adversarial.rules import Players, Rules
 
 SMALLEST = 4  # pixels a side that --halvings=0 leaves at least
 NORMAL: Any = {"kernel_init": nn.initializers.normal(0.02)}
@@ -115,9 +116,15 @@ class Critic(nn.Module):
 def make(config: Config = Config(), optimizer: Factory = adam, critic_optimizer: Factory = adam) -> Technique:
     """The Technique; `adversary.technique` describes its batches.
 
-    Raises Refused for images that cannot be halved, and for an unknown augmentation.
+    Raises Refused for images that cannot be halved, for an unknown augmentation, and for a penalty on a critic whose
+    scores depend on all images of a batch.
     """
     halved(config)
+    if config.critic_norm == "batch" and config.rules.penalty != "none":
+        raise Refused(
+            f"--penalty={config.rules.penalty} needs the slope of each image's own score, which --critic_norm=batch "
+            "makes depend on the others: choose --penalty=none, or another norm"
+        )
     classes, shape, policy = condition_count(config), config.shape, config.diff_augment
     if unknown := {*filter(None, policy.split(","))} - {*POLICY.split(",")}:
         raise Refused(f"--diff_augment knows {POLICY}, not {min(unknown)!r}")

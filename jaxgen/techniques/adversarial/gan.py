@@ -21,7 +21,7 @@ from jaxgen.nets.normed import Normed
 from jaxgen.optim.settings import Factory
 from jaxgen.optim.textbook import adam
 from jaxgen.techniques.adversarial.adversary import condition_count, signed, technique, unsigned
-from jaxgen.techniques.adversarial.game import Players, Rules
+from jaxgen.techniques.adversarial.rules import Players, Rules
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +88,7 @@ def make(config: Config = Config(), optimizer: Factory = adam, critic_optimizer:
 
 
 def tiny(optimizer=adam):
-    """Small cases, for the contract tests: each loss, both penalties and points occur."""
+    """Small cases, for the contract tests: each loss but the book's, both penalties and points occur."""
     fields = {"shape": (4, 4, 1), "batch": 8, "latent": 2, "hidden": "8", "critic_hidden": "8", "labels": ("a", "b")}
     judge = ("2", "4", "relu", "", "")
     small = changed(Config(), {**fields, "learning_rate": 1e-3, "critic_learning_rate": 1e-3})

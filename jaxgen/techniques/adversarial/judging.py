@@ -23,7 +23,8 @@ from jaxgen.ops import frechet
 from jaxgen.ops.imaging import to_unit
 from jaxgen.ops.kernel_distance import energy_distance
 from jaxgen.ops.paths import spherical
-from jaxgen.techniques.adversarial.game import Players, Variables, generated, sampler, scored
+from jaxgen.techniques.adversarial.game import sampler
+from jaxgen.techniques.adversarial.rules import Players, Variables, generated, scored
 
 PATH = 9  # codes from one end of an interpolation to the other
 CONFIDENT = 0.9
@@ -54,21 +55,27 @@ def samples_beside(players: Players, state: Any, key: jax.Array, batch: Any) -> 
 
 
 def by_energy(players: Players) -> Fold:
-    """The Fold of the energy distance between samples and examples, batch by batch; the mean over full batches."""
+    """The Fold of the energy distance between samples and examples, a mean over batches weighted by their examples.
+
+    One that is alone in its batch has no distance to others, and does not count.
+    """
 
     def add(state, key, tally, batch, mask):
         fake, real = samples_beside(players, state, key, batch)
-        return tally + jnp.stack([energy_distance(fake, real), 1.0]) * jnp.all(mask)
+        count = jnp.sum(mask, dtype=jnp.float32)
+        weight = jnp.where(count > 1, count, 0.0)
+        distance = jnp.where(count > 1, energy_distance(fake, real, mask, mask), 0.0)
+        return tally + weight * jnp.stack([distance, jnp.ones((), jnp.float32)])
 
     finish = lambda tally: {"energy_distance": tally[0] / tally[1]}
-    definition = "2 E|x - y| - E|x - x'| - E|y - y'| of samples x and examples y, unbiased, mean over full batches"
+    definition = "2 E|x - y| - E|x - x'| - E|y - y'| of samples x and examples y, unbiased, mean over batches"
     return Fold(
         lambda: jnp.zeros(2, jnp.float32), add, finish, {"energy_distance": definition}, "lower", improves=False
     )
 
 
-def by_judge(players: Players, net: CNN) -> Fold:
-    """The Fold of classifier-FID, and of what the judge takes the samples for."""
+def by_judge(players: Players, net: CNN, sha256: str = "") -> Fold:
+    """The Fold of classifier-FID, and of what the judge, whose parameters have this hash, takes the samples for."""
     width = net.units[-1]
 
     def start():
@@ -99,8 +106,9 @@ def by_judge(players: Players, net: CNN) -> Fold:
         }
         return {name: metrics[name] for name in definitions}
 
+    name = f"the judge {sha256[:12]}" if sha256 else "the judge"
     definitions = {
-        "classifier_fid": f"Frechet distance between {width} features of as many samples as images, of the judge",
+        "classifier_fid": f"Frechet distance between {width} features of as many samples as images, of {name}",
         "confident": f"share of samples of whose class the judge is sure by more than {CONFIDENT}",
         "rarest_class": "share of samples of the class that the judge sees least often",
     }
@@ -136,10 +144,23 @@ def inference(players: Players) -> dict[str, Any]:
         path = spherical(ends[0], ends[1], PATH)
         return drawn(state, path, None if label is None else jnp.repeat(label, PATH))
 
-    def score(state, key, x):
-        """One example [D] to the critic's logit []."""
-        x, label = divided(x)
+    def logits(state, x, label):
         critic = Variables(state.params["critic"], state.carry["critic"])
-        return scored(players.critic, critic, players.to_network(x[None]), label)[0][0]
+        return scored(players.critic, critic, players.to_network(x), label)[0]
 
-    return {"sample": sample, "decode": decode, "interpolate": interpolate, "score": score}
+    def score(state, key, x):
+        """One example [D] to the critic's logit [] of it alone.
+
+        A critic that looks at deviations within a group sees none then, as it never does in training: `score_group` is
+        what compares with the scores of training.
+        """
+        x, label = divided(x)
+        return logits(state, x[None], label)[0]
+
+    def score_group(state, key, x):
+        """As many examples [G, D] as the critic sees in a group in training (`ops.minibatch`), to their logits [G]."""
+        x, label = x if players.conditional else (x, None)
+        return logits(state, x, label)
+
+    scores = {"score": score, "score_group": score_group}
+    return {"sample": sample, "decode": decode, "interpolate": interpolate, **scores}
