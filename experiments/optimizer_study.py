@@ -17,11 +17,12 @@ with new ones.
 
 import sys
 
-from experiments import classify, mixtures, text, vae
+from experiments import classify, gan, mixtures, text, vae
 from jaxgen.study import command
 
 EXPERIMENTS = {
     "classifier": classify.EXPERIMENT,
+    "gan": gan.EXPERIMENT,
     "language": text.EXPERIMENT,
     "mixtures": mixtures.EXPERIMENT,
     "vae": vae.EXPERIMENT,
