@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import Any, Literal
+from typing import Any
 
 from jaxgen.core.config import knob
 from jaxgen.core.types import Refused
@@ -34,8 +34,8 @@ class ImageFlags(RunFlags):
     draw_seed: int | None = knob(
         None, "draws the images of --per_class (--seed)", lower=0, upper=2**32 - 1, free=True, group=DATA
     )
-    order: Literal["shuffled", "file"] = knob(
-        "shuffled", "of training images: anew in each pass, or as the set has them", group=DATA
+    in_order: bool = knob(
+        False, "training images in one fixed order, not shuffled anew in each pass", free=True, group=DATA
     )
     image_size: int = knob(
         0,
@@ -74,7 +74,7 @@ def read(flags: ImageFlags, config: Any, least: int = 0) -> Data:
     images = read_dataset(flags, least)
     resident, size = flags.resident_mb * 2**20, flags.batch_size
     facts = {"shape": images.shape, "labels": images.classes, "batch": size}
-    train = source(images.train._asdict(), size, resident, flags.order == "file")
+    train = source(images.train._asdict(), size, resident, flags.in_order)
     valid, test = (holdout(split._asdict(), size, resident) for split in (images.valid, images.test))
     return Data(
         facts, train, valid, test, len(images.train.label) // size, images.sha256, images, "test", ("images", size)
