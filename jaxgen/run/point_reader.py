@@ -8,6 +8,9 @@ from jaxgen.data import points
 from jaxgen.data.sources import holdout, resident
 from jaxgen.run.experiment import Data, Reader
 from jaxgen.run.flags import DATA, RunFlags
+from jaxgen.run.machine import sharing
+
+HELD = 1000  # points of a batch of the splits for validation and test
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +27,9 @@ def read(flags: PointFlags, config: Any) -> Data:
     labels = tuple(str(n) for n in range(len(mixture.centres)))
     facts = {"points": 2, "labels": labels, "batch": size}
     train = resident(mixture.splits["train"], size)
-    valid, test = (holdout(mixture.splits[name], 1000) for name in ("valid", "test"))
+    devices = sharing(size, flags.devices)  # which share the batches of an evaluation too
+    at_once = max(1, HELD // devices) * devices
+    valid, test = (holdout(mixture.splits[name], at_once) for name in ("valid", "test"))
     epoch = points.COUNTS["train"] // size
     return Data(facts, train, valid, test, epoch, mixture.sha256, mixture, "test", ("points", size))
 
