@@ -17,24 +17,22 @@ import dataclasses
 import functools
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from experiments import classify
-from jaxgen.core.config import knob
+from jaxgen.core.config import fitted, knob
 from jaxgen.core.types import Refused
-from jaxgen.data.examples import Dataset
 from jaxgen.data.images import stacked
 from jaxgen.figures import adversaries, stacked_modes
 from jaxgen.report.items import Figure, Table
 from jaxgen.report.pictures import save_png
-from jaxgen.run import cli, image_reader, judges
-from jaxgen.run.conduct import conduct
-from jaxgen.run.experiment import Choice, Data, Experiment, Reader, Result, Setting, Watch, sharing
-from jaxgen.run.flags import DATA
-from jaxgen.run.image_reader import ImageFlags
+from jaxgen.run import cli, image_reader, judged_reader
+from jaxgen.run.experiment import Choice, Data, Experiment, Reader, Result, Setting, Watch
+from jaxgen.run.inherit import check_alike
+from jaxgen.run.judged_reader import JudgedFlags
 from jaxgen.run.load import load_run
 from jaxgen.run.workdir import read_config
 from jaxgen.techniques.adversarial import chollet_gan, dcgan, gan
@@ -72,85 +70,66 @@ PRESETS: dict[str, dict[str, Any]] = {
         "penalty": "none",
         "average": 0.0,
         "optimizer": "rmsprop",
+        "eps": 1e-7,  # Keras's, as its optimisers add it
+        "eps_inside_root": True,
         "clip_value": 1.0,
         "learning_rate": 4e-4,
         "critic_learning_rate": 8e-4,
         "batch_size": 20,
-        "order": "file",
+        "in_order": True,
         "steps": 10_000,
     },
 }
 
-
 SAMPLES = "samples"  # heading of --help
-SAME = ("dataset", "data_dir", "classes", "per_class", "image_size", "resident_mb")  # flags of a judge's run
 
 
 @dataclasses.dataclass(frozen=True)
-class GanFlags(ImageFlags):
-    """The flags of a run on images, and by what its samples are judged."""
+class GanFlags(JudgedFlags):
+    """The flags of a run on images, and of drawing from it."""
 
-    judge: str = knob(
-        "auto",
-        "directory of a run of experiments.classify --network=cnn on the same images, of stacked_mnist on mnist; none: "
-        "samples are compared with images themselves; auto: one is trained where there is none, beside --workdir",
-        free=True,
-        group=DATA,
-    )
     sample_only: bool = knob(False, "train nothing: draw from the run in --workdir", free=True, group=SAMPLES)
     count: int = knob(64, "samples of --sample_only, in one picture", lower=1, upper=10_000, free=True, group=SAMPLES)
     of_class: str = knob("", "of --sample_only, from a conditional run; empty: all", free=True, group=SAMPLES)
 
 
-def judged(flags: GanFlags, images: Dataset) -> tuple[GanFlags, Dataset]:
-    """Flags and images of the judge's training: the run's own, single digits for stacked ones."""
-    if flags.dataset != stacked.NAME:
-        return flags, images
-    flags = dataclasses.replace(flags, dataset=stacked.SINGLE, classes="", per_class=0, draw_seed=None)
-    return flags, image_reader.read_dataset(flags)
-
-
-def judge_of(flags: GanFlags, images: Dataset) -> judges.Judge:
-    """The judge of these images, trained where --judge is auto and there is none. Raises Refused, see `load_judge`."""
-    directory = judges.place(flags.judge, flags.workdir, images.sha256)
-    if flags.judge == "auto":
-        argv = ["--preset=judge", f"--workdir={directory}", *(f"--{name}={getattr(flags, name)}" for name in SAME)]
-        judges.ensure(directory, lambda: conduct(classify.EXPERIMENT, argv))
-    return judges.load_judge(directory, images.shape, images.classes)
-
-
 def read(flags: GanFlags, config: Any) -> Data:
-    """Images with the judge beside them; one of single digits is for the report alone, and only found here.
+    """Images with the judge beside them, who is trained only for networks and rules that can be played.
 
-    Raises Refused, see `image_reader.read` and `judges.load_judge`.
+    Raises Refused, see `image_reader.read`, `judged_reader.with_judge` and the networks' `make`.
     """
     data = image_reader.read(flags, config)
-    if flags.judge == "none":
-        return data
-    judge = judge_of(*judged(flags, data.examples))
-    print(judges.described(judge))
-    if flags.dataset == stacked.NAME:
-        return data
-    data = sharing(data, judge=judge.variables)
-    return data._replace(facts={**data.facts, "judge_spec": judge.spec})
+    module = next(module for module in NETWORKS.values() if isinstance(config, module.Config))
+    module.make(fitted(config, data.facts))
+    return judged_reader.with_judge(data, flags, classify.EXPERIMENT)
+
+
+def anew(stage: Mapping[str, Any], config: Any) -> tuple[()]:
+    """Nothing starts as drawn; refuses conditional networks of other classes, whose parameters would fit."""
+    if stage["config"].get("conditional"):
+        check_alike(stage, config, "labels")
+    return ()
 
 
 def show(setting: Setting, result: Result) -> Iterator[Figure | Table]:
     """What `adversaries.show` does, and of stacked digits which modes samples cover."""
-    yield from adversaries.show(setting, result)
-    if setting.flags.dataset == stacked.NAME and setting.flags.judge != "none":
-        flags, digits = judged(setting.flags, setting.data.examples)
-        yield stacked_modes.table(setting, result, judge_of(flags, digits), digits.test)
+    judge = judged_reader.judge_of(setting.flags, setting.data.examples, classify.EXPERIMENT)
+    of_digits = setting.flags.dataset == stacked.NAME
+    yield from adversaries.show(setting, result, None if of_digits else judge)
+    if of_digits and judge is not None:
+        _, digits = judged_reader.judged(setting.flags, setting.data.examples)
+        yield stacked_modes.table(setting, result, judge, digits.test)
 
 
 def draw(flags: GanFlags) -> None:
     """Writes a picture of --count samples of the run in --workdir, and prints its path.
 
-    Raises Refused where there is no run of such networks, or no such class.
+    Raises Refused where there is no run of such networks on images, or no such class.
     """
     run, config = load_run(flags.workdir), read_config(flags.workdir)["stages"][-1]["config"]
-    if run.module not in {module.__name__ for module in NETWORKS.values()}:
-        raise Refused(f"{flags.workdir} holds a run of {run.module}, which has no generator")
+    if run.module not in {module.__name__ for module in NETWORKS.values()} or config.get("points"):
+        made = "points" if config.get("points") else f"{run.module}, which has no generator"
+        raise Refused(f"{flags.workdir} holds a run of {made}; experiments.gan draws images")
     labels, asked = config["labels"], adversaries.shown_labels(len(config["labels"]), flags.count)
     if flags.of_class:
         if not config.get("conditional"):
@@ -187,6 +166,7 @@ EXPERIMENT = Experiment(
         "checkpoint_every": 1000,
     },
     players=("critic",),
+    anew=anew,
     watch=Watch(adversaries.look),
     show=show,
     instead=lambda flags: functools.partial(draw, flags) if flags.sample_only else None,

@@ -23,17 +23,19 @@ from jaxgen.report.items import Figure, Lines, Still, Table
 from jaxgen.report.pictures import still
 from jaxgen.report.plots import Panel, lines
 from jaxgen.run.experiment import Result, Setting
-from jaxgen.run.train import warn
+from jaxgen.run.judges import Judge
 
 SIDE = 8  # of the grid of samples
 BLOCK = 500  # samples that are drawn at a time
 LOOKED_AT = 256  # samples and images of each look
 ALIKE = 0.4  # share of the images' mean distance below which samples are called alike
+APART = 0.999  # share of pairs above which all are called told apart
+NEAREST = jax.jit(nearest)
 
 
 def conditional(technique: Technique) -> bool:
     """Whether samples are of a class that is asked for."""
-    return bool(jax.tree.leaves(technique.inputs(jax.random.key(0))["sample"]))
+    return bool(jax.tree.leaves(jax.eval_shape(technique.inputs, jax.random.key(0))["sample"]))
 
 
 def drawn(technique: Technique, state: State, label: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -51,30 +53,32 @@ def shown_labels(classes: int, count: int = SIDE * SIDE) -> np.ndarray:
 
 
 def mean_distance(x: np.ndarray) -> float:
-    """The mean Euclidean distance of two different rows of x [N, D]."""
+    """The mean Euclidean distance of two different rows of x [N, D]; 0 of a single one."""
     x = x.astype(np.float64) - x.mean(0)
     squares = (x**2).sum(1)
     distance = np.sqrt(np.maximum(squares[:, None] + squares[None] - 2 * x @ x.T, 0.0))
-    return float(distance.sum() / (len(x) * (len(x) - 1)))
+    return float(distance.sum() / (len(x) * max(len(x) - 1, 1)))
 
 
 def told_apart(real: np.ndarray, fake: np.ndarray) -> float:
-    """How often a real example has the higher score of a pair [N], [M]: the area under the ROC curve."""
-    order = np.concatenate([real, fake]).argsort(kind="stable").argsort() + 1.0
-    return float((order[: len(real)].sum() - len(real) * (len(real) + 1) / 2) / (len(real) * len(fake)))
+    """How often a real example has the higher score of a pair [N], [M], ties as half: the area under the ROC curve."""
+    fake = np.sort(fake)
+    below, up_to = (np.searchsorted(fake, real, side) for side in ("left", "right"))
+    return float((below + up_to).mean() / (2 * len(fake)))
 
 
 def scores(technique: Technique, state: State, x: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """The critic's logits [N] of images [N, D]."""
-    inputs = (jnp.asarray(x), jnp.asarray(label)) if conditional(technique) else jnp.asarray(x)
-    one = lambda x: technique.infer["score"](state, jax.random.key(0), x)
-    return np.asarray(jax.jit(jax.vmap(one))(inputs))
+    """The critic's logits [N] of images [N, D], in groups as large as in training; the first fill up the last group."""
+    size = len(jax.tree.leaves(jax.eval_shape(technique.inputs, jax.random.key(0))["score_group"])[0])
+    chosen = np.resize(np.arange(len(x)), (-(-len(x) // size), size))
+    groups = (jnp.asarray(x[chosen]), jnp.asarray(label[chosen])) if conditional(technique) else jnp.asarray(x[chosen])
+    return np.asarray(vmapped(technique, "score_group")(state, jax.random.key(0), groups)).reshape(-1)[: len(x)]
 
 
 def look(setting: Setting, stages: Sequence[Stage]) -> Callable[[int, int, State], Iterator[Still | Lines]]:
     """What a run keeps while it trains: samples of the same codes, how different they are, how well they are told.
 
-    Warns where samples are alike, or all are told from images: signs that the generator no longer learns.
+    Says where samples are alike, or all are told from images: signs that the generator no longer learns.
     """
     images = setting.data.examples
     real = unit(rows.read(images.valid.image, slice(0, LOOKED_AT)))
@@ -85,15 +89,19 @@ def look(setting: Setting, stages: Sequence[Stage]) -> Callable[[int, int, State
         shown = drawn(technique, state, shown_labels(len(images.classes)))
         yield Still("step", grid(shown, images.shape, SIDE), SCALE)
         fake = drawn(technique, state, label, seed=1)
-        diversity = mean_distance(fake) / expected
+        diversity = mean_distance(fake) / expected if expected else 1.0
         told = told_apart(scores(technique, state, real, label), scores(technique, state, fake, label))
-        yield Lines("looks", [{"diversity": round(diversity, 4), "told_apart": round(told, 4)}], "")
-        if diversity < ALIKE:
-            warn(f"samples are alike after {step:,} updates: {diversity:.2f} of the distance between images")
-        elif told > 0.999:
-            warn(f"the critic tells all samples from images after {step:,} updates")
+        row = {"diversity": round(diversity, 4), "told_apart": round(told, 4)}
+        yield Lines("looks", [row], warning(step, diversity, told))
 
     return at
+
+
+def warning(step: int, diversity: float, told: float) -> str:
+    """What a look says in words: "" where nothing is wrong."""
+    if diversity < ALIKE:
+        return f"warning: samples are alike after {step:,} updates: {diversity:.2f} of the distance between images"
+    return f"warning: the critic tells all samples from images after {step:,} updates" if told > APART else ""
 
 
 def unit(image: Any) -> np.ndarray:
@@ -106,7 +114,7 @@ def neighbours(samples: np.ndarray, image: Any, block: int = 5000) -> np.ndarray
     best, chosen = np.full(len(samples), np.inf), np.zeros_like(samples)
     for first in range(0, rows.count(image), block):
         candidates = unit(rows.read(image, slice(first, first + block)))
-        index, distance = (np.asarray(each) for each in nearest(samples, candidates))
+        index, distance = (np.asarray(each) for each in NEAREST(samples, candidates))
         closer = distance < best
         best, chosen[closer] = np.where(closer, distance, best), candidates[index[closer]]
     return chosen
@@ -123,12 +131,15 @@ def histogram(values: dict[str, np.ndarray], bins: int = 40) -> dict[str, tuple[
 def of_scores(technique: Technique, state: State, images: Any) -> Iterator[Figure]:
     """Histograms of the critic's logits of training images, of test images and of samples."""
     count = min(1000, rows.count(images.train.image), rows.count(images.test.image))
-    sets = {"training images": images.train, "test images": images.test}
-    values = {
-        name: scores(technique, state, unit(rows.read(split.image, slice(0, count))), split.label[:count])
-        for name, split in sets.items()
-    }
-    label = images.test.label[:count]
+    train_key, test_key = jax.random.split(jax.random.key(0))
+
+    def of(split, key):
+        chosen = fidelity.some(split.image, key, count)
+        label = split.label[chosen]
+        return label, scores(technique, state, unit(rows.read(split.image, chosen)), label)
+
+    (_, train), (label, test) = of(images.train, train_key), of(images.test, test_key)
+    values = {"training images": train, "test images": test}
     values["samples"] = scores(technique, state, drawn(technique, state, label, seed=4), label)
     panel = Panel("", "logit of the critic", "density", histogram(values))
     caption = (
@@ -151,16 +162,15 @@ def of_looks(result: Result) -> Iterator[Figure]:
     yield drawing("looks", "Samples beside validation images", lines, panels, colours="category")
 
 
-def show(setting: Setting, result: Result) -> Iterator[Figure | Table]:
+def show(setting: Setting, result: Result, judge: Judge | None = None) -> Iterator[Figure | Table]:
     """Samples, what a judge says of them, walks, nearest training images, scores, and how training went."""
     technique, state, images = result.stage.technique, result.state, setting.data.examples
     shape, classes = images.shape, len(images.classes)
     samples = drawn(technique, state, shown_labels(classes))
     yield still("samples", f"{len(samples)} samples as they were drawn", grid(samples, shape, SIDE))
-    if setting.config.judge_spec:
-        count = min(fidelity.MOST, *(rows.count(split.image) for split in (images.train, images.test)))
-        label = np.asarray(images.test.label[:count])
-        yield fidelity.table(setting, drawn(technique, state, label, seed=5), label)
+    if judge is not None:
+        draw = lambda label: drawn(technique, state, label, seed=5)
+        yield from fidelity.table(judge, images, draw, conditional(technique))
     codes = jax.random.normal(jax.random.key(2), (6, 2, setting.config.latent), jnp.float32)
     ends = (codes, jnp.asarray(shown_labels(classes, 6))) if conditional(technique) else codes
     paths = np.asarray(vmapped(technique, "interpolate")(state, jax.random.key(0), ends))

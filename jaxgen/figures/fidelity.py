@@ -5,6 +5,8 @@ F    features of the judge
 C    classes
 """
 
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -12,18 +14,21 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.data import rows
-from jaxgen.nets.convolutional import CNN
+from jaxgen.data.examples import Dataset
 from jaxgen.ops import frechet
 from jaxgen.ops.imaging import to_unit
 from jaxgen.ops.kernel_distance import kernel_distance
 from jaxgen.ops.neighbours import fidelity_and_diversity
 from jaxgen.report.items import Cell, Table
-from jaxgen.run.experiment import Setting
-from jaxgen.techniques.adversarial.judging import CONFIDENT, judge_net, judged_features
+from jaxgen.run.judges import Judge, known_as
+from jaxgen.techniques.adversarial.judging import CONFIDENT, Spec, judge_net, judged_features
 
 MOST = 10_000  # samples that are judged
+LEAST = 6  # which have a fifth neighbour
 BLOCK = 500
+FITTED = "training images, which the judge was fitted to"
 
+SHARES = jax.jit(fidelity_and_diversity)
 NOTES = {
     "classifier-FID": "Frechet distance between the judge's features of as many samples as images, in float64",
     "KID": "unbiased squared maximum mean discrepancy of features, mean over 50 subsets of at most 1,000, times 1,000",
@@ -44,54 +49,70 @@ class Judged(NamedTuple):
     probability: np.ndarray  # [N, C]
 
 
-def see(setting: Setting, image: np.ndarray) -> Judged:
-    """Images [N, D], uint8 or in [0, 1], through the setting's judge."""
-    config = setting.config
-    net = judge_net(config.judge_spec, config.shape, max(len(config.labels), 1))
-    return through(net, setting.data.train.shared["judge"], image)
+@functools.cache
+def seeing(spec: Spec, shape: tuple[int, int, int], classes: int) -> Callable:
+    """A judge's network, compiled once: variables, x [BLOCK, D] in [0, 1] -> features [BLOCK, F], probabilities."""
+    net = judge_net(spec, shape, classes)
+    return jax.jit(lambda variables, x: judged_features(net, variables, x))
 
 
-def through(net: CNN, variables: Any, image: np.ndarray) -> Judged:
-    """Images [N, D], uint8 or in [0, 1], through a judge, block by block."""
+def through(see: Callable, variables: Any, image: np.ndarray) -> Judged:
+    """Images [N, D], uint8 or in [0, 1], block by block through the network that `seeing` returns."""
     parts = []
-    apply = jax.jit(lambda variables, x: judged_features(net, variables, x))
     for n in range(0, len(image), BLOCK):
         block = image[n : n + BLOCK]
         filled = np.resize(block, (BLOCK, image.shape[1])) if len(block) < BLOCK else block
-        parts.append([np.asarray(each)[: len(block)] for each in apply(variables, to_unit(jnp.asarray(filled)))])
+        parts.append([np.asarray(each)[: len(block)] for each in see(variables, to_unit(jnp.asarray(filled)))])
     return Judged(*(np.concatenate(part) for part in zip(*parts)))
 
 
-def table(setting: Setting, samples: np.ndarray, label: np.ndarray) -> Table:
-    """Samples [N, D], and as many training images drawn by key, against N test images: the second row is the floor.
+def some(image: Any, key: jax.Array, count: int) -> np.ndarray:
+    """The numbers [count] of images that the key draws, without replacement and in any order."""
+    return np.asarray(jax.random.permutation(key, rows.count(image)))[:count]
 
-    `label` [N] are the classes that were asked for; they count where networks are conditional.
+
+def table(
+    judge: Judge, images: Dataset, draw: Callable[[np.ndarray], np.ndarray], conditional: bool = False
+) -> Iterator[Table]:
+    """Samples against N test images, and below them as many other images: the floor. No table of fewer than LEAST.
+
+    Images are drawn by key, since parts of a test split are not alike. The floor is of validation images, or, where
+    those are too few, of training images, which the judge was fitted to.
+
+    Args:
+        judge: of the images.
+        images: their splits.
+        draw: labels [N] of those test images -> a sample [N, D] for each.
+        conditional: whether the samples are of these classes.
     """
-    images, key, count = setting.data.examples, jax.random.key(3), len(samples)
-    test_key, train_key, subset_key = jax.random.split(key, 3)
-
-    def some(split, key):
-        chosen = np.sort(np.asarray(jax.random.permutation(key, rows.count(split.image)))[:count])
-        return rows.read(split.image, chosen)
-
-    real = see(setting, some(images.test, test_key))
-    cells, columns = [], [""]
-    for name, image in (("samples", samples), ("training images", some(images.train, train_key))):
-        judged = see(setting, image)
-        values = compare(real, judged, subset_key)
-        if name == "samples" and getattr(setting.config, "conditional", False):
-            values["as asked"] = float((judged.probability.argmax(1) == label).mean())
-        columns += [each for each in values if each not in columns]
-        cells.append([Cell(name), *(Cell(f"{values[each]:.4g}" if each in values else "–") for each in columns[1:])])
-    caption = f"{count:,} samples and {count:,} training images against {len(real.features):,} test images"
-    return Table(caption, columns, cells, notes={name: NOTES[name] for name in columns[1:]})
+    size = {name: rows.count(getattr(images, name).image) for name in ("train", "valid", "test")}
+    count = min(MOST, size["train"], size["test"])
+    if count < LEAST:
+        return
+    floor, note = (images.valid, "validation images") if size["valid"] >= count else (images.train, FITTED)
+    test_key, floor_key, subset_key = jax.random.split(jax.random.key(3), 3)
+    chosen, others = some(images.test.image, test_key, count), some(floor.image, floor_key, count)
+    see, label = seeing(judge.spec, images.shape, max(len(images.classes), 1)), images.test.label[chosen]
+    seen = lambda image: through(see, judge.variables, image)
+    real, fake = seen(rows.read(images.test.image, chosen)), seen(draw(label))
+    values = {"samples": compare(real, fake, subset_key)}
+    if conditional:
+        values["samples"]["as asked"] = float((fake.probability.argmax(1) == label).mean())
+    values[note.split(",")[0]] = compare(real, seen(rows.read(floor.image, others)), subset_key)
+    columns = list(values["samples"])
+    cells = [
+        [Cell(name), *(Cell(f"{row[each]:.4g}" if each in row else "–") for each in columns)]
+        for name, row in values.items()
+    ]
+    caption = f"{count:,} samples and {count:,} {note}, against as many test images; judge: {known_as(judge)}"
+    yield Table(caption, ["", *columns], cells, notes={name: NOTES[name] for name in columns})
 
 
 def compare(real: Judged, other: Judged, key: jax.Array) -> dict[str, float]:
     """The metrics of NOTES for equally many real images and others."""
     count = len(real.features)
     moments = [frechet.batch_moments(each.features.astype(np.float64), np.ones(count, bool)) for each in (real, other)]
-    shares = jax.jit(fidelity_and_diversity)(jnp.asarray(real.features), jnp.asarray(other.features))
+    shares = SHARES(jnp.asarray(real.features), jnp.asarray(other.features))
     taken_for = np.bincount(other.probability.argmax(1), minlength=other.probability.shape[1])
     return {
         "classifier-FID": float(frechet.distance_of(*moments)),

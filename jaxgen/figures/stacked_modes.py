@@ -8,6 +8,8 @@ N    samples
 D    values of a sample, channels last
 """
 
+from collections.abc import Callable
+
 import jax.numpy as jnp
 import numpy as np
 
@@ -15,13 +17,11 @@ from jaxgen.data import rows
 from jaxgen.data.examples import Examples
 from jaxgen.data.images import stacked
 from jaxgen.figures.adversaries import drawn
-from jaxgen.figures.fidelity import through
-from jaxgen.nets.convolutional import CNN
+from jaxgen.figures.fidelity import seeing, through
 from jaxgen.ops.modes import class_coverage
 from jaxgen.report.items import Cell, Table
 from jaxgen.run.experiment import Result, Setting
-from jaxgen.run.judges import Judge
-from jaxgen.techniques.adversarial.judging import judge_net
+from jaxgen.run.judges import Judge, known_as
 
 SAMPLES = 26_000
 CLASSES = 10  # of the judge
@@ -33,10 +33,13 @@ NOTES = {
 }
 
 
-def classes_of(net: CNN, variables: dict, image: np.ndarray) -> np.ndarray:
-    """Class numbers [N] of images [N, D], uint8 or in [0, 1], of whose channels the judge tells one digit each."""
+def classes_of(see: Callable, variables: dict, image: np.ndarray) -> np.ndarray:
+    """Class numbers [N] of images [N, D], uint8 or in [0, 1], of whose channels the judge tells one digit each.
+
+    `see` is its network, see `fidelity.seeing`.
+    """
     channels = image.reshape(len(image), -1, stacked.CHANNELS).swapaxes(1, 2).reshape(stacked.CHANNELS * len(image), -1)
-    return stacked.number(through(net, variables, channels).probability.argmax(1).reshape(-1, stacked.CHANNELS))
+    return stacked.number(through(see, variables, channels).probability.argmax(1).reshape(-1, stacked.CHANNELS))
 
 
 def table(setting: Setting, result: Result, judge: Judge, digits: Examples) -> Table:
@@ -53,16 +56,17 @@ def table(setting: Setting, result: Result, judge: Judge, digits: Examples) -> T
     """
     random = np.random.Generator(np.random.PCG64(stacked.SEED + 1))  # other stacks than those of the set
     label = random.integers(0, len(setting.data.examples.classes), SAMPLES).astype(np.int32)
-    net = judge_net(judge.spec, (*setting.config.shape[:2], 1), CLASSES)
+    height, width, _ = setting.config.shape
+    see = seeing(judge.spec, (height, width, 1), CLASSES)
     images = {
         "samples": lambda: drawn(result.stage.technique, result.state, label, seed=6),
         "test digits": lambda: rows.read(stacked.stack(digits, SAMPLES, random).image, slice(None)),
     }
     cells = []
     for name, make in images.items():  # one after the other: 26,000 images are 245 MB in float32
-        counts = np.bincount(classes_of(net, judge.variables, make()), minlength=stacked.MODES)
+        counts = np.bincount(classes_of(see, judge.variables, make()), minlength=stacked.MODES)
         covered = class_coverage(jnp.asarray(counts))
         cells.append([Cell(name), Cell(f"{int(covered['modes']):,}"), Cell(f"{float(covered['kl']):.3f}")])
-    right = "" if judge.accuracy is None else f" that is {100 * judge.accuracy:.2f} % right"
-    caption = f"{SAMPLES:,} samples and {SAMPLES:,} stacks of test digits, as told by a judge of single digits{right}"
+    caption = f"{SAMPLES:,} samples and {SAMPLES:,} stacks of test digits, as told by a judge of single digits"
+    caption += f": {known_as(judge)}"
     return Table(caption, ["", f"modes of {stacked.MODES:,}", "KL(q || uniform)"], cells, notes=NOTES)

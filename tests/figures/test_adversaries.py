@@ -11,7 +11,13 @@ def test_distances_of_different_rows_are_averaged():
     x = RANDOM.normal(size=(6, 3)) + 100.0
     pairs = [np.linalg.norm(a - b) for i, a in enumerate(x) for j, b in enumerate(x) if i != j]
     assert np.isclose(adversaries.mean_distance(x), np.mean(pairs))
-    assert adversaries.mean_distance(np.ones((4, 3))) == 0.0
+    assert adversaries.mean_distance(np.ones((4, 3))) == adversaries.mean_distance(np.ones((1, 3))) == 0.0
+
+
+def test_warnings():
+    assert adversaries.warning(10, 0.9, 0.8) == ""
+    assert "samples are alike after 1,000 updates: 0.10 of" in adversaries.warning(1000, 0.1, 1.0)
+    assert "tells all samples from images" in adversaries.warning(10, 0.9, 1.0)
 
 
 def test_pairs_told_apart_are_counted():
@@ -19,6 +25,7 @@ def test_pairs_told_apart_are_counted():
     pairs = np.mean([[a > b for b in fake] for a in real])
     assert np.isclose(adversaries.told_apart(real, fake), pairs)
     assert adversaries.told_apart(np.array([2.0, 3.0]), np.array([0.0, 1.0])) == 1.0
+    assert adversaries.told_apart(np.array([1.0, 2.0]), np.array([1.0, 1.0])) == 0.75  # equal ones count half
 
 
 def test_the_nearest_training_image_is_found_in_blocks():

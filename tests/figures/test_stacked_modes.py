@@ -10,6 +10,7 @@ import pytest
 
 from jaxgen.data.examples import Examples
 from jaxgen.figures import stacked_modes
+from jaxgen.figures.fidelity import seeing
 from jaxgen.run.judges import Judge
 from jaxgen.techniques.adversarial.judging import judge_net
 
@@ -41,5 +42,5 @@ def test_modes_are_counted_as_one_image_after_the_other(monkeypatch):
     assert samples[:2] == ["samples", f"{len(counts)}"]
     assert float(samples[2]) == pytest.approx(expected, abs=6e-4)
     assert digits == ["test digits", "1", "6.908"]
-    numbers = stacked_modes.classes_of(net, judge.variables, x)
+    numbers = stacked_modes.classes_of(seeing(SPEC, (4, 4, 1), 10), judge.variables, x)
     assert collections.Counter((n // 100, n // 10 % 10, n % 10) for n in numbers.tolist()) == counts
