@@ -20,6 +20,8 @@ import numpy as np
 
 from experiments import mixtures
 from jaxgen.core.config import knob
+from jaxgen.core.loop import stage_keys
+from jaxgen.core.types import Refused, Source, State, Technique
 from jaxgen.figures.clouds import clouds, enough
 from jaxgen.figures.latents import vmapped
 from jaxgen.ops.modes import mode_coverage
@@ -48,27 +50,34 @@ class Flags:
     dataset: str = knob("ring", "a mixture of Gaussians: ring or grid")
     games: str = knob(",".join(mixtures.PRESETS), "presets of experiments.mixtures, separated by commas")
     seeds: int = knob(5, "of each game, from 0, trained side by side", lower=1, upper=100)
-    steps: int = knob(5000, "updates of the generator", lower=CHUNK, upper=10**7)
+    steps: int = knob(5000, "updates of the generator", lower=1, upper=10**7)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1), donate_argnums=2)
-def advance(step, take, states, arrays, keys, first):
-    """CHUNK updates of all seeds, each on batches of its own."""
+@functools.partial(jax.jit, static_argnums=(0, 1, 2), donate_argnums=3)
+def advance(step, take, length, states, arrays, keys, first):
+    """`length` updates of all seeds, each on batches of its own."""
 
     def one(states, n):
         batch = jax.vmap(lambda key: take(arrays, key, n))(keys)
         return jax.vmap(step)(states, batch)[0], None
 
-    return jax.lax.scan(one, states, first + jnp.arange(CHUNK, dtype=jnp.int32))[0]
+    return jax.lax.scan(one, states, first + jnp.arange(length, dtype=jnp.int32))[0]
+
+
+def states_after(technique: Technique, source: Source, seeds: int, steps: int) -> State:
+    """The States [seeds] of the runs that experiments.mixtures makes with these numbers as --seed."""
+    keys = jax.vmap(lambda seed: stage_keys(jax.random.key(seed), 0))(jnp.arange(seeds))
+    states = jax.jit(jax.vmap(technique.init))(keys[:, 0])
+    for first in range(0, steps, CHUNK):
+        length = min(CHUNK, steps - first)
+        states = advance(technique.step, source.take, length, states, source.arrays, keys[:, 1], jnp.int32(first))
+    return states
 
 
 def trained(setting: Setting, seeds: int, steps: int) -> np.ndarray:
     """Samples [seeds, SAMPLES, 2] of generators after training."""
     technique = setting.module.make(setting.config, *setting.optimizers(steps))
-    keys, source = jax.vmap(jax.random.key)(jnp.arange(seeds)), setting.data.train
-    states = jax.jit(jax.vmap(technique.init))(keys)
-    for first in range(0, steps, CHUNK):
-        states = advance(technique.step, source.take, states, source.arrays, keys, jnp.int32(first))
+    states = states_after(technique, setting.data.train, seeds, steps)
     label = jnp.arange(SAMPLES, dtype=jnp.int32) % len(setting.data.examples.centres)
     sample = vmapped(technique, "sample")
     one = lambda n: np.asarray(sample(jax.tree.map(lambda leaf: leaf[n], states), jax.random.key(n), label))
@@ -89,7 +98,7 @@ def play(name: str, setting: Setting, flags: Flags) -> Outcome:
     """Trains the seeds of one game and measures their samples."""
     mixture, begun = setting.data.examples, time.perf_counter()
     samples = trained(setting, flags.seeds, flags.steps)
-    seconds, centres = time.perf_counter() - begun, jnp.asarray(mixture.centres)
+    seconds, centres = time.perf_counter() - begun, mixture.centres
     measured = [mode_coverage(jnp.asarray(x), centres, mixture.sigma, enough(mixture.centres)) for x in samples]
     return Outcome(name, samples, [int(m["modes"]) for m in measured], [float(m["good"]) for m in measured], seconds)
 
@@ -101,7 +110,9 @@ def modes(argv: list[str]) -> list[page.Chapter]:
     common = [f"--dataset={flags.dataset}", f"--steps={flags.steps}"]
     settings = {}
     for name in filter(None, flags.games.split(",")):
-        settings[name] = read(mixtures.EXPERIMENT, parse(mixtures.EXPERIMENT, [*common, f"--preset={name}"]))
+        settings[name] = setting = read(mixtures.EXPERIMENT, parse(mixtures.EXPERIMENT, [*common, f"--preset={name}"]))
+    if not settings:
+        raise Refused("--games must name presets of experiments.mixtures, separated by commas")
     outcomes, rows, panels = [], [], []
     for name, setting in settings.items():
         outcomes.append(each := play(name, setting, flags))
@@ -119,7 +130,7 @@ def modes(argv: list[str]) -> list[page.Chapter]:
     centres = setting.data.examples.centres
     caption = f"{flags.steps:,} updates, {SAMPLES:,} samples of each seed, {flags.seeds} seeds; the range of seeds"
     columns = ["game", f"modes of {len(centres)}", "samples within 4 sigma", "all seeds together"]
-    notes = {"modes": f"those that at least {100 * enough(centres):.1f} % of all samples are within 4 sigma of"}
+    notes = {"modes": f"those within 4 sigma of which at least {100 * enough(centres):.1f} % of all samples are"}
     figure = drawing(
         "clouds", "Samples of each game and seed; circles: the modes", clouds, panels, centres, flags.seeds
     )
