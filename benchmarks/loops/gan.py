@@ -57,7 +57,7 @@ def pytorch(sizes: Sizes) -> Work:
     (height, width, channels), pixels = images.shape, torch.from_numpy(images.train.image)
     generator, critic = networks(torch, sizes, images.shape)
     players = [
-        (net, torch.optim.RMSprop(net.parameters(), rate, foreach=True))
+        (net, torch.optim.RMSprop(net.parameters(), rate, alpha=0.9, eps=1e-7, foreach=True))
         for net, rate in ((generator, 4e-4), (critic, 8e-4))
     ]
     cross_entropy = lambda p, t: -(t * p.log() + (1 - t) * (1 - p).log()).mean()
