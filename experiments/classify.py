@@ -71,6 +71,20 @@ PRESETS: dict[str, dict] = {
         "log_every": 44,
         "eval_every": 88,
     },
+    # Whose features judge generated images: see experiments.gan.
+    "judge": {
+        "network": "cnn",
+        "channels": "16,32",
+        "hidden": "128",
+        "batch_norm": True,
+        "learning_rate": 2e-3,
+        "cooldown": 0.8,
+        "batch_size": 128,
+        "epochs": 4,
+        "log_every": 50,
+        "eval_every": 400,
+        "checkpoint_every": 10_000,
+    },
     "deep": {
         "network": "mlp",
         "hidden": "100x50",

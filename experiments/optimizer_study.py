@@ -17,10 +17,16 @@ with new ones.
 
 import sys
 
-from experiments import classify, text, vae
+from experiments import classify, gan, mixtures, text, vae
 from jaxgen.study import command
 
-EXPERIMENTS = {"classifier": classify.EXPERIMENT, "language": text.EXPERIMENT, "vae": vae.EXPERIMENT}
+EXPERIMENTS = {
+    "classifier": classify.EXPERIMENT,
+    "gan": gan.EXPERIMENT,
+    "language": text.EXPERIMENT,
+    "mixtures": mixtures.EXPERIMENT,
+    "vae": vae.EXPERIMENT,
+}
 TASKS = "classifier:digits"  # by default
 
 if __name__ == "__main__":

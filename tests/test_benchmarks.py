@@ -22,6 +22,7 @@ TEXT = {"width": 8, "context": 6, "batch": 4, "updates": 2}
 SMALL = {  # what makes a loop's sizes small
     "vae": {"hidden": 16, "batch": 8, "updates": 2, "dataset": "digits"},
     "classifier": {"channels": (4, 4), "hidden": 8, "batch": 16, "updates": 2, "dataset": "digits"},
+    "gan": {"width": 4, "latent": 2, "batch": 4, "updates": 2},
     "grid": {"rates": 2, "seeds": 2, "epochs": 2, "hidden": 8},
     "optimizers": {"width": 4, "blocks": 1, "words": 7},
     "text_windows": TEXT,

@@ -98,3 +98,12 @@ def batch_indices(key: jax.Array, n: jax.Array | int, batch_size: int, size: int
     epoch, within = jnp.divmod(n, batches) if batches < 2**31 else (jnp.zeros_like(n), n)
     positions = within * batch_size + jnp.arange(batch_size, dtype=jnp.int32)
     return permuted(jax.random.fold_in(key, epoch), positions, size)
+
+
+def ordered_indices(n: jax.Array | int, batch_size: int, size: int) -> jax.Array:
+    """Which examples make batch `n` where they are read in order, again from the first where no batch is left.
+
+    Arguments, result and errors as of `batch_indices`.
+    """
+    first = jnp.asarray(n, jnp.int32) % batches_per_epoch(batch_size, size) * batch_size
+    return first + jnp.arange(batch_size, dtype=jnp.int32)

@@ -66,9 +66,11 @@ class Fold(NamedTuple):
     start: Callable[[], Any]  # () -> tally
     add: Callable[[State, jax.Array, Any, Batch, jax.Array], Any]  # State, key, tally, batch, mask [B] -> tally
     finish: Callable[[Any], Metrics]  # tally -> metrics
-    definitions: Mapping[str, str]  # metric -> what it measures; the first is the objective; {}: no evaluation
+    # Metric -> what it measures. The first is the objective, by which runs are compared: not a player's own loss, say,
+    # which tells nothing of how good it is. {}: no evaluation.
+    definitions: Mapping[str, str]
     better: Literal["lower", "higher"] = "lower"  # the objective's direction
-    improves: bool = True  # whether training on one batch must improve it; a player's loss in a game need not
+    improves: bool = True  # whether training on ONE batch must improve the objective; in a game it need not
 
 
 class Technique(NamedTuple):

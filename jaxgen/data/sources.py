@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgen.core.shuffle import batch_indices, batches_per_epoch
+from jaxgen.core.shuffle import batch_indices, batches_per_epoch, ordered_indices
 from jaxgen.core.types import Batch, Holdout, Refused, Source
 from jaxgen.data import rows
 from jaxgen.data.rows import Rows
@@ -39,19 +39,19 @@ def total_bytes(columns: Columns) -> int:
     return sum(rows.size(column) for column in columns.values())
 
 
-def resident(columns: Columns, batch_size: int) -> Source:
+def resident(columns: Columns, batch_size: int, ordered: bool = False) -> Source:
     """A source whose examples stay on the device, in the types they were given.
 
-    Batch n has the split's names, [B, ...] each, its examples chosen by `batch_indices`.
+    Batch n has the split's names, [B, ...] each, its examples chosen by `batch_indices`, or, `ordered`, as they come.
 
     Raises:
         Refused: `batch_size` is larger than the split or less than 1.
     """
     batches_per_epoch(batch_size, length(columns))
-    return Source(_on_device(columns), _take_shuffled(batch_size))
+    return Source(_on_device(columns), _take(batch_size, ordered))
 
 
-def streamed(columns: Columns, batch_size: int) -> Source:
+def streamed(columns: Columns, batch_size: int, ordered: bool = False) -> Source:
     """A source whose examples stay with the host, in memory or in a file; batches as `resident`.
 
     `fetch(key, first, count)()` gathers one chunk, name -> [count, B, ...] in numpy.
@@ -63,7 +63,7 @@ def streamed(columns: Columns, batch_size: int) -> Source:
     batches_per_epoch(batch_size, count)
 
     def fetch(key, first, many):
-        indices = _chunk_indices(key, first, many, batch_size, count)  # on its way; waited for in `read`
+        indices = _chunk_indices(key, first, many, batch_size, count, ordered)  # on its way; waited for in `read`
         return lambda: _gathered(columns, np.asarray(indices))
 
     return Source((), _take_fetched, fetch, _batches_at_once(columns, batch_size))
@@ -74,13 +74,13 @@ def fits(columns: Columns, resident_bytes: int = rows.RESIDENT) -> bool:
     return not any(isinstance(column, Rows) for column in columns.values()) and total_bytes(columns) <= resident_bytes
 
 
-def source(columns: Columns, batch_size: int, resident_bytes: int = rows.RESIDENT) -> Source:
+def source(columns: Columns, batch_size: int, resident_bytes: int = rows.RESIDENT, ordered: bool = False) -> Source:
     """`resident` where the split fits, `streamed` otherwise.
 
     Raises:
         Refused: `batch_size` is larger than the split or less than 1.
     """
-    return (resident if fits(columns, resident_bytes) else streamed)(columns, batch_size)
+    return (resident if fits(columns, resident_bytes) else streamed)(columns, batch_size, ordered)
 
 
 def holdout(columns: Columns, batch_size: int, resident_bytes: int = rows.RESIDENT) -> Holdout:
@@ -131,9 +131,9 @@ def _composed(first, second):
 
 
 @functools.cache
-def _take_shuffled(batch_size):
+def _take(batch_size, ordered):
     def take(arrays, key, n):
-        indices = batch_indices(key, n, batch_size, _count(arrays))
+        indices = _indices(key, n, batch_size, _count(arrays), ordered)
         return {name: array[indices] for name, array in arrays.items()}
 
     return take
@@ -180,7 +180,11 @@ def _gathered(columns, chosen):
     return {name: rows.read(column, chosen) for name, column in columns.items()}
 
 
-@functools.partial(jax.jit, static_argnums=(2, 3, 4))
-def _chunk_indices(key, first, count, batch_size, size):
+def _indices(key, n, batch_size, size, ordered):
+    return ordered_indices(n, batch_size, size) if ordered else batch_indices(key, n, batch_size, size)
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3, 4, 5))
+def _chunk_indices(key, first, count, batch_size, size, ordered):
     """Indices [count, B] of the batches from number `first`, traced: the next chunk does not recompile."""
-    return jax.vmap(lambda n: batch_indices(key, n, batch_size, size))(first + jnp.arange(count))
+    return jax.vmap(lambda n: _indices(key, n, batch_size, size, ordered))(first + jnp.arange(count))

@@ -36,7 +36,7 @@ def vmapped(technique: Technique, name: str) -> Callable:
 @functools.cache
 def _mapped(function: Callable) -> Callable:
     one = jax.vmap(function, in_axes=(None, 0, 0))
-    return jax.jit(lambda state, key, x: one(state, jax.random.split(key, len(x)), x))
+    return jax.jit(lambda state, key, x: one(state, jax.random.split(key, len(jax.tree.leaves(x)[0])), x))
 
 
 def grid(images, shape, columns: int) -> np.ndarray:

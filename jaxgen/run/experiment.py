@@ -153,6 +153,12 @@ def stage(setting: Setting, config: Any, steps: int, adopt: Any = None, **facts:
     return Stage(technique, data.train, steps, data.valid, adopt, setting.module.__name__, config)
 
 
+def sharing(data: Data, **entries: Any) -> Data:
+    """The data whose batches, those of all splits, have further entries that their examples share."""
+    valid, test = (split and beside(split, **entries) for split in (data.valid, data.test))
+    return data._replace(train=beside(data.train, **entries), valid=valid, test=test)
+
+
 def with_shared(reader: Reader, name: str, load: Callable[[Any], Any]) -> Reader:
     """The reader, each of whose splits has a further entry in all batches: a frozen network, say.
 
@@ -161,13 +167,4 @@ def with_shared(reader: Reader, name: str, load: Callable[[Any], Any]) -> Reader
         name: of the entry; the technique has it in `Technique.shared`.
         load: flags -> the pytree of arrays. It is replicated over devices and never written.
     """
-
-    def read(flags: Any, config: Any) -> Data:
-        data, network = reader.read(flags, config), {name: load(flags)}
-        return data._replace(
-            train=beside(data.train, **network),
-            valid=data.valid and beside(data.valid, **network),
-            test=data.test and beside(data.test, **network),
-        )
-
-    return reader._replace(read=read)
+    return reader._replace(read=lambda flags, config: sharing(reader.read(flags, config), **{name: load(flags)}))

@@ -34,6 +34,9 @@ class ImageFlags(RunFlags):
     draw_seed: int | None = knob(
         None, "draws the images of --per_class (--seed)", lower=0, upper=2**32 - 1, free=True, group=DATA
     )
+    in_order: bool = knob(
+        False, "training images in one fixed order, not shuffled anew in each pass", free=True, group=DATA
+    )
     image_size: int = knob(
         0,
         "side in pixels that a folder's images are resized and cropped to; 0: as they are",
@@ -63,7 +66,7 @@ def read_dataset(flags: ImageFlags, least: int = 0) -> Dataset:
 
 
 def read(flags: ImageFlags, config: Any, least: int = 0) -> Data:
-    """Shuffled epochs of the training split; the two other splits in order.
+    """Passes over the training split, shuffled or in order; the two other splits in order.
 
     Raises Refused, see `dataset`, and where a batch is larger than the training split.
     """
@@ -71,7 +74,7 @@ def read(flags: ImageFlags, config: Any, least: int = 0) -> Data:
     images = read_dataset(flags, least)
     resident, size = flags.resident_mb * 2**20, flags.batch_size
     facts = {"shape": images.shape, "labels": images.classes, "batch": size}
-    train = source(images.train._asdict(), size, resident)
+    train = source(images.train._asdict(), size, resident, flags.in_order)
     valid, test = (holdout(split._asdict(), size, resident) for split in (images.valid, images.test))
     return Data(
         facts, train, valid, test, len(images.train.label) // size, images.sha256, images, "test", ("images", size)

@@ -15,7 +15,9 @@ from jaxgen.optim.settings import fixes_length
 from jaxgen.run import provenance
 
 LAYOUT = 2  # of config.json, checkpoints and samples; directories without it were written before there was a number
-NOTED = ("classes", "per_class", "draw_seed")  # the data's hash covers them; named where set, to be read in a refusal
+# Free flags that are named where they are set, so that runs from before there were such flags go on: the data's hash
+# covers the first three, which are there to be read in a refusal, and not the last.
+NOTED = ("classes", "per_class", "draw_seed", "in_order")
 
 
 def identity(

@@ -160,4 +160,5 @@ def identity_of(parsed: Parsed, stage: Stage, sha256: str) -> dict[str, Any]:
     every = values(parsed.flags)
     fixed = {each.name: every[each.name] for each in knobs(type(parsed.flags)) if not each.free}
     fixed = {name: value for name, value in fixed.items() if name not in UNUSED}
+    fixed |= {name: True for name in ("in_order",) if every.get(name)}  # free, but no part of the data's hash
     return {"technique": stage.module, "config": flat(stage.config), **fixed, "steps": stage.steps, "data": sha256}

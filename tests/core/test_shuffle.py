@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.core.shuffle import batch_indices, batches_per_epoch, permuted
+from jaxgen.core.shuffle import batch_indices, batches_per_epoch, ordered_indices, permuted
 from jaxgen.core.types import Refused
 
 shuffled = jax.jit(permuted, static_argnums=2)
@@ -111,3 +111,10 @@ def test_a_batch_number_may_be_traced_or_not_and_large():
 def test_impossible_sizes_are_refused(call, says):
     with pytest.raises(Refused, match=says):
         call()
+
+
+def test_batches_in_order_begin_again_before_one_that_is_not_full():
+    batches = [np.asarray(ordered_indices(n, 3, 8)).tolist() for n in range(4)]
+    assert batches == [[0, 1, 2], [3, 4, 5], [0, 1, 2], [3, 4, 5]]
+    with pytest.raises(Refused, match="larger than the set"):
+        ordered_indices(0, 9, 8)

@@ -99,6 +99,15 @@ def test_what_fits_is_resident():
     assert sources.source(EXAMPLES, 8).fetch is None
 
 
+def test_in_order_batches_are_rows_as_they_come_resident_or_streamed(in_a_file):
+    resident, streamed = sources.resident(EXAMPLES, 20, True), sources.source(in_a_file, 20, 0, True)
+    fetched = streamed.fetch(KEY, 1, 2)()
+    for n, first in ((1, 20), (2, 0)):  # 13 are left over
+        expected = {name: column[first : first + 20] for name, column in EXAMPLES.items()}
+        assert same(resident.take(resident.arrays, KEY, n), expected)
+        assert same({name: array[n - 1] for name, array in fetched.items()}, expected)
+
+
 def test_a_holdout_reads_everything_once_in_order():
     for size, batches in ((8, 7), (53, 1), (100, 1)):
         holdout = sources.holdout(EXAMPLES, size)

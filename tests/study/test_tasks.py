@@ -64,6 +64,18 @@ def test_every_experiment_of_ours_is_a_task():
     assert {each.name for each in values if each is not None} == {each.name for each in EXPERIMENTS.values()}
 
 
+@pytest.mark.ci
+def test_a_game_is_compared_by_its_samples():
+    """Which no single batch need improve; both players have the study's optimiser."""
+    made = task("mixtures", "--steps=4", "--hidden=4", "--critic_hidden=4", optimizers=("sgd", "adam"))
+    assert (made.task.metric, made.task.better) == ("energy_distance", "lower")
+    programs = training.compiled_programs(made.problem, "adam", "vmap")
+    rows = training.train_runs(
+        made.problem, programs, [Trial(1e-3, 0), Trial(1e-2, 1)], split_arrays(made.problem), False
+    )
+    assert all(np.isfinite(row["valid"]).all() for row in rows)
+
+
 def test_surfaces_are_presets_of_one_experiment():
     named, spelled = task("beale"), task("surface:beale")
     assert named.config == spelled.config == surfaces.Config("beale")

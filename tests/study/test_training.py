@@ -147,13 +147,16 @@ def test_what_a_run_holds_grows_with_its_network_and_its_batch():
 def test_what_cannot_be_compared_or_held_is_refused():
     problem = study_toys.problem()
     assert checked(problem) == problem
-    for change in ({"definitions": {}}, {"improves": False}):
 
-        def make(factory, change=change):
+    def changed(**fields):
+        def make(factory):
             technique = problem.make(factory)
-            return technique._replace(evaluate=technique.evaluate._replace(**change))
+            return technique._replace(evaluate=technique.evaluate._replace(**fields))
 
-        with pytest.raises(Refused, match="toy has no objective"):
-            checked(problem._replace(make=make))
+        return problem._replace(make=make)
+
+    checked(changed(improves=False))  # a game's samples are compared, though no single batch need improve them
+    with pytest.raises(Refused, match="toy has no objective"):
+        checked(changed(definitions={}))
     with pytest.raises(Refused, match="do not fit"):
         checked(problem._replace(train=problem.train._replace(fetch=lambda *_: None)))

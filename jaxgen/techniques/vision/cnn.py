@@ -6,11 +6,10 @@ stands in `techniques.vision.classifier`.
 
 import dataclasses
 
-import flax.linen as nn
-
 from jaxgen.core.config import changed, knob, nested
 from jaxgen.core.types import Refused, Technique
-from jaxgen.nets.hidden import Block, dense_classifier, names, widths
+from jaxgen.nets.convolutional import CNN
+from jaxgen.nets.hidden import names, widths
 from jaxgen.optim.settings import Factory
 from jaxgen.optim.textbook import adam
 from jaxgen.techniques.vision import classifier
@@ -28,27 +27,6 @@ class Config:
     training: Training = nested(Training())
 
 
-class CNN(nn.Module):
-    """Convolutions with pooling, hidden dense layers and a linear output."""
-
-    config: Config
-
-    @nn.compact
-    def __call__(self, x, train=False):
-        """Images [B, D] in [0, 1] to logits [B, C] float32, and layer -> activations [B, H, W, F] or [B, F]."""
-        config, training, activations = self.config, self.config.training, {}
-        channels, units = widths(config.channels, "channels"), widths(config.hidden, "hidden")
-        options, frozen = classifier.options(training), classifier.listed(training.freeze)
-        undropped = {**options, "dropout": 0.0}  # dropout begins at the last convolution
-        x = x.reshape(-1, *config.shape)
-        for number, features in enumerate(channels, 1):
-            name, chosen = f"layer{number}", options if number == len(channels) else undropped
-            x, activations[name] = Block(features, conv=True, **chosen, name=name)(x, train and name not in frozen)
-        classes, x = len(config.labels), x.reshape(len(x), -1)
-        logits, above = dense_classifier(x, units, classes, options, train, frozen, first=len(channels) + 1)
-        return logits, {**activations, **above}
-
-
 def network(config: Config) -> classifier.Classifier:
     """The network for the functions of `classifier`.
 
@@ -60,8 +38,10 @@ def network(config: Config) -> classifier.Classifier:
             f"{len(channels)} convolutions with pooling need images of at least {2 ** len(channels)} pixels a side, "
             f"found {config.shape[0]}x{config.shape[1]}; fewer --channels need less"
         )
-    layers = names(len(channels) + len(units))
-    return classifier.Classifier(CNN(config), layers, config.shape, config.labels, config.training)
+    training, layers = config.training, names(len(channels) + len(units))
+    options, frozen = classifier.options(training), tuple(classifier.listed(training.freeze))
+    net = CNN(config.shape, channels, units, len(config.labels), options, frozen)
+    return classifier.Classifier(net, layers, config.shape, config.labels, training)
 
 
 def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:

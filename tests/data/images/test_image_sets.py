@@ -32,7 +32,7 @@ def test_a_set_is_complete_and_the_same_every_time(loaded):
             assert set(part.label.tolist()) == set(range(classes))
         assert (found.train.image.min(), found.train.image.max()) == (0, 255)
     assert sets.load("digits").sha256 == loaded["digits"].sha256
-    assert set(sets.NAMES) == {*SETS, *originals.ORIGINALS, "olivetti", "frogs"}  # the rest in test_originals.py
+    assert set(sets.NAMES) == {*SETS, *originals.ORIGINALS, "olivetti", "frogs", "stacked_mnist"}  # tested elsewhere
 
 
 @pytest.mark.slow  # draws all again

@@ -1,0 +1,101 @@
+"""The GAN of the book, batch 20, on glyphs: real images a second that both players were trained on, against PyTorch.
+
+Quality: the critic's loss, binary cross-entropy with noisy labels, averaged over the fifth call, updates 17 to 20.
+"""
+
+from typing import Any, NamedTuple
+
+from benchmarks import trainers
+from benchmarks.contender import Contender, Loop, Work
+from experiments.gan import EXPERIMENT
+from jaxgen.data.images import sets
+
+CLIP = 1e-7  # of probabilities
+
+
+class Sizes(NamedTuple):
+    """Of the networks and their training."""
+
+    updates: int = 4  # of a call
+    batch: int = 20
+    latent: int = 32
+    width: int = 256
+    dataset: str = "glyphs"
+
+    @property
+    def amount(self) -> int:
+        """Images of a call."""
+        return self.updates * self.batch
+
+    def flags(self) -> dict[str, Any]:
+        """The experiment's."""
+        own = {name: value for name, value in self._asdict().items() if name not in ("updates", "batch")}
+        return {"preset": "chollet", "judge": "none", **own, "batch_size": self.batch}
+
+
+def networks(torch: Any, sizes: Sizes, shape: tuple[int, int, int]) -> tuple[Any, Any]:
+    """PyTorch's generator and critic of images [B, C, H, W], channels last."""
+    nn, (height, width, channels), wide = torch.nn, shape, sizes.width
+    leaky, half = lambda: nn.LeakyReLU(0.3), (sizes.width // 2, height // 2, width // 2)
+    same = lambda a, b, kernel: nn.Conv2d(a, b, kernel, padding=kernel // 2)
+    generator = nn.Sequential(
+        *[nn.Linear(sizes.latent, half[0] * half[1] * half[2]), leaky(), nn.Unflatten(1, half)],
+        *[same(half[0], wide, 5), leaky(), nn.ConvTranspose2d(wide, wide, 4, stride=2, padding=1), leaky()],
+        *[same(wide, wide, 5), leaky(), same(wide, wide, 5), leaky(), same(wide, channels, 7), nn.Tanh()],
+    )
+    down = [part for _ in range(3) for part in (nn.Conv2d(half[0], half[0], 4, stride=2), leaky())]
+    critic = nn.Sequential(
+        nn.Conv2d(channels, half[0], 3), leaky(), *down, nn.Flatten(), nn.Dropout(0.4), nn.LazyLinear(1)
+    )
+    critic(torch.zeros(2, channels, height, width))
+    return tuple(net.to(memory_format=torch.channels_last) for net in (generator, critic))
+
+
+def pytorch(sizes: Sizes) -> Work:
+    """As its users write it: eager, float32, all cores, channels last, RMSprop of all parameters at once (foreach)."""
+    torch, images = trainers.pytorch(), sets.load(sizes.dataset)
+    (height, width, channels), pixels = images.shape, torch.from_numpy(images.train.image)
+    generator, critic = networks(torch, sizes, images.shape)
+    players = [
+        (net, torch.optim.RMSprop(net.parameters(), rate, alpha=0.9, eps=1e-7, foreach=True))
+        for net, rate in ((generator, 4e-4), (critic, 8e-4))
+    ]
+    cross_entropy = lambda p, t: -(t * p.log() + (1 - t) * (1 - p).log()).mean()
+    probability = lambda x: torch.sigmoid(critic(x)[:, 0]).clamp(CLIP, 1 - CLIP)
+    code = lambda: torch.randn(sizes.batch, sizes.latent)
+
+    def moved(player, loss):
+        net, optimizer = player
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward(inputs=list(net.parameters()))
+        torch.nn.utils.clip_grad_value_(net.parameters(), 1.0)
+        optimizer.step()
+        return loss
+
+    number = 0
+
+    def step():
+        nonlocal number
+        first = number * sizes.batch % (len(pixels) // sizes.batch * sizes.batch)
+        number += 1
+        real = (
+            pixels[first : first + sizes.batch].float().reshape(-1, height, width, channels).permute(0, 3, 1, 2) / 255
+        )
+        with torch.no_grad():
+            fake = generator(code())
+        target = torch.cat([torch.zeros(sizes.batch), torch.ones(sizes.batch)])
+        target = 1 - target - 0.05 * torch.rand(2 * sizes.batch)  # 1 is real here
+        loss = moved(players[1], cross_entropy(probability(torch.cat([real, fake])), target))
+        moved(players[0], cross_entropy(probability(generator(code())), torch.ones(sizes.batch)))
+        return loss
+
+    return trainers.eager(step, sizes)
+
+
+LOOP = Loop(
+    about=__doc__ or "",
+    unit="images_per_second",
+    cases={"": Sizes()},
+    contenders=[*trainers.contenders(EXPERIMENT, "critic_loss"), Contender("PyTorch", pytorch, ("torch",))],
+    within=0.3,  # twenty updates of a game depend on where they start
+)
