@@ -21,8 +21,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     "r1": {"loss": "non_saturating", "penalty": "r1", "penalty_weight": 1.0},
     # Weight 0.1 as in the authors' code for these points, gan_toy.py of improved_wgan_training; their 10 is for images.
     "wasserstein": {"loss": "wasserstein", "penalty": "gradient", "penalty_weight": 0.1, "critic_steps": 1},
-    "non_saturating": {"loss": "non_saturating", "penalty": "none"},
-    "minimax": {"loss": "minimax", "penalty": "none"},
+    # As at first: no penalty, no average, a constant rate. With the last two of the others they cover all modes too.
+    "non_saturating": {"loss": "non_saturating", "penalty": "none", "average": 0.0, "schedule": "constant"},
+    "minimax": {"loss": "minimax", "penalty": "none", "average": 0.0, "schedule": "constant"},
 }
 
 EXPERIMENT = Experiment(

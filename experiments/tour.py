@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments import classify, optimizer_study, text, transfer, vae
+from experiments import classify, gan, mixtures, optimizer_study, text, transfer, vae
 from jaxgen.core.config import knob
 from jaxgen.core.types import Refused
 from jaxgen.report import page
@@ -86,6 +86,18 @@ CHAPTERS = {
     "optimizers": compared(
         "Optimisers on a surface",
         "--tasks=beale --learning_rates=1e-3:1e0:7 --tuning_seeds=2 --seeds=5 --steps=200 --evaluations=10",
+    ),
+    "modes": trained(
+        "A game that covers all modes",
+        mixtures.EXPERIMENT,
+        "--steps=1500 --eval_every=150 --log_every=150",
+        long=True,
+    ),
+    "gan": trained(
+        "A game of numerals, in its first minute",
+        gan.EXPERIMENT,
+        "--dataset=glyphs --classes=0-9 --judge=none --width=32 --steps=300 --eval_every=60 --log_every=60",
+        long=True,
     ),
     "vae_book": trained(
         "The book's VAE",

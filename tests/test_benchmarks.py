@@ -131,8 +131,7 @@ def test_a_table_is_aligned():
     rows = [("one", 1234567.0, 3), ("three", 0.012345, 11)]
     lines = benchmarks.table([{"name": name, "x": x, "n": n, "no": None} for name, x, n in rows]).splitlines()
     assert len({len(line) for line in lines}) == 1
-    assert "1,234,567" in lines[1]
-    assert "0.0123" in lines[2]
+    assert all(text in line for text, line in zip(("1,234,567", "0.0123"), lines[1:]))
     assert "no" not in lines[0].split()
 
 

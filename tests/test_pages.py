@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import Flags as BenchmarkFlags
-from experiments import classify, text, tour, transfer, vae
+from experiments import classify, gan, mixtures, modes, text, tour, transfer, vae
 from jaxgen.core.types import Refused
 from jaxgen.run.parsing import alone, parse
 from jaxgen.study import command
@@ -22,9 +22,10 @@ PAGES = {
 README = ROOT / "README.md"
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-RUNS = {each.EXPERIMENT.name: each.EXPERIMENT for each in (classify, text, vae)}
+RUNS = {each.EXPERIMENT.name: each.EXPERIMENT for each in (classify, gan, mixtures, text, vae)}
 SCRIPTS = {
     "experiments.tour": tour.Flags,
+    "experiments.modes": modes.Flags,
     "experiments.transfer": transfer.Flags,
     "experiments.optimizer_study": command.Flags,
     "jaxgen.study": command.Flags,
