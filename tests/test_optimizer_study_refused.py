@@ -17,7 +17,10 @@ WRONG = {
     "no seeds": (["--seeds=0"], "--seeds must be at least 1, not 0"),
     "no tuning seeds": (["--tuning_seeds=0"], "--tuning_seeds must be at least 1, not 0"),
     "a task": (["--tasks=clasifier"], "there is no task 'clasifier'; the nearest: classifier"),
-    "a preset": (["--tasks=classifier:lectur"], "unknown preset 'lectur'; known: cnn, deep, digits, fast, judge, lecture"),
+    "a preset": (
+        ["--tasks=classifier:lectur"],
+        "unknown preset 'lectur'; known: cnn, deep, digits, fast, judge, lecture",
+    ),
     "a surface": (["--tasks=surface:hill"], "unknown preset 'hill'; known: beale, quadratic, rosenbrock, saddle"),
     "the baseline": (["--baseline=lion"], "--baseline=lion is none of --optimizers=sgd,adam"),
     "a hyper-parameter": (["--momentum=0.5"], "--momentum: none of sgd, adam has it"),

@@ -26,7 +26,9 @@ class ConditionalCode(nn.Module):
         if not self.classes:
             return z
         # A product and not a look-up: its gradient needs no scatter, and classes are few.
-        embedded = nn.Dense(EMBEDDED, use_bias=False, name="class")(jax.nn.one_hot(label, self.classes))
+        embedded = nn.Dense(EMBEDDED, use_bias=False, name="class")(
+            jax.nn.one_hot(label, self.classes, dtype=jnp.float32)
+        )
         return jnp.concatenate([z, embedded], axis=-1)
 
 
@@ -45,5 +47,5 @@ class Projection(nn.Module):
         logits = Normed(nn.Dense(1), self.norm, name="logit")(h, train)[:, 0]
         if self.classes:
             embed = Normed(nn.Dense(h.shape[-1], use_bias=False), self.norm, name="class")
-            logits = logits + (embed(jax.nn.one_hot(label, self.classes), train) * h).sum(-1)
+            logits = logits + (embed(jax.nn.one_hot(label, self.classes, dtype=jnp.float32), train) * h).sum(-1)
         return logits.astype(jnp.float32)

@@ -82,7 +82,7 @@ def translate(x: jax.Array, shift: jax.Array) -> jax.Array:
     """x [B, H, W, C] moved by `shift` [B, 2] int32 pixels down and to the right, at most an eighth; 0 comes in."""
     down, right = _sides(x.shape, SHIFT)
     framed = jnp.pad(x, ((0, 0), (down, down), (right, right), (0, 0)))
-    cut = lambda image, first: jax.lax.dynamic_slice(image, (first[0], first[1], 0), x.shape[1:])
+    cut = lambda image, first: jax.lax.dynamic_slice(image, (*first, jnp.int32(0)), x.shape[1:])
     return jax.vmap(cut)(framed, jnp.array([down, right], jnp.int32)[None] - shift)
 
 

@@ -80,7 +80,12 @@ def by_judge(players: Players, net: CNN, sha256: str = "") -> Fold:
 
     def start():
         moments = frechet.start(width)
-        return {"real": moments, "fake": moments, "seen": jnp.zeros(net.classes), "sums": jnp.zeros(3)}
+        return {
+            "real": moments,
+            "fake": moments,
+            "seen": jnp.zeros(net.classes, jnp.float32),
+            "sums": jnp.zeros(3, jnp.float32),
+        }
 
     def add(state, key, tally, batch, mask):
         fake, real = samples_beside(players, state, key, batch)
@@ -92,7 +97,8 @@ def by_judge(players: Players, net: CNN, sha256: str = "") -> Fold:
         return {
             "real": frechet.add(tally["real"], real_features, mask),
             "fake": frechet.add(tally["fake"], fake_features, mask),
-            "seen": tally["seen"] + jnp.where(mask[:, None], jax.nn.one_hot(taken_for, net.classes), 0.0).sum(0),
+            "seen": tally["seen"]
+            + jnp.where(mask[:, None], jax.nn.one_hot(taken_for, net.classes, dtype=jnp.float32), 0.0).sum(0),
             "sums": tally["sums"] + counted.sum(1, dtype=jnp.float32),
         }
 
