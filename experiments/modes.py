@@ -113,9 +113,9 @@ def modes(argv: list[str]) -> list[page.Chapter]:
         settings[name] = setting = read(mixtures.EXPERIMENT, parse(mixtures.EXPERIMENT, [*common, f"--preset={name}"]))
     if not settings:
         raise Refused("--games must name presets of experiments.mixtures, separated by commas")
-    outcomes, rows, panels = [], [], []
+    rows, panels = [], []
     for name, setting in settings.items():
-        outcomes.append(each := play(name, setting, flags))
+        each = play(name, setting, flags)
         texts = [
             f"{min(each.covered)}" if len(set(each.covered)) == 1 else f"{min(each.covered)} to {max(each.covered)}",
             f"{100 * np.mean(each.good):.1f} % ({100 * min(each.good):.1f} to {100 * max(each.good):.1f})",

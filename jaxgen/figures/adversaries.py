@@ -60,7 +60,7 @@ def mean_distance(x: np.ndarray) -> float:
     return float(distance.sum() / (len(x) * max(len(x) - 1, 1)))
 
 
-def told_apart(real: np.ndarray, fake: np.ndarray) -> float:
+def roc_auc(real: np.ndarray, fake: np.ndarray) -> float:
     """How often a real example has the higher score of a pair [N], [M], ties as half: the area under the ROC curve."""
     fake = np.sort(fake)
     below, up_to = (np.searchsorted(fake, real, side) for side in ("left", "right"))
@@ -90,18 +90,18 @@ def look(setting: Setting, stages: Sequence[Stage]) -> Callable[[int, int, State
         yield Still("step", grid(shown, images.shape, SIDE), SCALE)
         fake = drawn(technique, state, label, seed=1)
         diversity = mean_distance(fake) / expected if expected else 1.0
-        told = told_apart(scores(technique, state, real, label), scores(technique, state, fake, label))
-        row = {"diversity": round(diversity, 4), "told_apart": round(told, 4)}
-        yield Lines("looks", [row], warning(step, diversity, told))
+        auc = roc_auc(scores(technique, state, real, label), scores(technique, state, fake, label))
+        row = {"diversity": round(diversity, 4), "roc_auc": round(auc, 4)}
+        yield Lines("looks", [row], warning(step, diversity, auc))
 
     return at
 
 
-def warning(step: int, diversity: float, told: float) -> str:
+def warning(step: int, diversity: float, auc: float) -> str:
     """What a look says in words: "" where nothing is wrong."""
     if diversity < ALIKE:
         return f"warning: samples are alike after {step:,} updates: {diversity:.2f} of the distance between images"
-    return f"warning: the critic tells all samples from images after {step:,} updates" if told > APART else ""
+    return f"warning: the critic tells all samples from images after {step:,} updates" if auc > APART else ""
 
 
 def unit(image: Any) -> np.ndarray:
@@ -157,7 +157,7 @@ def of_looks(result: Result) -> Iterator[Figure]:
     line = lambda name: {"": (steps, np.array([each[name] for each in looks.values()]))}
     panels = [
         Panel("Distance between samples / between images", "updates", "", line("diversity")),
-        Panel("Pairs of image and sample told apart", "updates", "", line("told_apart")),
+        Panel("Pairs of image and sample told apart", "updates", "", line("roc_auc")),
     ]
     yield drawing("looks", "Samples beside validation images", lines, panels, colours="category")
 

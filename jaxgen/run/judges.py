@@ -53,8 +53,8 @@ def load_judge(
 
 def known_as(judge: Judge) -> str:
     """The first digits of its hash, how good it is, and whether it was trained on another set."""
-    told = "" if judge.accuracy is None else f", {100 * judge.accuracy:.2f} % right on its test split"
-    return f"parameters {judge.spec[-1][:12]}{told}{', trained on another set than this one' * judge.elsewhere}"
+    accuracy = "" if judge.accuracy is None else f", {100 * judge.accuracy:.2f} % right on its test split"
+    return f"parameters {judge.spec[-1][:12]}{accuracy}{', trained on another set than this one' * judge.elsewhere}"
 
 
 def described(judge: Judge) -> str:

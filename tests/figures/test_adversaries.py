@@ -20,12 +20,12 @@ def test_warnings():
     assert "tells all samples from images" in adversaries.warning(10, 0.9, 1.0)
 
 
-def test_pairs_told_apart_are_counted():
+def test_pairs_roc_auc_are_counted():
     real, fake = RANDOM.normal(0.5, 1.0, 50), RANDOM.normal(0.0, 1.0, 70)
     pairs = np.mean([[a > b for b in fake] for a in real])
-    assert np.isclose(adversaries.told_apart(real, fake), pairs)
-    assert adversaries.told_apart(np.array([2.0, 3.0]), np.array([0.0, 1.0])) == 1.0
-    assert adversaries.told_apart(np.array([1.0, 2.0]), np.array([1.0, 1.0])) == 0.75  # equal ones count half
+    assert np.isclose(adversaries.roc_auc(real, fake), pairs)
+    assert adversaries.roc_auc(np.array([2.0, 3.0]), np.array([0.0, 1.0])) == 1.0
+    assert adversaries.roc_auc(np.array([1.0, 2.0]), np.array([1.0, 1.0])) == 0.75  # equal ones count half
 
 
 def test_the_nearest_training_image_is_found_in_blocks():
