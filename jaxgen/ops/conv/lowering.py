@@ -16,8 +16,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxgen.ops.conv import winograd
+
 Pair = tuple[int, int]
 FEW = 16  # output channels below which `by_phase` is no faster for a transposed convolution
+PLAIN = ((1, 1), (1, 1), (1, 1))  # strides, dilation and spread
 CHUNK = 2**20  # bytes of images in one product of a weight gradient: see `correlate`
 
 
@@ -95,6 +98,10 @@ def _pad(x, pads, dilation=(1, 1)):
 
 def _convolve(x, kernel, window):
     """x [N, H, W, I], kernel [kh, kw, I, O] to [N, H', W', O]."""
+    if window[:3] == PLAIN:
+        outputs = (len(x), *sizes(x.shape[1:3], kernel.shape[:2], window), kernel.shape[3])
+        if min(*window.pads[0], *window.pads[1]) >= 0 and winograd.pays(x, outputs, kernel.shape[:2]):
+            return winograd.convolve(x, kernel, window.pads)
     many = window.dilation != (1, 1) and kernel.shape[3] >= FEW
     return by_phase(x, kernel, window) if many else plain(x, kernel, window)
 
@@ -133,13 +140,17 @@ def _kernel_gradient(x, dy, window, size):
 
     A dilated z would be slow. Summed over the pixels of x, where o = i d - t e + lo, it is a correlation of dy
     with x: dk[k - 1 - u] = sum_i x[i] dy[i d + u e - ((k - 1) e - lo)], with I and O exchanged and dk flipped.
-    For s = d = 1 both forms hold; the second is cheaper where dy has one channel.
+    For s = d = 1 both forms hold, and the cheaper one slides over the image with fewer channels: 7x7 of [20, 32, 32,
+    256] to 3 channels takes 84 ms in the first form and 9 in the second, 5x5 of [64, 14, 14, 256] to 64 channels 56 and
+    35 (medians of 9 calls; 2 cores of an AMD EPYC, jax 0.10.2, 2026-11-29).
     """
+    if window[:3] == PLAIN and min(*window.pads[0], *window.pads[1]) >= 0 and winograd.pays(x, dy.shape, size):
+        return winograd.kernel_gradient(x, dy, window.pads, size)
     dtype, wide = x.dtype, jnp.promote_types(x.dtype, jnp.float32)
     x, dy = x.astype(wide), dy.astype(wide)  # sums of bfloat16 would be rounded chunk by chunk
     strides, dilation, spread, pads = window
     starts = [lo for lo, _ in pads]
-    if dilation == (1, 1) and (strides != (1, 1) or dy.shape[3] > 1):
+    if dilation == (1, 1) and (strides != (1, 1) or dy.shape[3] >= x.shape[3]):
         return correlate(x, dy, size, strides, spread, starts).astype(dtype)
     starts = [(k - 1) * e - lo for k, e, lo in zip(size, spread, starts)]
     flipped = correlate(dy, x, size, dilation, spread, starts)
