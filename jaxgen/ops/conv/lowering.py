@@ -8,7 +8,6 @@ or 5 calls (1 for `lax` in a scan), 2 shared cores of an AMD EPYC, jax 0.10.2, 2
 """
 
 import math
-from functools import partial
 from itertools import product
 from typing import NamedTuple
 
@@ -20,7 +19,6 @@ from jaxgen.ops.conv import winograd
 
 Pair = tuple[int, int]
 FEW = 16  # output channels below which `by_phase` is no faster for a transposed convolution
-PLAIN = ((1, 1), (1, 1), (1, 1))  # strides, dilation and spread
 CHUNK = 2**20  # bytes of images in one product of a weight gradient: see `correlate`
 
 
@@ -62,17 +60,15 @@ def kernel_gradient_by_xla(x, dy, window, size):
 def _one_by_one(function, by_xla):
     """The lowering that computes S convolutions one after the other by `function`, and depthwise ones by XLA at once.
 
-    XLA's own gradients of grouped convolutions are slow: 3x3 of [32, 14, 14, 64] in 16 groups, in the kernel, takes 934
-    ms and here 14, in 2 groups 141 and 11 (minimum of 4 calls; 2 busy cores of an AMD EPYC, jax 0.10.2, 2026-11-21).
+    XLA's own gradients of groups are slow: that of the kernel, 3x3 of [32, 14, 14, 64] in 16 groups, takes 934 ms and
+    here 14 (minimum of 4 calls; 2 busy cores of an AMD EPYC, jax 0.10.2, 2026-11-21).
     """
 
     def mapped(x, other, **params):
         if len(x) > 1 and x.shape[-1] == other.shape[-1] == 1:
             return by_xla(x, other, **params)
-        one = partial(function, **params)
-        if len(x) == 1:
-            return one(x[0], other[0])[None]
-        return lax.map(lambda both: one(*both), (x, other))
+        one = lambda both: function(*both, **params)
+        return one((x[0], other[0]))[None] if len(x) == 1 else lax.map(one, (x, other))
 
     return mapped
 
@@ -91,17 +87,15 @@ def plain(x, kernel, window, groups=1):
 
 
 def _pad(x, pads, dilation=(1, 1)):
-    (top, bottom), (left, right) = pads
-    sides = [(0, 0, 0), (top, bottom, dilation[0] - 1), (left, right, dilation[1] - 1), (0, 0, 0)]
-    return lax.pad(x, jnp.zeros((), x.dtype), sides)
+    sides = [(*side, d - 1) for side, d in zip(pads, dilation)]
+    return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *sides, (0, 0, 0)])
 
 
 def _convolve(x, kernel, window):
     """x [N, H, W, I], kernel [kh, kw, I, O] to [N, H', W', O]."""
-    if window[:3] == PLAIN:
-        outputs = (len(x), *sizes(x.shape[1:3], kernel.shape[:2], window), kernel.shape[3])
-        if min(*window.pads[0], *window.pads[1]) >= 0 and winograd.pays(x, outputs, kernel.shape[:2]):
-            return winograd.convolve(x, kernel, window.pads)
+    size = kernel.shape[:2]
+    if winograd.pays(x, (len(x), *sizes(x.shape[1:3], size, window), kernel.shape[3]), size, window):
+        return winograd.convolve(x, kernel, window.pads)
     many = window.dilation != (1, 1) and kernel.shape[3] >= FEW
     return by_phase(x, kernel, window) if many else plain(x, kernel, window)
 
@@ -140,11 +134,10 @@ def _kernel_gradient(x, dy, window, size):
 
     A dilated z would be slow. Summed over the pixels of x, where o = i d - t e + lo, it is a correlation of dy
     with x: dk[k - 1 - u] = sum_i x[i] dy[i d + u e - ((k - 1) e - lo)], with I and O exchanged and dk flipped.
-    For s = d = 1 both forms hold, and the cheaper one slides over the image with fewer channels: 7x7 of [20, 32, 32,
-    256] to 3 channels takes 84 ms in the first form and 9 in the second, 5x5 of [64, 14, 14, 256] to 64 channels 56 and
-    35 (medians of 9 calls; 2 cores of an AMD EPYC, jax 0.10.2, 2026-11-29).
+    For s = d = 1 both forms hold, and the faster one slides over the image with fewer channels (7x7 of [20, 32, 32,
+    256] to 3: 84 ms in the first form, 9 in the second).
     """
-    if window[:3] == PLAIN and min(*window.pads[0], *window.pads[1]) >= 0 and winograd.pays(x, dy.shape, size):
+    if winograd.pays(x, dy.shape, size, window):
         return winograd.kernel_gradient(x, dy, window.pads, size)
     dtype, wide = x.dtype, jnp.promote_types(x.dtype, jnp.float32)
     x, dy = x.astype(wide), dy.astype(wide)  # sums of bfloat16 would be rounded chunk by chunk
@@ -160,9 +153,8 @@ def _kernel_gradient(x, dy, window, size):
 def correlate(large, small, size, strides, spread, starts):
     """c[t] = sum_i small[i] large[i s + t e - start], [kh, kw, channels of large, channels of small].
 
-    A batch is summed in chunks, because sums over fewer images at once are faster (medians on the layer of 64 channels
-    above, same machine and date: 13.2 ms instead of 15.5, over two host devices 7.8 instead of 9.9).
-    Chunks are strided slices, so that a batch sharded over devices is not moved between them.
+    A batch is summed in chunks, because sums over fewer images at once are faster (13.2 ms instead of 15.5 on the layer
+    of 64 channels above). Chunks are strided slices, so that a batch sharded over devices is not moved between them.
     """
     pads = tuple(
         (start, (m - 1) * s + (k - 1) * e + 1 - n - start)

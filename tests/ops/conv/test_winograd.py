@@ -44,7 +44,7 @@ def test_output_and_gradients_are_those_of_lax(image, size, padding, always):
     x, kernel = draw(image, size, batch=4)
     computed = jax.jit(lambda *args: everything(ours, *args))
     assert "while" in computed.lower(x, kernel).as_text()  # over parts: nothing else here loops
-    assert_near(computed(x, kernel), jax.jit(lambda *args: everything(theirs, *args))(x, kernel))
+    assert_near(computed(x, kernel), jax.jit(lambda *args: everything(theirs, *args))(x, kernel), 4e-5)
 
 
 @on_cpu
