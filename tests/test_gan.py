@@ -126,12 +126,47 @@ def test_conditional_networks_go_on_with_the_same_classes_alone(tmp_path, capsys
         ("--classes=0-4", "was trained on the labels 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, not 0, 1, 2, 3, 4"),
         ("--batch_size=2000", "a batch of 2000 is larger than the set"),
         ("--halvings=4", "images of 8x8 pixels can be halved 3 times"),
+        ("--critic_steps=0", "--critic_steps must be at least 1, not 0"),
+        ("--dataset=glyphs", "was trained on the shape 8, 8, 1, not 28, 28, 1"),
     ],
 )
 def test_wrong_flags(flags, sentence, judge, tmp_path, capsys):
     argv = [*TINY.split(), f"--judge={judge}", f"--workdir={tmp_path / 'run'}", *flags.split()]
     refused(capsys, cli.main(gan.EXPERIMENT, argv), sentence)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_split_that_is_too_small_to_judge_beside(tmp_path, capsys):
+    pixels, labels = np.random.default_rng(0).integers(0, 256, (30, 8, 8), np.uint8), np.arange(30) % 10
+    np.savez(tmp_path / "few.npz", images=pixels, labels=labels)
+    flags = f"--dataset={tmp_path / 'few.npz'} --network=cnn --channels=2 --hidden=6 --steps=2 --batch_size=8"
+    assert cli.main(classify.EXPERIMENT, [*flags.split(), f"--workdir={tmp_path / 'judge'}"]) == 0
+    capsys.readouterr()
+    argv = [*TINY.split(), f"--dataset={tmp_path / 'few.npz'}", f"--judge={tmp_path / 'judge'}"]
+    refused(capsys, cli.main(gan.EXPERIMENT, [*argv, f"--workdir={tmp_path / 'run'}"]), "split has 3; choose")
+
+
+GAMES = {
+    "spectral": f"{TINY} --loss=hinge --penalty=none --critic_norm=spectral",
+    "batch": f"{TINY} --critic_norm=batch --penalty=none --critic_steps=2",
+    "grey": f"{TINY} --conditional --penalty_every=2 --diff_augment=color,cutout",
+    "book": "--preset=chollet --width=2 --latent=2 --batch_size=4 --log_every=2 --eval_every=2",
+}
+
+
+@pytest.mark.parametrize("game", GAMES)
+def test_a_game_that_is_continued_ends_with_the_same_parameters(game, tmp_path, capsys):
+    """Batch statistics, averages, singular vectors, dropout and both optimisers go on where they were."""
+    np.save(tmp_path / "images.npy", np.random.default_rng(0).integers(0, 256, (30, 24, 24, 3), np.uint8))
+    flags = GAMES[game].split() + [f"--dataset={tmp_path / 'images.npy'}"] * (game == "book")
+    for name, steps in (("straight", (4,)), ("continued", (1, 3, 4))):
+        for count in steps:
+            argv = [*flags, "--judge=none", f"--steps={count}", f"--workdir={tmp_path / name}"]
+            assert cli.main(gan.EXPERIMENT, argv) == 0
+    ends = [json.loads((tmp_path / name / "summary.json").read_text()) for name in ("straight", "continued")]
+    assert ends[0]["params_sha256"] == ends[1]["params_sha256"]
+    assert ends[0]["metrics"] == ends[1]["metrics"]
+    assert ("one channel" in capsys.readouterr().out) is (game == "grey")
 
 
 def test_what_is_no_judge_and_no_generator(judge, tmp_path, capsys):

@@ -20,11 +20,11 @@ from jaxgen.ops.imaging import to_unit
 from jaxgen.ops.kernel_distance import kernel_distance
 from jaxgen.ops.neighbours import fidelity_and_diversity
 from jaxgen.report.items import Cell, Table
+from jaxgen.run.judged_reader import LEAST
 from jaxgen.run.judges import Judge, known_as
 from jaxgen.techniques.adversarial.judging import CONFIDENT, Spec, judge_net, judged_features
 
 MOST = 10_000  # samples that are judged
-LEAST = 6  # which have a fifth neighbour
 BLOCK = 500
 FITTED = "training images, which the judge was fitted to"
 

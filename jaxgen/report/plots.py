@@ -73,7 +73,7 @@ def lines(panels: Sequence[Panel], title: str = "", colours: Literal["sequence",
         title: of the whole figure.
         colours: "sequence" for lines that are in an order (layers, steps of a training), "category" for others. More
             than 8 lines of a sequence have a colour bar with the names of the first, the middle and the last; others
-            have a legend.
+            have a legend, but for a single line without a name.
 
     Raises:
         ValueError: there are other numbers of panels or no lines, or x and y of a line are not [n] and [n].
@@ -100,7 +100,7 @@ def lines(panels: Sequence[Panel], title: str = "", colours: Literal["sequence",
         bar = figure.colorbar(ScalarMappable(between, scale), ax=list(plots), aspect=40, pad=0.02)
         labelled = sorted({0, len(names) // 2, len(names) - 1})
         bar.set_ticks(labelled, labels=[names[n] for n in labelled])
-    else:
+    elif any(names):
         handles = [Line2D([], [], color=colour[name], label=name) for name in names]
         figure.legend(handles=handles, loc="outside right upper", ncols=-(-len(names) // 18))
     return figure

@@ -4,6 +4,7 @@ import dataclasses
 
 from jaxgen.core.config import knob
 from jaxgen.core.types import Refused
+from jaxgen.data import rows
 from jaxgen.data.examples import Dataset
 from jaxgen.data.images import stacked
 from jaxgen.run import image_reader, judges
@@ -16,6 +17,7 @@ from jaxgen.run.image_reader import ImageFlags
 IMAGES = ("dataset", "data_dir", "classes", "image_size", "resident_mb")
 MACHINE = ("devices", "host_devices", "matmul_precision", "deterministic", "compilation_cache")
 BATCH = 128  # at most, of the judge's training
+LEAST = 6  # images that have a fifth neighbour among each other
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +64,8 @@ def judge_of(flags: JudgedFlags, images: Dataset, classifier: Experiment) -> jud
 def with_judge(data: Data, flags: JudgedFlags, classifier: Experiment) -> Data:
     """The data with the judge beside them; one of single digits is for the report alone, and only found here.
 
-    Raises Refused, see `judges.load_judge`, and where there is no judge and a batch has one image.
+    Raises Refused, see `judges.load_judge`, where a split has too few images to judge beside, and where there is no
+    judge and a batch has one image.
     """
     judge = judge_of(flags, data.examples, classifier)
     if judge is not None:
@@ -73,5 +76,11 @@ def with_judge(data: Data, flags: JudgedFlags, classifier: Experiment) -> Data:
         if flags.batch_size < 2:
             raise Refused("--batch_size=1: samples are compared with the images of a batch, of which there must be 2")
         return data
+    held = min(rows.count(split.image) for split in (data.examples.valid, data.examples.test))
+    if held < LEAST:
+        raise Refused(
+            f"--judge={flags.judge}: samples are judged beside the images of a split, of which at least {LEAST} are "
+            f"needed, and the smaller of the validation and the test split has {held}; choose --judge=none"
+        )
     data = sharing(data, judge=judge.variables)
     return data._replace(facts={**data.facts, "judge_spec": judge.spec})
