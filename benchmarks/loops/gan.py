@@ -15,6 +15,7 @@ import numpy as np
 from benchmarks import trainers
 from benchmarks.contender import Contender, Loop, Work
 from experiments.gan import EXPERIMENT
+from jaxgen.data import rows
 from jaxgen.data.images import sets
 
 CLIP = 1e-7  # of probabilities
@@ -43,7 +44,7 @@ class Sizes(NamedTuple):
 def glyphs_in_colour() -> str:
     """Path of the images [N, 32, 32, 3], which is deleted when the process ends."""
     glyphs = sets.load("glyphs")
-    image = glyphs.train.image.reshape(-1, *glyphs.shape[:2])
+    image = rows.read(glyphs.train.image, slice(None)).reshape(-1, *glyphs.shape[:2])
     channels = np.stack([np.roll(image, n, axis=0) for n in range(3)], axis=-1)
     folder = tempfile.TemporaryDirectory()
     atexit.register(folder.cleanup)
