@@ -94,9 +94,9 @@ CHAPTERS = {
         long=True,
     ),
     "gan": trained(
-        "A game of numerals, in its first minute",
+        "A game of numerals, in its first seconds",
         gan.EXPERIMENT,
-        "--dataset=glyphs --classes=0-9 --judge=none --width=32 --steps=300 --eval_every=60 --log_every=60",
+        "--dataset=glyphs --classes=0-9 --judge=none --network=dense --steps=900 --eval_every=450 --log_every=450",
         long=True,
     ),
     "vae_book": trained(
