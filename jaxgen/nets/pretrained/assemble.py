@@ -62,7 +62,7 @@ def _incomplete(network, arrays, names, lacks, missing):
         return f"the file holds no layer of {network.name}, but {others or 'nothing'}: weights of another network?"
     first = [layer.name for layer in network.layers].index(missing[0])
     upto = f"it holds {network.name} up to {network.layers[first - 1].name}" if first else f"{missing[0]} is the first"
-    return f"the file lacks {_few(lacks)}, which {_few(names)} of {network.name} needs; {upto}"
+    return f"the file lacks {_few(lacks)}, needed for {_few(names)} of {network.name}; {upto}"
 
 
 def _few(names):

@@ -117,7 +117,7 @@ def test_refused():
     net = network("vgg19")
     tensors = file_of(net, "keras", numbers(net, ["block2_conv2"]))
     assert refusal(net, tensors, ["block3_conv1"]) == (
-        "the file lacks block3_conv1, which block3_conv1 of vgg19 needs; it holds vgg19 up to block2_conv2"
+        "the file lacks block3_conv1, needed for block3_conv1 of vgg19; it holds vgg19 up to block2_conv2"
     )
     assert "block3_conv2, block3_conv3, block3_conv4, block4_conv1, block4_conv2 and 6 more" in refusal(
         net, tensors, ["block5_conv4"]
