@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.ops.pooling import max_pool
+from jaxgen.ops.pooling import max_pool, overlapping_max_pool, overlapping_mean_pool
 
 pooled = jax.jit(max_pool)
 
@@ -88,3 +88,64 @@ def test_one_pixel_has_the_gradient_in_fused_programs(name):
     np.testing.assert_array_equal((squares(found) != 0).sum(-1), 1)
     assert np.abs(found).sum() == pytest.approx(np.abs(expected).sum(), rel=1e-4)
     np.testing.assert_allclose(squares(found).sum(-1), expected, atol=1e-4)
+
+
+def flax_windows(x, ragged=False):
+    sides = [(0, 1 - size % 2 if ragged else 0) for size in x.shape[-3:-1]]
+    flat = x.reshape(-1, *x.shape[-3:])  # of padding Flax takes one leading axis only
+    y = nn.max_pool(flat, (3, 3), (2, 2), sides)
+    return y.reshape(*x.shape[:-3], *y.shape[1:])
+
+
+@pytest.mark.parametrize(
+    ("shape", "ragged"),
+    [
+        ((2, 9, 7, 3), False),
+        pytest.param((1, 6, 4, 2), False, marks=pytest.mark.ci),
+        ((1, 6, 5, 2), True),
+        pytest.param((2, 3, 2, 8, 1), True, marks=pytest.mark.ci),
+    ],
+)
+def test_overlapping_maxima_and_gradients_equal_flax(shape, ragged):
+    x = distinct(shape)
+    weight = jnp.asarray(np.random.default_rng(1).normal(size=flax_windows(x, ragged).shape), jnp.float32)
+
+    def both(pool):
+        y, pull = jax.vjp(lambda x: pool(x, ragged), x)
+        return y, pull(weight)[0], jax.jvp(lambda x: pool(x, ragged), (x,), (jnp.sin(x),))[1]
+
+    ours, theirs = jax.jit(lambda: (both(overlapping_max_pool), both(flax_windows)))()
+    for found, expected in zip(ours, theirs):
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_of_equal_maxima_in_a_window_the_first_has_the_gradient():
+    """Every pattern of nine pixels that are 0 or 1."""
+    patterns = np.array([[n >> bit & 1 for bit in range(9)] for n in range(512)], np.float32)
+    slope = jax.jit(jax.grad(lambda x: overlapping_max_pool(x).sum()))(jnp.asarray(patterns.reshape(512, 3, 3, 1)))
+    np.testing.assert_array_equal(np.asarray(slope).reshape(512, 9), np.eye(9)[patterns.argmax(1)])
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize("name", INNER)
+def test_overlapping_maxima_of_fused_inputs_have_all_of_the_gradient(name):
+    """As above: each window's weight goes to one pixel, whatever XLA computes twice."""
+    a, b, c = (jax.random.normal(key, (8, 9, 9, 4)) for key in jax.random.split(jax.random.key(0), 3))
+    inner, weight = INNER[name], 1 + jax.random.uniform(jax.random.key(1), (8, 4, 4, 4))
+    found = jax.jit(jax.grad(lambda a, b, c: jnp.sum(weight * overlapping_max_pool(inner(a * b + c))), 2))(a, b, c)
+    y, slope = jax.vmap(jax.value_and_grad(inner))((a * b + c).reshape(-1))  # op by op
+    dy = jax.vjp(flax_windows, y.reshape(a.shape))[1](weight)[0]
+    np.testing.assert_allclose(found, dy * slope.reshape(a.shape), atol=1e-4)
+
+
+@pytest.mark.parametrize("zeros", [False, True])
+def test_means_and_their_gradient_equal_flax(zeros):
+    x, weight = jax.random.normal(jax.random.key(0), (2, 2, 5, 4, 3))
+    theirs = lambda x: nn.avg_pool(x, (3, 3), padding="SAME", count_include_pad=zeros)
+
+    def both(pool):
+        y, pull = jax.vjp(pool, x)
+        return y, pull(weight)[0]
+
+    ours, expected = jax.jit(lambda: (both(lambda x: overlapping_mean_pool(x, zeros)), both(theirs)))()
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), ours, expected)
