@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from jaxgen.core.files import writing
 from jaxgen.core.types import Refused
 
-Source = tuple[str, int | None, str]  # address, bytes (None where unknown), sha256
+Source = tuple[str, int | None, str]  # address, bytes (None where unknown), sha256 or "md5:" and an md5
 PROBE = 1.0  # seconds in which a server must be reached
 SILENCE = 30.0  # seconds without a byte after which a connection is given up
 PORTS = {"http": 80, "https": 443}
@@ -47,11 +47,11 @@ def fetch(name: str, sources: Mapping[str, Source], folder: Path) -> None:
 
     Args:
         name: of the set, for messages.
-        sources: file -> its address, size and sha256.
+        sources: file -> its address, size and digest.
         folder: created where it is missing.
 
     Raises:
-        Refused: there is no network, the server refuses or the connection breaks, the sha256 is wrong, or the folder
+        Refused: there is no network, the server refuses or the connection breaks, the digest is wrong, or the folder
             cannot be written. Files that are complete by then are kept.
     """
     missing = {file: source for file, source in sources.items() if not os.path.exists(folder / file)}
@@ -115,15 +115,17 @@ def reachable(host: str, port: int, seconds: float = PROBE) -> bool:
 
 
 def _download(source: Source, part: Path) -> Path:
-    """The path in `part` of the downloaded file. Raises Refused where it cannot be fetched, or has a wrong sha256."""
+    """The path in `part` of the downloaded file. Raises Refused where it cannot be fetched, or has a wrong digest."""
     import requests
     import tensorflow_datasets as tfds
     from tensorflow_datasets.core.download.checksums import UrlInfo
     from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
-    url, size, sha256 = source
-    infos = {url: UrlInfo(tfds.core.utils.Size(size), sha256, None)} if size else {}
-    wrong = Refused(f"{url} is not the file it should be: its sha256 is not {sha256}; nothing of it was kept")
+    url, size, digest = source
+    kind, _, digits = digest.rpartition(":")
+    kind = kind or "sha256"
+    infos = {url: UrlInfo(tfds.core.utils.Size(size), digits, None)} if size and kind == "sha256" else {}
+    wrong = Refused(f"{url} is not the file it should be: its {kind} is not {digits}; nothing of it was kept")
     try:
         with bars(), _transfers():
             path = Path(tfds.download.DownloadManager(download_dir=part, url_infos=infos).download(url))
@@ -131,9 +133,9 @@ def _download(source: Source, part: Path) -> Path:
         raise wrong from error
     except requests.RequestException as error:
         raise Refused(f"{url} cannot be fetched: {_reason(error)}") from error
-    if not size:  # TFDS compares size and sha256, or nothing
+    if not infos:  # TFDS compares size and sha256, or nothing
         with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+            if hashlib.file_digest(file, kind).hexdigest() != digits:
                 raise wrong
     return path
 

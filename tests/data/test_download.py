@@ -21,7 +21,7 @@ from jaxgen.data import download
 
 pytestmark = pytest.mark.ci
 CONTENT = bytes(range(256)) * 2000
-SIZE, SHA256 = len(CONTENT), hashlib.sha256(CONTENT).hexdigest()
+SIZE, SHA256, MD5 = len(CONTENT), *(hashlib.new(kind, CONTENT).hexdigest() for kind in ("sha256", "md5"))
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -83,7 +83,7 @@ def refused(says, sources, folder):
 
 def test_files_come_under_their_own_names_once(tmp_path, url, server, capfd):
     folder = tmp_path / "new" / "toys"
-    both = source(f"{url}/good/a%20b?x=1", size=None) | {"other": (f"{url}/good/other", SIZE, SHA256)}
+    both = source(f"{url}/good/a%20b?x=1", size=None) | {"other": (f"{url}/good/other", SIZE, f"md5:{MD5}")}
     download.fetch("toys", both, folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"some.gz": CONTENT, "other": CONTENT}
     assert server.asked == ["/good/a%20b?x=1", "/good/other"]
@@ -99,9 +99,9 @@ def test_files_come_under_their_own_names_once(tmp_path, url, server, capfd):
 
 
 def test_another_file_than_expected_is_not_kept(tmp_path, url):
-    for kind, size in (("wrong", SIZE), ("wrong", None), ("good", SIZE - 1)):
-        address = f"{url}/{kind}/{size}/a"  # TFDS remembers what it was told of one
-        refused("/a is not the file it should be: its sha256 is not", source(address, size=size), tmp_path)
+    for kind, size in (("wrong", SIZE), ("wrong", None), ("good", SIZE - 1)):  # TFDS remembers sizes by address
+        refused("/a is not the file it should be: its sha256", source(f"{url}/{kind}/{size}/a", size=size), tmp_path)
+    refused("/a is not the file it should be: its md5 is not", source(f"{url}/wrong/5/a", f"md5:{MD5}"), tmp_path)
 
 
 def test_what_came_before_a_failure_stays(tmp_path, url, server):
