@@ -8,7 +8,6 @@ A folder with nothing but one folder in it is skipped, since an archive often ha
 the next folders are alphabets: these are the classes, and not the characters in them.
 """
 
-import contextlib
 import functools
 import hashlib
 import math
@@ -86,7 +85,7 @@ def _survey(listing: Listing, image_size: int) -> tuple[Shape, int]:
         where = listing.where(name)
         if length == 0:
             raise Refused(f"{where} is empty (0 bytes)")
-        with _naming(where), listing.open(name) as file, pixels.opened(file) as image:
+        with pixels.naming(where), listing.open(name) as file, pixels.opened(file) as image:
             grey = grey and pixels.is_grey(image.mode)
             size = pixels.upright_size(image)
         most = max(most, math.prod(size))
@@ -109,7 +108,7 @@ def _blocks(listing: Listing, image_size: int, shape: Shape, most: int) -> Itera
     count = max(2 * workers, rows.BLOCK // math.prod(shape))
 
     def decode(name):
-        with _naming(listing.where(name)), pixels.opened(BytesIO(listing.read(name))) as image:
+        with pixels.naming(listing.where(name)), pixels.opened(BytesIO(listing.read(name))) as image:
             array = pixels.to_array(pixels.drafted(image, image_size), image_size, shape[2])
             if array.shape != shape:
                 raise Refused(f"has the shape {array.shape} and not {shape}, as its header said")
@@ -119,24 +118,6 @@ def _blocks(listing: Listing, image_size: int, shape: Shape, most: int) -> Itera
         for first in range(0, len(listing.files), count):
             names = [file.name for file in listing.files[first : first + count]]
             yield np.stack(list(pool.map(decode, names)))
-
-
-@contextlib.contextmanager
-def _naming(where: str) -> Iterator[None]:
-    """Within it, the exceptions of a file, Pillow's included, become Refused with a sentence that names the file."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        yield
-    except Refused as refusal:
-        raise Refused(f"{where} {refusal}") from refusal
-    except UnidentifiedImageError as error:
-        raise Refused(f"{where} is no image that Pillow can read") from error
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise Refused(f"{where} declares too many pixels: {error}") from error
-    except Exception as error:  # damaged files raise some ten types
-        reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).partition("\n")[0]
-        raise Refused(f"{where} cannot be read: {reason}") from error
 
 
 def _identity(path: Path, listing: Listing, image_size: int, shape: Shape) -> tuple:

@@ -3,7 +3,9 @@
 H, W, C    height, width, channels
 """
 
+import contextlib
 import functools
+from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -132,3 +134,21 @@ def _opaque(image: "Image") -> "Image":
         return image
     image = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+
+
+@contextlib.contextmanager
+def naming(where: str) -> Iterator[None]:
+    """Within it, the exceptions of a file, Pillow's included, become Refused with a sentence that names the file."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        yield
+    except Refused as refusal:
+        raise Refused(f"{where} {refusal}") from refusal
+    except UnidentifiedImageError as error:
+        raise Refused(f"{where} is no image that Pillow can read") from error
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise Refused(f"{where} declares too many pixels: {error}") from error
+    except Exception as error:  # damaged files raise some ten types
+        reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).partition("\n")[0]
+        raise Refused(f"{where} cannot be read: {reason}") from error

@@ -1,0 +1,73 @@
+"""One image as an array: a file of any format that Pillow reads, or a photograph that is embedded in scikit-learn."""
+
+import functools
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from jaxgen.core.types import Refused
+from jaxgen.data import places
+from jaxgen.data.images import pixels
+
+EMBEDDED = ("china", "flower")  # 427 x 640 pixels, CC BY 2.0
+LARGEST = 100  # times as high as wide, or as wide as high
+
+
+def photograph(path: str, data_dir: str = "", height: int = 0, channels: int = 3) -> np.ndarray:
+    """The upright image with white for transparent pixels: uint8 [H, W, channels].
+
+    Args:
+        path: of a file, relative to the working folder or to `data_dir`; or a name of EMBEDDED.
+        data_dir: folder in which relative paths are looked for as well.
+        height: rows; the width is in proportion (Lanczos). 0: its own size.
+        channels: 1 for grey, 3 for RGB.
+
+    Raises:
+        Refused: there is no such file, it is empty, damaged, no image, declares more pixels than Pillow's limit, or is
+            more than LARGEST times as long as wide.
+    """
+    if path in EMBEDDED:
+        return _resized(_embedded(path), height, channels)
+    with warnings.catch_warnings():
+        from PIL import Image
+
+        warnings.simplefilter("ignore")  # Pillow warns of damaged EXIF data, which does no harm
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        place = places.existing(path, data_dir)
+        if place.is_dir():
+            raise Refused(f"{place} is a folder; an image is one file")
+        if place.stat().st_size == 0:
+            raise Refused(f"{place} is empty (0 bytes)")
+        with pixels.naming(str(place)), place.open("rb") as file, pixels.opened(file) as image:
+            long, short = max(image.size), max(min(image.size), 1)
+            if long > LARGEST * short:
+                raise Refused(
+                    f"has {image.width} x {image.height} pixels; at most {LARGEST} times as long as wide is expected"
+                )
+            return _resized(pixels.to_array(image, 0, channels), height, channels)
+
+
+@functools.cache
+def _embedded(name: str) -> np.ndarray:
+    """A photograph of scikit-learn's, whose file is read by Pillow. Raises Refused where scikit-learn is missing."""
+    try:
+        import sklearn.datasets
+    except ImportError as error:
+        raise Refused('the embedded photographs are part of scikit-learn: pip install "jaxgen[data]"') from error
+    (path,) = Path(sklearn.datasets.__file__).parent.joinpath("images").glob(f"{name}.jp*g")
+    with pixels.naming(str(path)), path.open("rb") as file, pixels.opened(file) as image:
+        return pixels.to_array(image, 0, 3)
+
+
+def _resized(image: np.ndarray, height: int, channels: int) -> np.ndarray:
+    """The image [H, W, C] with so many rows, in proportion, and channels."""
+    from PIL import Image
+
+    if not height and channels == image.shape[2]:
+        return image
+    picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+    if height:
+        width = max(1, round(image.shape[1] * height / image.shape[0]))
+        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+    return np.array(picture.convert("L" if channels == 1 else "RGB")).reshape(picture.height, picture.width, channels)
