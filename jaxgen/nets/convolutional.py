@@ -23,15 +23,24 @@ class CNN(nn.Module):
     classes: int
     options: Mapping[str, Any]  # fields of `nets.hidden.Block`; dropout begins at the last convolution
     frozen: Sequence[str] = ()  # layers that are used as at evaluation always
+    until: str = ""  # the last layer that is computed, a convolution, for images of any size; "": all
 
     @nn.compact
-    def __call__(self, x: jax.Array, train: bool = False) -> tuple[jax.Array, dict[str, jax.Array]]:
-        """Images [B, D] in [0, 1] to logits [B, C] float32, and layer -> activations [B, H, W, F] or [B, F]."""
+    def __call__(
+        self, x: jax.Array, train: bool = False, added: Mapping[str, jax.Array] | None = None
+    ) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """Images [B, D] in [0, 1] to logits [B, C] float32, and layer -> activations [B, H, W, F] or [B, F].
+
+        With `until`, to that layer's output instead of logits. `added` is added to the activations of convolutions.
+        """
         activations, undropped = {}, {**self.options, "dropout": 0.0}
         x = x.reshape(-1, *self.shape)
         for number, features in enumerate(self.channels, 1):
             name, chosen = f"layer{number}", self.options if number == len(self.channels) else undropped
-            x, activations[name] = Block(features, conv=True, **chosen, name=name)(x, train and name not in self.frozen)
+            block = Block(features, conv=True, **chosen, name=name)
+            x, activations[name] = block(x, train and name not in self.frozen, (added or {}).get(name))
+            if name == self.until:
+                return x, activations
         first, x = len(self.channels) + 1, x.reshape(len(x), -1)
         logits, above = dense_classifier(x, self.units, self.classes, self.options, train, self.frozen, first)
         return logits, {**activations, **above}

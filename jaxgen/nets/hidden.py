@@ -56,17 +56,21 @@ class Block(nn.Module):
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, train: bool = False) -> tuple[jax.Array, jax.Array]:
+    def __call__(
+        self, x: jax.Array, train: bool = False, added: jax.Array | None = None
+    ) -> tuple[jax.Array, jax.Array]:
         """x [B, F] or [B, H, W, F] to the next layer's input, and to the activations before pooling and dropout.
 
-        `train` uses the batch's own statistics and the random streams `dropout` and `rrelu`.
+        `train` uses the batch's own statistics and the random streams `dropout` and `rrelu`. `added` is added to the
+        activations, for slopes in them.
         """
         options: Any = {"kernel_init": initializer(self.initializer, self.activation), "dtype": self.dtype}
         layer = Conv if self.conv else nn.Dense
         x = layer(self.features, use_bias=not self.batch_norm, name="linear", **options)(x)
         if self.batch_norm:
             x = nn.BatchNorm(not train, momentum=0.9, dtype=self.dtype, name="norm")(x)
-        x = activations = Activation(self.activation, name="activation")(x, train)
+        x = Activation(self.activation, name="activation")(x, train)
+        x = activations = x if added is None else x + added
         if self.conv:
             x = max_pool(x)
         if self.dropout:

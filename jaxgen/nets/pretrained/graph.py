@@ -1,7 +1,7 @@
 """Networks as lists of steps, of which only those are computed that lead to the activations asked for."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import flax.linen as nn
@@ -77,15 +77,24 @@ class Graph(nn.Module):
     prepare: Callable[[jax.Array], jax.Array]  # RGB in [0, 1] to what the first layer expects
 
     @nn.compact
-    def __call__(self, images: jax.Array, names: Sequence[str]) -> dict[str, jax.Array]:
+    def __call__(
+        self,
+        images: jax.Array,
+        names: Sequence[str],
+        added: Mapping[str, jax.Array] | None = None,
+        relu: Callable[[jax.Array], jax.Array] = nn.relu,
+    ) -> dict[str, jax.Array]:
         """Images [B, H, W, 3], RGB in [0, 1] or uint8, to name -> activation [B, h, w, C] or [B, C].
+
+        What is `added` to an activation goes on through the network; `relu` is what it rectifies with.
 
         Raises Refused where the images are too small, or of another size than a dense layer reads.
         """
         wanted, values = ancestors(self.nodes, names), {IMAGE: self.prepare(to_unit(images))}
         for node in self.nodes:
             if node.name in wanted:
-                values[node.name] = _step(node, [values[name] for name in node.inputs], images.shape)
+                value = _step(node, [values[name] for name in node.inputs], images.shape, relu)
+                values[node.name] = value + added[node.name] if added and node.name in added else value
         return {name: values[name] for name in names}
 
 
@@ -107,7 +116,7 @@ class Norm(nn.Module):
         return x * factor.reshape(wide) + offset.reshape(wide)
 
 
-def _step(node, inputs, image):
+def _step(node, inputs, image, relu):
     """What a node makes of its inputs, within a module. `image` is the shape of what the network was given."""
     x = inputs[0]
     _check(node, x.shape, image)
@@ -117,6 +126,8 @@ def _step(node, inputs, image):
         x = nn.Dense(node.features, name=node.name)(x)
     elif node.kind == "norm":
         x = Norm(node.scale, name=node.name)(x)
+    elif node.kind == "relu":
+        x = relu(x)
     elif node.kind == "max3":
         x = overlapping_max_pool(x, node.ragged)
     elif node.kind == "mean3":
@@ -125,11 +136,10 @@ def _step(node, inputs, image):
         x = jnp.concatenate(inputs, axis=-1)
     else:
         x = OTHERS[node.kind](x)
-    return nn.relu(x) if node.relu else x
+    return relu(x) if node.relu else x
 
 
 OTHERS: dict[str, Callable[[jax.Array], jax.Array]] = {
-    "relu": nn.relu,
     "max2": max_pool,
     "mean": lambda x: x.mean((1, 2)),
     "flatten": lambda x: x.reshape(len(x), -1),

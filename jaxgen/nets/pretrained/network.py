@@ -5,7 +5,7 @@ An activation is the output of the Keras layer of that name, but for `prediction
 
 import difflib
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, cast
 
 import jax
@@ -38,11 +38,14 @@ class Network(NamedTuple):
     name: str
     layout: Layout  # of the weights that it computes with: preprocessing and borders depend on their origin
     activations: tuple[str, ...]  # names, in the order of computing
+    spatial: tuple[str, ...]  # those of them that have positions
     layers: tuple[Layer, ...]  # in the order in which Keras creates them
     needs: Callable[[Sequence[str]], tuple[str, ...]]  # names of activations -> of the `layers` computed for them
     # Variables, images [B, H, W, 3] (RGB in [0, 1], or uint8), names -> name -> [B, h, w, C] or [B, C]. No more is
-    # computed than they depend on; preprocessing is inside. Raises Refused for an unknown name or too small images.
-    apply: Callable[[Any, jax.Array, Sequence[str]], dict[str, jax.Array]]
+    # computed than they depend on; preprocessing is inside. Options: `added`, name -> what is added to an activation,
+    # for slopes in it; `relu`, another rectifier. Raises Refused for an unknown name or too small images.
+    apply: Callable[..., dict[str, jax.Array]]
+    init: Callable[[jax.Array, Sequence[str]], dict[str, Any]]  # key, names -> random variables for these activations
     least: int  # smallest side of an image of which every activation but those of dense layers can be computed
 
 
@@ -50,17 +53,19 @@ def build(name: str, layout: Layout, nodes: Sequence[Node], prepare: Callable, l
     """The network of these nodes, the last of which is its output. `prepare` takes RGB in [0, 1]."""
     activations = tuple(node.name for node in nodes)
     layers, graph = _layers(nodes), Graph(tuple(nodes), prepare)
+    flat = next((n for n, node in enumerate(nodes) if node.kind in ("flatten", "mean")), len(nodes))
 
     def needs(names: Sequence[str]) -> tuple[str, ...]:
         wanted = ancestors(nodes, _asked(name, activations, names))
         return tuple(layer.name for layer in layers if layer.name in wanted)
 
-    def apply(variables: Any, images: jax.Array, names: Sequence[str]) -> dict[str, jax.Array]:
+    def apply(variables: Any, images: jax.Array, names: Sequence[str], **options: Any) -> dict[str, jax.Array]:
         if images.ndim != 4 or images.shape[-1] != 3:
             raise Refused(f"{name} expected images [B, H, W, 3], found the shape {images.shape}")
-        return cast("dict[str, jax.Array]", graph.apply(variables, images, _asked(name, activations, names)))
+        return cast("dict[str, jax.Array]", graph.apply(variables, images, _asked(name, activations, names), **options))
 
-    return Network(name, layout, activations, layers, needs, apply, least)
+    init = lambda key, names: drawn(layers, needs(names), key)
+    return Network(name, layout, activations, activations[:flat], layers, needs, apply, init, least)
 
 
 def _layers(nodes):
@@ -108,12 +113,12 @@ def nearest(name: str, names: Sequence[str]) -> list[str]:
     return difflib.get_close_matches(name.lower(), names, 4, 0.0)
 
 
-def init(network: Network, key: jax.Array, names: Sequence[str]) -> dict[str, Any]:
-    """Random variables of the layers that these activations need: He-normal kernels, all else as before training."""
-    wanted, he_normal = set(network.needs(names)), INITIALIZERS["he_normal"]("relu")
+def drawn(layers: Sequence[Layer], wanted: Collection[str], key: jax.Array) -> dict[str, Any]:
+    """Random variables of the layers of these names: He-normal kernels, all else as before training."""
+    he_normal = INITIALIZERS["he_normal"]("relu")
     start = {"scale": jnp.ones, "var": jnp.ones, "bias": jnp.zeros, "mean": jnp.zeros}
     tables = {}
-    for number, layer in enumerate(network.layers):
+    for number, layer in enumerate(layers):
         if layer.name in wanted:
             draw = functools.partial(he_normal, jax.random.fold_in(key, number))
             values = {weight: start.get(weight, draw)(shape, jnp.float32) for weight, shape in layer.shapes.items()}

@@ -10,7 +10,7 @@ import pytest
 from jaxgen.core.types import Refused
 from jaxgen.nets.pretrained.assemble import assemble
 from jaxgen.nets.pretrained.graph import IMAGE, Node
-from jaxgen.nets.pretrained.network import build, init
+from jaxgen.nets.pretrained.network import build
 from jaxgen.nets.pretrained.networks import network
 
 TO_TORCH = {"kernel": "weight", "scale": "weight", "bias": "bias", "mean": "running_mean", "var": "running_var"}
@@ -60,7 +60,7 @@ def test_what_a_file_holds_is_what_the_network_gets(name, deepest, layout):
     tables = numbers(net, [deepest])
     variables = assemble(net, file_of(net, layout, tables), [deepest])
     assert_holds(variables, tables)
-    like = jax.eval_shape(lambda key: init(net, key, [deepest]), jax.random.key(0))
+    like = jax.eval_shape(lambda key: net.init(key, [deepest]), jax.random.key(0))
     assert jax.tree.structure(variables) == jax.tree.structure(like)
 
 

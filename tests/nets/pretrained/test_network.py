@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxgen.core.types import Refused
-from jaxgen.nets.pretrained.network import asked, init
+from jaxgen.nets.pretrained.network import asked
 from jaxgen.nets.pretrained.networks import NETWORKS, network
 
 # Published numbers of parameters: Keras's summaries and torchvision's. Norms count their statistics here, and
@@ -16,7 +16,7 @@ COUNTS = {"vgg16": 138_357_544, "vgg19": 143_667_240, "inception_v3": 23_851_784
 
 def shapes(net, names, size):
     """The shapes of variables and activations, for an image of `size`; nothing is computed."""
-    variables = jax.eval_shape(lambda key: init(net, key, names), jax.random.key(0))
+    variables = jax.eval_shape(lambda key: net.init(key, names), jax.random.key(0))
     x = jax.ShapeDtypeStruct((2, *size, 3), jnp.float32)
     outputs = jax.eval_shape(lambda variables, x: net.apply(variables, x, names), variables, x)
     return variables, {name: outputs[name].shape for name in names}
@@ -28,7 +28,7 @@ def count(tree):
 
 @pytest.mark.parametrize("name", COUNTS)
 def test_as_many_parameters_as_published(name):
-    variables = jax.eval_shape(lambda key: init(network(name), key, ["predictions"]), jax.random.key(0))
+    variables = jax.eval_shape(lambda key: network(name).init(key, ["predictions"]), jax.random.key(0))
     assert count(variables) == COUNTS[name]
 
 
@@ -79,7 +79,7 @@ def test_no_more_is_computed_than_is_asked_for():
         return str(trace).count("convolve[")
 
     net = network("inception_v3")
-    variables = jax.eval_shape(lambda key: init(net, key, ["mixed0"]), jax.random.key(0))
+    variables = jax.eval_shape(lambda key: net.init(key, ["mixed0"]), jax.random.key(0))
     variables = jax.tree.map(lambda leaf: np.broadcast_to(np.float32(0), leaf.shape), variables)
     assert [convolutions(names) for names in (["conv2d_1"], ["activation_9"], ["mixed0"])] == [1, 6, 12]
 
@@ -114,7 +114,7 @@ def rectified_convolution(x, kernel):
 
 def test_random_variables_do_not_depend_on_what_else_is_asked_for():
     net = network("vgg19")
-    draw = lambda names: init(net, jax.random.key(0), names)["params"]
+    draw = lambda names: net.init(jax.random.key(0), names)["params"]
     variables, deeper = jax.jit(lambda: (draw(["block1_conv1"]), draw(["block2_conv1"])))()
     assert list(deeper) == ["block1_conv1", "block1_conv2", "block2_conv1"]
     jax.tree.map(np.testing.assert_array_equal, deeper["block1_conv1"], variables["block1_conv1"])

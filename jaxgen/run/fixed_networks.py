@@ -1,0 +1,113 @@
+"""A fixed network with its weights, from flags: a pretrained one, that of a run of ours, or a small one."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxgen.core.config import knob
+from jaxgen.core.types import Refused
+from jaxgen.data.places import cache_folder
+from jaxgen.data.weights.locate import locate
+from jaxgen.data.weights.read import read
+from jaxgen.nets.pretrained.assemble import assemble
+from jaxgen.nets.pretrained.described import network_of
+from jaxgen.nets.pretrained.network import Network, asked
+from jaxgen.nets.pretrained.networks import NETWORKS
+from jaxgen.run import judges
+from jaxgen.run.conduct import conduct
+from jaxgen.run.experiment import Experiment
+from jaxgen.run.flags import DATA, RunFlags
+from jaxgen.run.load import load_run
+from jaxgen.run.provenance import fingerprint
+from jaxgen.run.workdir import read_config
+
+CLASSIFIERS = {"jaxgen.techniques.vision.cnn": "cnn", "jaxgen.techniques.vision.mlp": "mlp"}
+SMALL = "classifier_of_numerals"  # directory in the cache folder
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkFlags(RunFlags):
+    """The flags of an experiment with a fixed network."""
+
+    network: str = knob(
+        "auto",
+        f"{', '.join(NETWORKS)}, or the directory of a run of experiments.classify; auto: a small classifier of "
+        "numerals, trained first, once",
+        free=True,
+        group=DATA,
+    )
+    weights: str = knob(
+        "",
+        "a file of the network's weights (Keras, torch, safetensors); without: of DATA_DIR/weights",
+        free=True,
+        group=DATA,
+    )
+    download: bool = knob(False, "fetch the network's weights where there are none", free=True, group=DATA)
+
+
+class Fixed(NamedTuple):
+    """A network that is not trained any further."""
+
+    network: Network
+    description: tuple[str, ...]  # see `nets.pretrained.described`
+    variables: Any
+    labels: tuple[str, ...]  # names of its classes, () where they are ImageNet's
+    told: str  # of its origin, a line for the report
+
+
+def fixed(flags: NetworkFlags, names: Callable[[Network], Sequence[str]], classifier: Experiment) -> Fixed:
+    """The network that --network names, with the weights that some activations need.
+
+    Args:
+        flags: the run's.
+        names: the network -> the activations that are to be asked for.
+        classifier: the experiment that trains a small one, by its preset `numerals`.
+
+    Raises:
+        Refused: there is no such network, file or run, the file lacks layers or does not fit, or there is no activation
+            of a name.
+    """
+    if flags.network in NETWORKS:
+        return _pretrained(flags, names)
+    if flags.weights or flags.download:
+        raise Refused(f"--weights and --download are of {', '.join(NETWORKS)}, not of --network={flags.network}")
+    directory = flags.network
+    if directory == "auto":
+        directory = os.fspath(cache_folder() / SMALL)
+        argv = ["--preset=numerals", f"--workdir={directory}", f"--compilation_cache={flags.compilation_cache}"]
+        judges.ensure(directory, lambda: conduct(classifier, argv))
+    elif not Path(directory).expanduser().exists():
+        raise Refused(
+            f"--network={directory} is neither a directory nor a network; there are {', '.join(NETWORKS)} and auto"
+        )
+    return _of_run(directory, names)
+
+
+def _pretrained(flags, names):
+    top = "predictions" in names(network_of((flags.network, "keras")))
+    path = locate(flags.network, flags.weights, flags.data_dir, top, flags.download)
+    tensors = read(path)
+    description = (flags.network, tensors.layout)
+    network = network_of(description)
+    variables = assemble(network, tensors, names(network))
+    return Fixed(network, description, variables, (), f"{flags.network} with the weights of {path}")
+
+
+def _of_run(directory, names):
+    config = read_config(directory)
+    last = (config["stages"] or [{}])[-1]
+    kind, fields = CLASSIFIERS.get(last.get("technique", "")), last.get("config", {})
+    if kind is None:
+        raise Refused(f"--network={directory} is a run of {last.get('technique', 'many networks')}, no classifier")
+    size = "x".join(map(str, fields["shape"]))
+    norm = "batch_norm" if fields["batch_norm"] else ""
+    classes, state = str(len(fields["labels"])), load_run(directory).state
+    widths = (fields.get("channels", ""), fields["hidden"])
+    network = network_of(("cnn", size, *widths, fields["activation"], norm, classes))
+    asked(network, names(network))
+    variables = {"params": state.params, **dict(state.carry or {})}
+    description = ("cnn", size, *widths, fields["activation"], norm, classes)
+    told = f"a classifier of {size} images in {classes} classes, {directory}, parameters {fingerprint(variables)[:12]}"
+    return Fixed(network, description, variables, tuple(fields["labels"]), told)
