@@ -71,6 +71,24 @@ PRESETS: dict[str, dict] = {
         "log_every": 44,
         "eval_every": 88,
     },
+    # A network to look into and to dream with, where there is no other: in 15 s on two cores. Trained on noisy images,
+    # a network's slopes look like what it was trained on.
+    "numerals": {
+        "dataset": "glyphs",
+        "classes": "0-9",
+        "network": "cnn",
+        "channels": "16,32",
+        "hidden": "64",
+        "shift": 2.0,
+        "rotate": 10.0,
+        "zoom": 0.1,
+        "noise": 0.5,
+        "learning_rate": 2e-3,
+        "steps": 600,
+        "log_every": 100,
+        "eval_every": 600,
+        "checkpoint_every": 10_000,
+    },
     # Whose features judge generated images: see experiments.gan.
     "judge": {
         "network": "cnn",

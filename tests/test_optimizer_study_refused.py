@@ -19,7 +19,7 @@ WRONG = {
     "a task": (["--tasks=clasifier"], "there is no task 'clasifier'; the nearest: classifier"),
     "a preset": (
         ["--tasks=classifier:lectur"],
-        "unknown preset 'lectur'; known: cnn, deep, digits, fast, judge, lecture",
+        "unknown preset 'lectur'; known: cnn, deep, digits, fast, judge, lecture, numerals",
     ),
     "a surface": (["--tasks=surface:hill"], "unknown preset 'hill'; known: beale, quadratic, rosenbrock, saddle"),
     "the baseline": (["--baseline=lion"], "--baseline=lion is none of --optimizers=sgd,adam"),

@@ -25,6 +25,7 @@ class Ranges(NamedTuple):
     zoom: float = 0.0  # factors from 1 / (1 + zoom) to 1 + zoom, log-uniform: shrunk as often as enlarged
     flip: bool = False  # left and right are exchanged with probability 1/2
     cutout: int = 0  # pixels; side of a square of zeros, its centre uniform over the pixels
+    noise: float = 0.0  # standard deviation of Gaussian noise, which is added last and may leave [0, 1]
 
 
 class Motion(NamedTuple):
@@ -36,9 +37,9 @@ class Motion(NamedTuple):
 
 
 def augment(key: jax.Array, x: jax.Array, shape: Shape, ranges: Ranges) -> jax.Array:
-    """Images x [B, H W C] of `shape` (H, W, C), each flipped, then moved, then cut out by its own draws.
+    """Images x [B, H W C] of `shape` (H, W, C), each flipped, moved, cut out and made noisy, by its own draws.
 
-    Values stay in [0, 1]. Where all ranges are 0, x itself is returned.
+    Without noise, values stay in [0, 1]. Where all ranges are 0, x itself is returned.
 
     Raises:
         ValueError: x does not have that shape, or a range is negative.
@@ -52,6 +53,8 @@ def augment(key: jax.Array, x: jax.Array, shape: Shape, ranges: Ranges) -> jax.A
         x = affine(x, shape, draw_motion(motion_key, len(x), ranges))
     if ranges.cutout:
         x = cutout(x, shape, draw_centres(cutout_key, len(x), shape), ranges.cutout)
+    if ranges.noise:
+        x = x + ranges.noise * jax.random.normal(jax.random.fold_in(key, 3), x.shape, x.dtype)
     return x
 
 

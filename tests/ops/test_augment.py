@@ -95,3 +95,11 @@ def test_every_image_has_its_own_draws_and_a_key_says_which(ranges):
 def test_what_cannot_be_augmented_is_refused(shape, ranges):
     with pytest.raises(ValueError, match=r"cannot augment \(2, 12\) as images of"):
         augment(KEY, jnp.zeros((2, 12)), shape, ranges)
+
+
+def test_noise_is_added_last_and_differs_between_images():
+    x = jnp.zeros((64, 48), jnp.float32)
+    noisy = augment(jax.random.key(0), x, (4, 4, 3), Ranges(noise=0.3))
+    assert abs(float(noisy.std()) - 0.3) < 0.02
+    assert abs(float(noisy.mean())) < 0.02
+    assert len(np.unique(np.asarray(noisy), axis=0)) == 64

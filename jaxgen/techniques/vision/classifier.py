@@ -36,6 +36,7 @@ class Augmentation:
     zoom: float = knob(0.0, "0.1: enlarged or made smaller by up to a tenth", lower=0.0, upper=9.0)
     flip: bool = knob(False, "half of them left to right")
     cutout: int = knob(0, "side in pixels of a square that is blacked out in each", lower=0, upper=4096)
+    noise: float = knob(0.0, "standard deviation of the noise that is added to them", lower=0.0, upper=9.0)
 
 
 @dataclasses.dataclass(frozen=True)
