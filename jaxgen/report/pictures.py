@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -32,12 +32,17 @@ def to_bytes(image, scale: int = 1) -> np.ndarray:
     return image.repeat(scale, 0).repeat(scale, 1)
 
 
-def png(image, scale: int = 1) -> bytes:
-    """The PNG file of an image, as in `to_bytes`; `scale` enlarges small images by repeating pixels."""
-    from PIL import Image
+def png(image, scale: int = 1, text: Mapping[str, str] | None = None) -> bytes:
+    """The PNG file of an image, as in `to_bytes`; `scale` enlarges small images by repeating pixels.
 
-    buffer = io.BytesIO()
-    Image.fromarray(to_bytes(image, scale)).save(buffer, format="PNG")
+    `text` is kept in the file, by names: how it was made, say.
+    """
+    from PIL import Image, PngImagePlugin
+
+    buffer, info = io.BytesIO(), PngImagePlugin.PngInfo()
+    for name, value in (text or {}).items():
+        info.add_itxt(name, value)
+    Image.fromarray(to_bytes(image, scale)).save(buffer, format="PNG", pnginfo=info)
     return buffer.getvalue()
 
 
@@ -67,9 +72,9 @@ def save_gif(path: str | os.PathLike, frames: Sequence, milliseconds: int = 100,
     write_whole(path, gif(frames, milliseconds, scale))
 
 
-def still(name: str, caption: str, image, scale: int = 0) -> Figure:
-    """The Figure of an image; by default small ones are enlarged to a width of about 900 pixels."""
-    return Figure(name, caption, lambda: png(image, scale or max(1, 900 // np.shape(image)[1])))
+def still(name: str, caption: str, image, scale: int = 0, text: Mapping[str, str] | None = None) -> Figure:
+    """The Figure of an image; by default small ones are enlarged to a width of about 900 pixels. `text`: see `png`."""
+    return Figure(name, caption, lambda: png(image, scale or max(1, 900 // np.shape(image)[1]), text))
 
 
 def moving(name: str, caption: str, frames: Sequence, milliseconds: int = 100, scale: int = 1) -> Figure:

@@ -131,5 +131,5 @@ def of_stages(
 
 
 def prefixed(metrics: Mapping[str, Measured], split: str) -> dict[str, Measured]:
-    """Metrics named after the split they were measured on: test_accuracy."""
-    return {f"{split}_{name}": metric for name, metric in metrics.items()}
+    """Metrics named after the split they were measured on: test_accuracy. Without a split, as they are."""
+    return {f"{split}_{name}" if split else name: metric for name, metric in metrics.items()}
