@@ -18,8 +18,11 @@ MODULES = [*techniques.modules(), surfaces, planted_game, planted_growth]
 CASES = {name: case for module in MODULES for name, case in module.tiny().items()}
 PROBES = {name: case for module in MODULES for name, case in module.tiny(contract.keeps_gradients).items()}
 FIRST = {next(iter(module.tiny())) for module in MODULES if module is not planted_growth}
-# Blank pixels under relu, pooling, a frozen layer; games, whose penalties hold slopes, which jump at kinks.
-ROUGH = ("vae_conv", "classifier_cnn", "classifier_noisy", *(name for name in CASES if "gan" in name))
+# Blank pixels under relu, pooling, a frozen layer; games, whose penalties hold slopes, which jump at kinks; images of
+# almost equal pixels under pooling.
+KINKED = [name for name in CASES if "gan" in name or "visualize" in name]
+ROUGH = ("vae_conv", "classifier_cnn", "classifier_noisy", *KINKED)
+SCALED = [name for name in CASES if "deepdream" in name]  # whose gradient is divided by its size: it is of no function
 # Each of these compiles a program of its own for each case. In the first tier stand those cases that differ most.
 FEW = {
     contract.seeds_train_side_by_side: ("language_lstm", "game"),
@@ -52,6 +55,8 @@ def test_saved_and_restored(name, check, tmp_path):
 
 @pytest.mark.parametrize(("name", "check"), list(cases(contract.hessian_vector_products_are_right)), ids=named)
 def test_second_derivatives(name, check):
+    if name in SCALED:
+        pytest.skip("its gradient is of no function")
     check(PROBES[name], smooth=name not in ROUGH)
 
 

@@ -61,7 +61,8 @@ def test_epochs_are_passes_over_the_data():
 def test_every_experiment_of_ours_is_a_task():
     modules = [f"experiments.{each.name}" for each in pkgutil.iter_modules(experiments.__path__)]
     values = [vars(importlib.import_module(name)).get("EXPERIMENT") for name in modules]
-    assert {each.name for each in values if each is not None} == {each.name for each in EXPERIMENTS.values()}
+    images = {"experiments.dream", "experiments.visualize"}  # whose one example is what changes: nothing is held out
+    assert {each.name for each in values if each is not None} - images == {each.name for each in EXPERIMENTS.values()}
 
 
 @pytest.mark.ci
