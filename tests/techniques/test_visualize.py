@@ -19,7 +19,7 @@ CONFIG = visualize.Config((8, 8, 1), NETWORK, 2, layer="output", views="none", n
 
 @pytest.fixture(scope="module")
 def batch():
-    example = visualize.make(CONFIG).example(jax.random.key(1))
+    example = jax.jit(visualize.make(CONFIG).example)(jax.random.key(1))
     return {**example, "target": jnp.array([2, 0], jnp.int32)}
 
 
@@ -28,9 +28,9 @@ def test_a_class_climbs_by_its_log_probability_less_what_the_image_pays(batch):
     keeps = lambda gradient, opt, params=None: (jax.tree.map(jnp.zeros_like, gradient), gradient)
     technique = visualize.make(CONFIG, lambda rate: optax.GradientTransformation(lambda params: params, keeps))
     pixels = jnp.asarray(np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype(np.float32))
-    state = technique.init(jax.random.key(0))._replace(params={"pixels": pixels})
+    state = jax.jit(technique.init)(jax.random.key(0))._replace(params={"pixels": pixels})
     gradient = jax.jit(technique.step)(state, batch)[0].opt["pixels"]
-    np.testing.assert_allclose(gradient, jax.grad(loss_of)(pixels, batch), atol=1e-5)
+    np.testing.assert_allclose(gradient, jax.jit(jax.grad(loss_of))(pixels, batch), atol=1e-5)
 
 
 def loss_of(pixels, batch):
@@ -45,19 +45,26 @@ def loss_of(pixels, batch):
 
 def test_the_metric_is_the_probability_of_each_images_own_class(batch):
     technique = visualize.make(CONFIG)
-    state, fold = technique.init(jax.random.key(0)), technique.evaluate
-    images = jax.vmap(technique.infer["image"], (None, None, 0))(state, jax.random.key(0), jnp.arange(2))
-    logits = network_of(NETWORK).apply(batch["network"], images, ("output",))["output"]
-    expected = np.asarray(jax.nn.softmax(logits))[[0, 1], [2, 0]]
-    for mask in ([True, False], [False, True], [True, True]):
-        mask = np.array(mask)
-        tally = fold.add(state, jax.random.key(0), fold.start(), batch, jnp.asarray(mask))
-        np.testing.assert_allclose(fold.finish(tally)["probability"], expected[mask].mean(), rtol=1e-4)
+    fold, key = technique.evaluate, jax.random.key(0)
+    masks = np.array([[True, False], [False, True], [True, True]])
+
+    @jax.jit
+    def both(batch, masks):
+        """The metric for each mask, and the probabilities by the formula."""
+        state = technique.init(key)
+        measure = lambda mask: fold.finish(fold.add(state, key, fold.start(), batch, mask))["probability"]
+        images = jax.vmap(technique.infer["image"], (None, None, 0))(state, key, jnp.arange(2))
+        logits = network_of(NETWORK).apply(batch["network"], images, ("output",))["output"]
+        return jax.lax.map(measure, masks), jax.nn.softmax(logits)
+
+    measured, probability = both(batch, masks)
+    expected = np.asarray(probability)[[0, 1], [2, 0]]
+    np.testing.assert_allclose(measured, [expected[mask].mean() for mask in masks], rtol=1e-4)
 
 
 @pytest.mark.parametrize("views", ["none", "jitter", "still_size"])
 def test_views_keep_the_size_that_dense_layers_read(views):
-    view = visualize.viewing(dataclasses.replace(CONFIG, views=views, noise=0.2))
+    view = jax.jit(visualize.viewing(dataclasses.replace(CONFIG, views=views, noise=0.2)))
     image = jnp.ones((8, 8, 1))
     one, other = (view(jax.random.key(n), image) for n in (0, 1))
     assert one.shape == image.shape
@@ -67,4 +74,4 @@ def test_views_keep_the_size_that_dense_layers_read(views):
 def test_a_channel_of_a_layer_without_positions(batch):
     technique = visualize.make(dataclasses.replace(CONFIG, what="neuron"), adam)
     with pytest.raises(Refused, match="--what=neuron --layer=output: output has 2 axes"):
-        technique.step(technique.init(jax.random.key(0)), batch)
+        jax.eval_shape(technique.step, jax.eval_shape(technique.init, jax.random.key(0)), batch)
