@@ -23,12 +23,12 @@ import jax.numpy as jnp
 from experiments import classify
 from jaxgen.core.config import fitted, knob
 from jaxgen.core.types import Fold, Refused, Stage
-from jaxgen.data.sources import beside
 from jaxgen.figures import dreams
 from jaxgen.nets.pretrained.network import Network
 from jaxgen.run import cli
-from jaxgen.run.experiment import Data, Experiment, Reader, Setting, Watch, shares, stage, updates
+from jaxgen.run.experiment import Data, Experiment, Reader, Setting, Watch, shares, sharing, stage, updates
 from jaxgen.run.picture_reader import PictureFlags, guide_of, read_picture
+from jaxgen.run.provenance import fingerprint
 from jaxgen.techniques.imagery import deepdream, terms
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -82,7 +82,7 @@ def read(flags: DreamFlags, config: Any) -> Data:
     print(f"network: {fixed.told}")
     if flags.guide:
         guide = guide_of(flags.guide, flags, fixed, names(fixed.network))
-        data = data._replace(train=beside(data.train, guide=guide), test=data.test and beside(data.test, guide=guide))
+        data = sharing(data, guide=guide)._replace(sha256=fingerprint((data.sha256, guide)))
     deepdream.make(fitted(config, facts))
     return data._replace(facts=facts)
 

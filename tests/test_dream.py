@@ -61,11 +61,13 @@ def test_a_dream_that_was_interrupted_ends_with_the_same_bytes(crash, network, t
         assert (tmp_path / "whole/samples" / name).read_bytes() == (tmp_path / "parts/samples" / name).read_bytes()
 
 
-def test_a_guide_tiles_and_frames(network, tmp_path):
+def test_a_guide_tiles_and_frames(network, tmp_path, capsys):
     more = ["--guide=flower", "--tile=16", "--frames=2", "--zoom=1.5", "--layers=layer1", "--octaves=2"]
     assert go(network, tmp_path / "run", *more) == 0
     summary = json.loads((tmp_path / "run/summary.json").read_text())
     assert len(summary["stages"]) == 4
+    capsys.readouterr()
+    refused(capsys, go(network, tmp_path / "run", *more, "--guide=china"), "run holds another configuration (data: ")
 
 
 def test_what_cannot_be_dreamt(network, tmp_path, capsys):
