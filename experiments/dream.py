@@ -25,6 +25,7 @@ from jaxgen.core.config import fitted, knob
 from jaxgen.core.types import Fold, Refused, Stage
 from jaxgen.figures import dreams
 from jaxgen.nets.pretrained.network import Network
+from jaxgen.ops.imaging import signed
 from jaxgen.run import cli
 from jaxgen.run.experiment import Data, Experiment, Reader, Setting, Watch, shares, sharing, stage, updates
 from jaxgen.run.picture_reader import PictureFlags, guide_of, read_picture
@@ -79,7 +80,7 @@ def read(flags: DreamFlags, config: Any) -> Data:
     data = read_picture(flags, names, classify.EXPERIMENT, flags.octave_scale ** (flags.octaves - 1))
     fixed = data.examples.fixed
     facts = {**data.facts, "layers": wanted(config.layers, fixed.network), "guide": bool(flags.guide)}
-    print(f"network: {fixed.told}")
+    print(f"network: {fixed.origin}")
     if flags.guide:
         guide = guide_of(flags.guide, flags, fixed, names(fixed.network))
         data = sharing(data, guide=guide)._replace(sha256=fingerprint((data.sha256, guide)))
@@ -111,7 +112,7 @@ def plan(setting: Setting) -> list[Stage]:
 def adopted(config, optimizer, smaller, zoom, previous, key, arrays):
     """An octave's first State, from the last one of the octave before, or from the photograph where there is none."""
     if previous is None:
-        original = image = deepdream.from_pixels(arrays["image"][0])
+        original = image = signed(arrays["image"][0])
     elif smaller is None:
         original = image = deepdream.zoomed(deepdream.dreamt(previous), zoom)
     else:
@@ -125,7 +126,7 @@ def first_loss(setting: Setting) -> Iterator[Fold]:
     whole = setting.module.make(fitted(setting.config, {"shape": shape})).evaluate
 
     def add(state, key, tally, batch, mask):
-        photograph = {"image": deepdream.from_pixels(batch["image"][0])}
+        photograph = {"image": signed(batch["image"][0])}
         return whole.add(state._replace(params=photograph), key, tally, batch, mask)
 
     finish = lambda tally: {"first_loss": tally}

@@ -101,7 +101,7 @@ def read(flags: GanFlags, config: Any) -> Data:
     data = image_reader.read(flags, config)
     module = next(module for module in NETWORKS.values() if isinstance(config, module.Config))
     module.make(fitted(config, data.facts))
-    if "color" in getattr(config, "diff_augment", "") and data.examples.shape[2] == 1:
+    if isinstance(config, dcgan.Config) and "color" in config.diff_augment and data.examples.shape[2] == 1:
         print("--diff_augment=color: images of one channel have no saturation; brightness and contrast vary")
     return judged_reader.with_judge(data, flags, classify.EXPERIMENT)
 

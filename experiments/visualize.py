@@ -12,11 +12,10 @@ experiments/attribution.py.
 """
 
 import dataclasses
-import functools
 import re
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -66,13 +65,6 @@ class VisualizeFlags(NetworkFlags):
     )
 
 
-class Visualized(NamedTuple):
-    """What figures need of the data."""
-
-    names: tuple[str, ...]  # of the targets
-    measure: Callable[[Any, Any], np.ndarray]  # technique, State -> a number for each image [B]
-
-
 def top(network: Network) -> str:
     """The layer of the logits."""
     return network.activations[-1]
@@ -119,8 +111,8 @@ def read(flags: VisualizeFlags, config: Any) -> Data:
     activation = jax.eval_shape(lambda v, x: network.apply(v, x, (layer,)), frozen.variables, like)[layer]
     names = frozen.labels if config.what == "class" else ()
     targets = numbered(flags.targets, names, activation.shape[-1])
-    told = tuple(names[n] if names else str(n) for n in targets)
-    print(f"network: {frozen.told}; {config.what} of {layer}: {', '.join(told)}")
+    shown = tuple(names[n] if names else str(n) for n in targets)
+    print(f"network: {frozen.origin}; {config.what} of {layer}: {', '.join(shown)}")
     columns = {"target": np.array(targets, np.int32)}
     facts = {"network": frozen.description, "shape": shape, "count": len(targets), "layer": layer}
     technique = visualize.make(fitted(config, facts))
@@ -129,7 +121,6 @@ def read(flags: VisualizeFlags, config: Any) -> Data:
     batch = {**jax.tree.map(jnp.asarray, columns), "network": variables}
     key = jax.random.key(0)
     jax.eval_shape(technique.step, jax.eval_shape(technique.init, key), batch)  # raises Refused for what does not fit
-    examples = Visualized(told, functools.partial(measured, batch))
     data = Data(
         facts,
         resident(columns, len(targets), True),
@@ -137,25 +128,11 @@ def read(flags: VisualizeFlags, config: Any) -> Data:
         holdout(columns, len(targets)),
         1,
         sha256,
-        examples,
+        shown,
         judged="last",
         counted=("images", len(targets)),
     )
     return sharing(data, network=variables)
-
-
-def measured(batch: dict[str, Any], technique: Any, state: Any) -> np.ndarray:
-    """The technique's metric for each image alone [B]."""
-    fold = technique.evaluate
-    return np.asarray(each_alone(fold.start, fold.add, fold.finish, batch, state))
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def each_alone(start, add, finish, batch, state):
-    """What `finish` makes of each example of a batch [B]."""
-    numbers = jnp.arange(len(batch["target"]), dtype=jnp.int32)
-    alone = lambda n: next(iter(finish(add(state, jax.random.key(0), start(), batch, numbers == n)).values()))
-    return jax.lax.map(alone, numbers)
 
 
 EXPERIMENT = Experiment(

@@ -50,7 +50,7 @@ def enlarged(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def show(setting: Setting, result: Result) -> Iterator[Figure]:
     """The image before and after, and as it changed."""
     before, after = setting.data.examples.image, picture(result.stage, result.state)
-    yield still("dream", f"After, by {setting.data.examples.fixed.told}", after, 1, settings(setting))
+    yield still("dream", f"After, by {setting.data.examples.fixed.origin}", after, 1, settings(setting))
     yield still("before", "Before", before, 1)
     frames = [frame for _, frame in sorted(result.history("step").items())]
     if len(frames) > 1:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgen.core.evaluation import tally
 from jaxgen.core.types import Stage, State
 from jaxgen.figures.dreams import settings
 from jaxgen.figures.latents import grid, vmapped
@@ -37,12 +38,13 @@ def together(images: np.ndarray) -> np.ndarray:
 
 def look(setting: Setting, stages: Sequence[Stage]) -> Callable[[int, int, State], Iterator[Still | Lines]]:
     """Keeps the images at each look, and what is measured of each, which it prints."""
-    names = setting.data.examples.names
+    names, targets = setting.data.examples, setting.data.test
+    assert targets is not None, "the targets are what is measured"
 
     def at(stage: int, step: int, state: State) -> Iterator[Still | Lines]:
         images = images_of(stages[stage], state)
         yield Still("step", together(images))
-        values = setting.data.examples.measure(stages[stage].technique, state)
+        values = tally(stages[stage].technique.evaluate, state, targets, jax.random.key(0))
         row = {name: round(float(value), 4) for name, value in zip(names, values)}
         shown = ", ".join(f"{name} {value:.3g}" for name, value in list(row.items())[:PRINTED])
         yield Lines("measured", [row], f"after {step:,} updates: {shown}{', ...' * (len(row) > PRINTED)}")
@@ -56,7 +58,7 @@ def of_measured(setting: Setting, result: Result, what: str) -> Iterator[Figure]
     if len(rows) < 2:
         return
     steps = np.array(list(rows))
-    curves = {name: (steps, np.array([row[name] for row in rows.values()])) for name in setting.data.examples.names}
+    curves = {name: (steps, np.array([row[name] for row in rows.values()])) for name in setting.data.examples}
     colours: Any = "category" if len(curves) <= 10 else "sequence"
     yield drawing(
         "measured", f"Without random views: {what}", lines, [Panel("", "updates", what, curves)], colours=colours
@@ -65,7 +67,7 @@ def of_measured(setting: Setting, result: Result, what: str) -> Iterator[Figure]
 
 def show(setting: Setting, result: Result) -> Iterator[Figure]:
     """The images, how they came, and what was measured of them."""
-    images, names = images_of(result.stage, result.state), setting.data.examples.names
+    images, names = images_of(result.stage, result.state), setting.data.examples
     listed = ", ".join(names[:64]) + ", ..." * (len(names) > 64)
     yield still("images", f"Row by row: {listed}", together(images), 0, settings(setting))
     (what,) = result.stage.technique.evaluate.definitions

@@ -34,3 +34,13 @@ def tile(images, columns: int, padding: int = 1, background: float = 0.5):
     cells = cells.reshape(rows, columns, height + padding, width + padding, channels)
     grid = cells.transpose(0, 2, 1, 3, 4).reshape(rows * (height + padding), columns * (width + padding), channels)
     return grid[: grid.shape[0] - padding, : grid.shape[1] - padding]
+
+
+def signed(image: jax.Array) -> jax.Array:
+    """Pixels, uint8 or in [0, 1], to [-1, 1], where tanh ends."""
+    return 2.0 * to_unit(image) - 1.0
+
+
+def unsigned(x: jax.Array) -> jax.Array:
+    """[-1, 1] to [0, 1]."""
+    return 0.5 * (x + 1.0)

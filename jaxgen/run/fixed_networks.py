@@ -23,7 +23,7 @@ from jaxgen.run.load import load_run
 from jaxgen.run.provenance import fingerprint
 from jaxgen.run.workdir import read_config
 
-CLASSIFIERS = {"jaxgen.techniques.vision.cnn": "cnn", "jaxgen.techniques.vision.mlp": "mlp"}
+CLASSIFIERS = ("jaxgen.techniques.vision.cnn", "jaxgen.techniques.vision.mlp")
 SMALL = "classifier_of_numerals"  # directory in the cache folder
 
 
@@ -54,7 +54,7 @@ class Fixed(NamedTuple):
     description: tuple[str, ...]  # see `nets.pretrained.described`
     variables: Any
     labels: tuple[str, ...]  # names of its classes, () where they are ImageNet's
-    told: str  # of its origin, a line for the report
+    origin: str  # where its weights are from, in a line
 
 
 def fixed(flags: NetworkFlags, names: Callable[[Network], Sequence[str]], classifier: Experiment) -> Fixed:
@@ -98,16 +98,17 @@ def _pretrained(flags, names):
 def _of_run(directory, names):
     config = read_config(directory)
     last = (config["stages"] or [{}])[-1]
-    kind, fields = CLASSIFIERS.get(last.get("technique", "")), last.get("config", {})
-    if kind is None:
+    fields = last.get("config", {})
+    if last.get("technique") not in CLASSIFIERS:
         raise Refused(f"--network={directory} is a run of {last.get('technique', 'many networks')}, no classifier")
     size = "x".join(map(str, fields["shape"]))
     norm = "batch_norm" if fields["batch_norm"] else ""
     classes, state = str(len(fields["labels"])), load_run(directory).state
     widths = (fields.get("channels", ""), fields["hidden"])
-    network = network_of(("cnn", size, *widths, fields["activation"], norm, classes))
+    description = ("cnn", size, *widths, fields["activation"], norm, classes)
+    network = network_of(description)
     asked(network, names(network))
     variables = {"params": state.params, **dict(state.carry or {})}
-    description = ("cnn", size, *widths, fields["activation"], norm, classes)
-    told = f"a classifier of {size} images in {classes} classes, {directory}, parameters {fingerprint(variables)[:12]}"
-    return Fixed(network, description, variables, tuple(fields["labels"]), told)
+    digits = fingerprint(variables)[:12]
+    origin = f"a classifier of {size} images in {classes} classes, {directory}, parameters {digits}"
+    return Fixed(network, description, variables, tuple(fields["labels"]), origin)

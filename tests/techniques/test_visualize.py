@@ -62,7 +62,7 @@ def test_the_metric_is_the_probability_of_each_images_own_class(batch):
     np.testing.assert_allclose(measured, [expected[mask].mean() for mask in masks], rtol=1e-4)
 
 
-@pytest.mark.parametrize("views", ["none", "jitter", "still_size"])
+@pytest.mark.parametrize("views", ["none", "jitter", "affine"])
 def test_views_keep_the_size_that_dense_layers_read(views):
     view = jax.jit(visualize.viewing(dataclasses.replace(CONFIG, views=views, noise=0.2)))
     image = jnp.ones((8, 8, 1))

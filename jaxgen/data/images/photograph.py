@@ -14,38 +14,37 @@ EMBEDDED = ("china", "flower")  # 427 x 640 pixels, CC BY 2.0
 LARGEST = 100  # times as high as wide, or as wide as high
 
 
-def photograph(path: str, data_dir: str = "", height: int = 0, channels: int = 3) -> np.ndarray:
-    """The upright image with white for transparent pixels: uint8 [H, W, channels].
+def photograph(path: str, data_dir: str = "", height: int = 0) -> np.ndarray:
+    """The upright image with white for transparent pixels: uint8 [H, W, 3].
 
     Args:
         path: of a file, relative to the working folder or to `data_dir`; or a name of EMBEDDED.
         data_dir: folder in which relative paths are looked for as well.
         height: rows; the width is in proportion (Lanczos). 0: its own size.
-        channels: 1 for grey, 3 for RGB.
 
     Raises:
         Refused: there is no such file, it is empty, damaged, no image, declares more pixels than Pillow's limit, or is
             more than LARGEST times as long as wide.
     """
     if path in EMBEDDED:
-        return _resized(_embedded(path), height, channels)
+        return _resized(_embedded(path), height)
     with warnings.catch_warnings():
         from PIL import Image
 
         warnings.simplefilter("ignore")  # Pillow warns of damaged EXIF data, which does no harm
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        place = places.existing(path, data_dir)
-        if place.is_dir():
-            raise Refused(f"{place} is a folder; an image is one file")
-        if place.stat().st_size == 0:
-            raise Refused(f"{place} is empty (0 bytes)")
-        with pixels.naming(str(place)), place.open("rb") as file, pixels.opened(file) as image:
+        file_path = places.existing(path, data_dir)
+        if file_path.is_dir():
+            raise Refused(f"{file_path} is a folder; an image is one file")
+        if file_path.stat().st_size == 0:
+            raise Refused(f"{file_path} is empty (0 bytes)")
+        with pixels.naming(str(file_path)), file_path.open("rb") as file, pixels.opened(file) as image:
             long, short = max(image.size), max(min(image.size), 1)
             if long > LARGEST * short:
                 raise Refused(
                     f"has {image.width} x {image.height} pixels; at most {LARGEST} times as long as wide is expected"
                 )
-            return _resized(pixels.to_array(image, 0, channels), height, channels)
+            return _resized(pixels.to_array(image, 0, 3), height)
 
 
 @functools.cache
@@ -60,14 +59,11 @@ def _embedded(name: str) -> np.ndarray:
         return pixels.to_array(image, 0, 3)
 
 
-def _resized(image: np.ndarray, height: int, channels: int) -> np.ndarray:
-    """The image [H, W, C] with so many rows, in proportion, and channels."""
+def _resized(image: np.ndarray, height: int) -> np.ndarray:
+    """The image [H, W, 3] with so many rows, in proportion; 0: as it is."""
     from PIL import Image
 
-    if not height and channels == image.shape[2]:
+    if not height:
         return image
-    picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
-    if height:
-        width = max(1, round(image.shape[1] * height / image.shape[0]))
-        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
-    return np.array(picture.convert("L" if channels == 1 else "RGB")).reshape(picture.height, picture.width, channels)
+    width = max(1, round(image.shape[1] * height / image.shape[0]))
+    return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))

@@ -41,8 +41,8 @@ def trained(description: Sequence[str]) -> Network:
             raise Refused(f"{network.name} expected images [B, H, W, 1] or [B, H, W, 3], found {images.shape}")
         x, until = _in_channels(to_unit(images), depth), last_of(wanted)
         if not until and x.shape[1:3] != (height, width):
-            found = f"{x.shape[1]} x {x.shape[2]}"
-            raise Refused(f"{network.name} reads images of {height} x {width} pixels, and of {found} only convolutions")
+            size = f"{x.shape[1]} x {x.shape[2]}"
+            raise Refused(f"{network.name} reads images of {height} x {width} pixels, and of {size} only convolutions")
         layers = net(x.shape[1:], units=units, until=until)
         _, activations = layers.apply(variables, x.reshape(len(x), -1), added=added)
         return {name: activations[name] for name in wanted}

@@ -14,7 +14,8 @@ XLA's convolution. Images are taken in parts that the cache holds; without them 
 64: 15.6 and 11.9, 27.4 and 17.3. Of 70 shapes that `pays` accepts, from 14 to 56 pixels, four in five were 1.03 to 1.87
 times as fast (medians of 9 calls; 2 cores of an AMD EPYC, jax 0.10.2, 2026-11-29).
 
-Outputs err by 4e-5 of their standard deviation at most, where XLA's err by 2e-6.
+Outputs err by 1.3e-5 to 1.9e-5 of their standard deviation at most (four shapes, against float64), XLA's by 2.6e-6 to
+5.1e-6; gradients of kernels by 0.6e-5 to 1.1e-5, XLA's by 0.3e-5 to 1.7e-5.
 """
 
 import math

@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.core.types import Refused, Technique
-from jaxgen.ops.imaging import to_unit
 from jaxgen.ops.minibatch import group_size
 from jaxgen.optim.settings import Factory
 from jaxgen.techniques.adversarial import game, judging
@@ -62,16 +61,6 @@ def technique(players: Players, rules: Rules, config: Any, optimizer: Factory, c
     evaluate = judging.by_energy(players) if judge is None else judging.by_judge(players, judge, config.judge_spec[-1])
     step, infer = game.game_step(players, rules, optimizers), judging.inference(players)
     return Technique(init, step, evaluate, infer, example, inputs, shared=() if judge is None else ("judge",))
-
-
-def signed(image: jax.Array) -> jax.Array:
-    """Pixels, uint8 or in [0, 1], to [-1, 1], where tanh ends."""
-    return 2.0 * to_unit(image) - 1.0
-
-
-def unsigned(x: jax.Array) -> jax.Array:
-    """[-1, 1] to [0, 1]."""
-    return 0.5 * (x + 1.0)
 
 
 def condition_count(config: Any) -> int:

@@ -21,10 +21,11 @@ from jaxgen.nets.conditions import ConditionalCode, Projection
 from jaxgen.nets.layers import Conv, ConvTranspose
 from jaxgen.nets.normed import Normed
 from jaxgen.ops.diff_augment import POLICY, diff_augment
+from jaxgen.ops.imaging import signed, unsigned
 from jaxgen.ops.minibatch import minibatch_deviation
 from jaxgen.optim.settings import Factory
 from jaxgen.optim.textbook import adam
-from jaxgen.techniques.adversarial.adversary import condition_count, signed, technique, unsigned
+from jaxgen.techniques.adversarial.adversary import condition_count, technique
 from jaxgen.techniques.adversarial.rules import Players, Rules
 
 SMALLEST = 4  # pixels a side that --halvings=0 leaves at least

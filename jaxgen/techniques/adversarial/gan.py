@@ -18,9 +18,10 @@ from jaxgen.core.types import Technique
 from jaxgen.nets.conditions import ConditionalCode, Projection
 from jaxgen.nets.hidden import widths
 from jaxgen.nets.normed import Normed
+from jaxgen.ops.imaging import signed, unsigned
 from jaxgen.optim.settings import Factory
 from jaxgen.optim.textbook import adam
-from jaxgen.techniques.adversarial.adversary import condition_count, signed, technique, unsigned
+from jaxgen.techniques.adversarial.adversary import condition_count, technique
 from jaxgen.techniques.adversarial.rules import Players, Rules
 
 

@@ -24,7 +24,7 @@ from jaxgen.core.types import Fold, Refused, State, Technique
 from jaxgen.nets.pretrained.described import network_of
 from jaxgen.nets.pretrained.network import asked
 from jaxgen.ops.image_gradient import by_mean_magnitude, with_gradient
-from jaxgen.ops.imaging import to_unit
+from jaxgen.ops.imaging import to_unit, unsigned
 from jaxgen.ops.tiling import rolled_gradient, tiled_gradient
 from jaxgen.optim.settings import Factory
 from jaxgen.optim.textbook import sgd
@@ -102,7 +102,7 @@ def make(config: Config = Config(), optimizer: Factory = sgd) -> Technique:
 
     def excitement(batch, part):
         """The loss [] of part of an image [h, w, C]."""
-        activations = network.apply(batch["network"], to_network(part)[None], layers)
+        activations = network.apply(batch["network"], unsigned(part)[None], layers)
         return guided(activations, batch["guide"], wanted) if config.guide else objective(wanted)(activations)
 
     def loss_and_slope(batch, image, key, jitter):
@@ -127,7 +127,7 @@ def make(config: Config = Config(), optimizer: Factory = sgd) -> Technique:
 
     def image(state, key, x=()):
         """The image [H, W, C] in [0, 1]."""
-        return jnp.clip(to_network(dreamt(state)), 0.0, 1.0)
+        return jnp.clip(unsigned(dreamt(state)), 0.0, 1.0)
 
     def example(key):
         image_key, network_key = jax.random.split(key)
@@ -144,16 +144,6 @@ def make(config: Config = Config(), optimizer: Factory = sgd) -> Technique:
     shared = ("network", "guide") if config.guide else ("network",)
     step = gradient_step(loss, descent)
     return Technique(init, step, evaluate, {"image": image}, example, lambda key: {"image": ()}, shared=shared)
-
-
-def to_network(image: jax.Array) -> jax.Array:
-    """[-1, 1] to [0, 1]."""
-    return 0.5 * (image + 1.0)
-
-
-def from_pixels(image: jax.Array) -> jax.Array:
-    """uint8, or [0, 1], to [-1, 1]."""
-    return 2.0 * to_unit(image) - 1.0
 
 
 def tiny(optimizer=sgd):

@@ -6,7 +6,7 @@ Fourier coefficients and random views as in Olah et al. 2017, https://distill.pu
 Several images are found at once, each for a channel or class of its own, from noise and by any optimiser. What is
 climbed is seen in random views of an image, moved, turned, enlarged and noisy, and pays for what an image should not
 have: differences between neighbours, brightness. Without that, a pattern is found that nothing but this network sees.
-Of a class it is the log-probability, which ends to climb where the network is sure.
+Of a class it is the log-probability, which climbs no further where the network is sure.
 
 B          images
 H, W, C    of each
@@ -50,8 +50,8 @@ class Config:
     what: Literal["class", "channel", "neuron", "layer"] = knob("class", "what is to be excited")
     layer: str = knob("", "the network's layer; of classes, that of the logits")
     parameters: Literal["pixels", "fourier"] = knob("pixels", "what an image is made from")
-    views: Literal["none", "jitter", "still_size", "standard"] = knob(
-        "still_size",
+    views: Literal["none", "jitter", "affine", "standard"] = knob(
+        "affine",
         "random views of an image: shifted; shifted, turned and enlarged in its own size; the same, padded, as lucid's",
     )
     noise: float = knob(0.5, "standard deviation of noise in views", lower=0.0, upper=9.0)
@@ -69,7 +69,7 @@ def viewing(config: Config) -> Transformation:
     kinds: dict[str, Any] = {
         "none": compose(),
         "jitter": compose(pad(4, beyond), jitter(8)),
-        "still_size": compose(roll(2), affine((0.9, 1.1), 10.0, beyond)),
+        "affine": compose(roll(2), affine((0.9, 1.1), 10.0, beyond)),
         "standard": standard(),
     }
     noisy = lambda key, image: image + config.noise * jax.random.normal(key, image.shape, image.dtype)
@@ -104,17 +104,18 @@ def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:
 
     def excitement(batch, images):
         """What each image is optimised for [B], and the layer's activations."""
-        found = activations(batch, images)
-        return jax.vmap(lambda a, target: goal(config, {config.layer: a[None]}, target))(found, batch["target"]), found
+        activation = activations(batch, images)
+        each = jax.vmap(lambda a, target: goal(config, {config.layer: a[None]}, target))
+        return each(activation, batch["target"]), activation
 
     def loss(params, carry, key, batch):
         images = images_of(params)
         keys = jax.random.split(key, len(images))
-        values, found = excitement(batch, jax.vmap(view)(keys, images))
+        values, activation = excitement(batch, jax.vmap(view)(keys, images))
         metrics = {"objective": values.mean()}
         value = (price(images) - values).sum()
         if config.diversity:
-            spread = objectives.diversity(config.layer)({config.layer: found})
+            spread = objectives.diversity(config.layer)({config.layer: activation})
             value, metrics["diversity"] = value - config.diversity * spread * len(images), spread
         return value, (carry, metrics)
 
@@ -126,14 +127,13 @@ def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:
 
     def measured(state, batch):
         """What is told of each image [B]: the probability of its class, or the objective."""
-        values, found = excitement(batch, images_of(state.params))
+        values, activation = excitement(batch, images_of(state.params))
         if config.what != "class":
             return values
-        return jnp.take_along_axis(jax.nn.softmax(found), batch["target"][:, None], 1)[:, 0]
+        return jnp.take_along_axis(jax.nn.softmax(activation), batch["target"][:, None], 1)[:, 0]
 
     def add(state, key, tally, batch, mask):
-        values = jnp.where(mask, measured(state, batch), 0.0)
-        return tally + jnp.stack([values.sum(), mask.sum(dtype=jnp.float32)])
+        return jnp.where(mask, measured(state, batch), tally)
 
     def image(state, key, x):
         """The image [H, W, C] in [0, 1] of number x []."""
@@ -146,7 +146,7 @@ def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:
     name = "probability" if config.what == "class" else "objective"
     meaning = "of its class" if config.what == "class" else OBJECTIVES[config.what]
     definitions = {name: f"mean over images, without random views: {meaning}"}
-    start, finish = lambda: jnp.zeros(2, jnp.float32), lambda tally: {name: tally[0] / tally[1]}
+    start, finish = lambda: jnp.full(config.count, jnp.nan, jnp.float32), lambda tally: {name: jnp.nanmean(tally)}
     evaluate = Fold(start, add, finish, definitions, "higher")
     infer = {"image": image}
     inputs = lambda key: {"image": jnp.zeros((), jnp.int32)}

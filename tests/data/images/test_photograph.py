@@ -11,8 +11,8 @@ from jaxgen.data.images.photograph import photograph
 def test_embedded_photographs():
     image = photograph("china")
     assert (image.shape, image.dtype) == ((427, 640, 3), np.uint8)
-    small = photograph("flower", height=100, channels=1)
-    assert small.shape == (100, 150, 1)
+    small = photograph("flower", height=100)
+    assert small.shape == (100, 150, 3)
     assert small.std() > 30
 
 
