@@ -1,20 +1,11 @@
 """Files that Keras, torch and safetensors wrote themselves, array by array."""
 
-import jax
 import numpy as np
 import pytest
 
 from jaxgen.data.weights.read import read
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-
-
-@pytest.fixture
-def keras(monkeypatch):
-    monkeypatch.setenv("KERAS_BACKEND", "jax")
-    module = pytest.importorskip("keras")
-    with jax.numpy_rank_promotion("allow"):
-        yield module
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import itertools
 import os
 import re
 
-import jax
 import numpy as np
 import pytest
 
@@ -17,14 +16,6 @@ pytestmark = [
     *[pytest.mark.slow, pytest.mark.needs_data, pytest.mark.filterwarnings("ignore")],
     pytest.mark.skipif(not os.path.isdir(os.path.join(REAL, "weights")), reason="JAXGEN_DATA has no weights"),
 ]
-
-
-@pytest.fixture
-def keras(monkeypatch):
-    monkeypatch.setenv("KERAS_BACKEND", "jax")
-    module = pytest.importorskip("keras")
-    with jax.numpy_rank_promotion("allow"):
-        yield module
 
 
 def shapes(tensors):

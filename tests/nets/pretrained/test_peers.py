@@ -44,14 +44,6 @@ def assert_near(ours, theirs):
     np.testing.assert_allclose(ours, theirs, rtol=0.0, atol=1e-4 * np.abs(theirs).max())
 
 
-@pytest.fixture
-def keras(monkeypatch):
-    monkeypatch.setenv("KERAS_BACKEND", "jax")
-    module = pytest.importorskip("keras")
-    with jax.numpy_rank_promotion("allow"):
-        yield module
-
-
 def stored(model, path):
     """A model's variables as a file of Keras 3 has them, and by the names of layers as its legacy files do."""
     h5py, arrays = pytest.importorskip("h5py"), {}
