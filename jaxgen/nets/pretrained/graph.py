@@ -153,5 +153,5 @@ def _check(node, shape, image):
         raise Refused(f"images of {image[1]} x {image[2]} pixels are too small for {node.name}")
     if node.kind == "flatten" and shape[1:3] != node.size:
         height, width = node.size
-        found = f"{shape[1]} x {shape[2]} of images of {image[1]} x {image[2]}"
-        raise Refused(f"dense layers read {height} x {width} pixels, as of images of 224 x 224, and found {found}")
+        pixels = f"{shape[1]} x {shape[2]} of images of {image[1]} x {image[2]}"
+        raise Refused(f"dense layers read {height} x {width} pixels, as of images of 224 x 224, and found {pixels}")

@@ -40,8 +40,8 @@ def squeezenet(layout: Layout = "keras") -> Network:
         return add(f"{stem}_relu_{last}" if stem else f"relu_{last}", "relu", name)
 
     def fire(number, x):
-        squeezed, expanded, place = FIRES[number]
-        name, torch = f"fire{number}", f"features.{place}"
+        squeezed, expanded, module = FIRES[number]
+        name, torch = f"fire{number}", f"features.{module}"
         x = conv(f"{name}_squeeze1x1", x, squeezed, torch=f"{torch}.squeeze")
         sides = [conv(f"{name}_expand{n}x{n}", x, expanded, n, f"{torch}.expand{n}x{n}") for n in (1, 3)]
         return add(name, "concat", *sides)

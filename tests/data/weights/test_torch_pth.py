@@ -114,12 +114,12 @@ class Hostile:
 
 def hostile(trap):
     """Pickles that would do harm, each beside what is said of it."""
-    said = f"a pickle of {os.mkdir.__module__}.mkdir, which could run any code"
+    sentence = f"a pickle of {os.mkdir.__module__}.mkdir, which could run any code"
     for protocol in range(6):
         data = pickle.dumps({"weight": Hostile(trap)}, protocol)
         pickle.loads(data)
         trap.rmdir()  # the trap works
-        yield data, said
+        yield data, sentence
     yield b"\x80\x02cbuiltins\neval\n" + text("1") + b"\x85R.", r"a pickle of builtins\.eval"
     yield b"\x80\x02ctorch\nload\n.", r"a pickle of torch\.load"
     yield (
