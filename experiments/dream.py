@@ -142,6 +142,7 @@ EXPERIMENT = Experiment(
     data=Reader(DreamFlags, read),
     presets=PRESETS,
     defaults={
+        "image": "flower",
         "steps": 80,
         "optimizer": "sgd",
         "batch_size": 1,

@@ -54,9 +54,9 @@ class Config:
         "affine",
         "random views of an image: shifted; shifted, turned and enlarged in its own size; the same, padded, as lucid's",
     )
-    noise: float = knob(0.5, "standard deviation of noise in views", lower=0.0, upper=9.0)
-    variation: float = knob(2.0, "weight of the differences between neighbouring pixels, mean over pixels", lower=0.0)
-    brightness: float = knob(2.0, "weight of the pixels' mean", lower=0.0)
+    noise: float = knob(1.0, "standard deviation of noise in views", lower=0.0, upper=9.0)
+    variation: float = knob(1.0, "weight of the differences between neighbouring pixels, mean over pixels", lower=0.0)
+    brightness: float = knob(1.0, "weight of the pixels' mean", lower=0.0)
     diversity: float = knob(
         0.0, "weight of how different the images' styles are, for one channel's many faces", lower=0.0
     )
