@@ -11,13 +11,17 @@ from jaxgen.core.evaluation import tally
 from jaxgen.core.types import Stage, State
 from jaxgen.figures.dreams import settings
 from jaxgen.figures.latents import grid, vmapped
+from jaxgen.figures.strongest import excitations, strongest
+from jaxgen.ops.imaging import to_unit
 from jaxgen.report.canvas import drawing
-from jaxgen.report.items import Figure, Lines, Still
+from jaxgen.report.items import Cell, Figure, Lines, Still, Table
 from jaxgen.report.pictures import moving, still
 from jaxgen.report.plots import Panel, lines
 from jaxgen.run.experiment import Result, Setting
+from jaxgen.techniques.imagery.agreement import by_judge
 
 PRINTED = 12  # numbers in a line
+BESIDE = 4  # real images beside each
 
 
 def images_of(stage: Stage, state: State) -> np.ndarray:
@@ -38,7 +42,7 @@ def together(images: np.ndarray) -> np.ndarray:
 
 def look(setting: Setting, stages: Sequence[Stage]) -> Callable[[int, int, State], Iterator[Still | Lines]]:
     """Keeps the images at each look, and what is measured of each, which it prints."""
-    names, targets = setting.data.examples, setting.data.test
+    names, targets = setting.data.examples.names, setting.data.test
     assert targets is not None, "the targets are what is measured"
 
     def at(stage: int, step: int, state: State) -> Iterator[Still | Lines]:
@@ -58,18 +62,47 @@ def of_measured(setting: Setting, result: Result, what: str) -> Iterator[Figure]
     if len(rows) < 2:
         return
     steps = np.array(list(rows))
-    curves = {name: (steps, np.array([row[name] for row in rows.values()])) for name in setting.data.examples}
+    curves = {name: (steps, np.array([row[name] for row in rows.values()])) for name in setting.data.examples.names}
     colours: Any = "category" if len(curves) <= 10 else "sequence"
     yield drawing(
         "measured", f"Without random views: {what}", lines, [Panel("", "updates", what, curves)], colours=colours
     )
 
 
-def show(setting: Setting, result: Result) -> Iterator[Figure]:
-    """The images, how they came, and what was measured of them."""
-    images, names = images_of(result.stage, result.state), setting.data.examples
+def of_judge(setting: Setting, result: Result) -> Iterator[Table]:
+    """What another classifier takes each image for, where there is one."""
+    targets, test = setting.data.examples, setting.data.test
+    if targets.judge is None or test is None:
+        return
+    fold = by_judge(result.stage.technique, targets.judge.network, len(targets.names))
+    judged = tally(fold, result.state, test, jax.random.key(0))
+    rows = [[Cell(name), Cell(f"{a:.4f}"), Cell(f"{b:.4f}")] for name, a, b in zip(targets.names, result.tally, judged)]
+    caption = f"Probability of its class, of each image. The judge, which never saw one before: {targets.judge.origin}"
+    yield Table(caption, ("class", "by the network", "by the judge"), rows)
+
+
+def of_examples(setting: Setting, images: np.ndarray) -> Iterator[Figure]:
+    """Each image, and beside it what excites its target most in the images of --examples."""
+    targets = setting.data.examples
+    if targets.examples is None:
+        return
+    network, variables = targets.fixed.network, targets.fixed.variables
+    values, positions = excitations(network, variables, targets.layer, targets.numbers, targets.examples)
+    parts = strongest(values, positions, targets.examples, images.shape[1], min(BESIDE, len(values)))
+    both = np.concatenate([images[:, None], to_unit(jnp.asarray(parts))], axis=1)  # [T, 1 + BESIDE, H, W, C]
+    abreast = max(1, round((len(images) / 8) ** 0.5))
+    rows = grid(both.reshape(-1, both[0, 0].size), images.shape[1:], abreast * both.shape[1])
+    caption = f"Each image, then the {parts.shape[1]} of {len(values):,} images of {targets.examples.name} that excite "
+    yield still("examples", caption + "its target most, each cut out about the position that does", rows)
+
+
+def show(setting: Setting, result: Result) -> Iterator[Figure | Table]:
+    """The images, how they came, what was measured of them, and real images beside them."""
+    images, names = images_of(result.stage, result.state), setting.data.examples.names
     listed = ", ".join(names[:64]) + ", ..." * (len(names) > 64)
     yield still("images", f"Row by row: {listed}", together(images), 0, settings(setting))
+    yield from of_judge(setting, result)
+    yield from of_examples(setting, images)
     (what,) = result.stage.technique.evaluate.definitions
     yield from of_measured(setting, result, what)
     frames = [frame for _, frame in sorted(result.history("step").items())]

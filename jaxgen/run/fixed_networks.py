@@ -25,6 +25,8 @@ from jaxgen.run.workdir import read_config
 
 CLASSIFIERS = ("jaxgen.techniques.vision.cnn", "jaxgen.techniques.vision.mlp")
 SMALL = "classifier_of_numerals"  # directory in the cache folder
+# A judge of numerals differs from the network it judges in its layers, first parameters and training images.
+JUDGE, ANOTHER = "judge_of_numerals", ("--seed=1", "--network=mlp", "--hidden=300,100", "--noise=0.5", "--shift=2")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Fixed(NamedTuple):
     description: tuple[str, ...]  # see `nets.pretrained.described`
     variables: Any
     labels: tuple[str, ...]  # names of its classes, () where they are ImageNet's
+    own_shape: tuple[int, int, int] | tuple[()]  # H, W, C of the images it was trained on, () where it reads any
     origin: str  # where its weights are from, in a line
 
 
@@ -73,16 +76,35 @@ def fixed(flags: NetworkFlags, names: Callable[[Network], Sequence[str]], classi
         return _pretrained(flags, names)
     if flags.weights or flags.download:
         raise Refused(f"--weights and --download are of {', '.join(NETWORKS)}, not of --network={flags.network}")
-    directory = flags.network
-    if directory == "auto":
-        directory = os.fspath(cache_folder() / SMALL)
-        argv = ["--preset=numerals", f"--workdir={directory}", f"--compilation_cache={flags.compilation_cache}"]
-        judges.ensure(directory, lambda: conduct(classifier, argv))
-    elif not Path(directory).expanduser().exists():
+    if flags.network == "auto":
+        return _of_run(_of_numerals(flags, SMALL, (), classifier), names)
+    if not Path(flags.network).expanduser().exists():
         raise Refused(
-            f"--network={directory} is neither a directory nor a network; there are {', '.join(NETWORKS)} and auto"
+            f"--network={flags.network} is neither a directory nor a network; there are {', '.join(NETWORKS)} and auto"
         )
-    return _of_run(directory, names)
+    return _of_run(flags.network, names)
+
+
+def judging(flags: Any, labels: tuple[str, ...], classifier: Experiment) -> Fixed:
+    """The classifier that --judge names, of these classes.
+
+    Raises Refused where there is no such run, it is no classifier, or its classes are others.
+    """
+    auto = flags.judge == "auto"
+    directory = _of_numerals(flags, JUDGE, ANOTHER, classifier) if auto else flags.judge
+    judge = _of_run(directory, lambda network: network.activations[-1:], "judge")
+    if judge.labels != labels:
+        classes = ", ".join(labels[:20]) or "those of ImageNet"
+        raise Refused(f"--judge={flags.judge} tells {', '.join(judge.labels[:20])} apart, and not {classes}")
+    return judge
+
+
+def _of_numerals(flags, name, more, classifier):
+    """The directory of a small classifier of numerals, trained where there is none."""
+    directory = os.fspath(cache_folder() / name)
+    argv = ["--preset=numerals", *more, f"--workdir={directory}", f"--compilation_cache={flags.compilation_cache}"]
+    judges.ensure(directory, lambda: conduct(classifier, argv))
+    return directory
 
 
 def _pretrained(flags, names):
@@ -91,16 +113,19 @@ def _pretrained(flags, names):
     tensors = read(path)
     description = (flags.network, tensors.layout)
     network = network_of(description)
-    variables = assemble(network, tensors, names(network))
-    return Fixed(network, description, variables, (), f"{flags.network} with the weights of {path}")
+    try:
+        variables = assemble(network, tensors, names(network))
+    except Refused as refusal:
+        raise Refused(f"{path}: {refusal}") from refusal
+    return Fixed(network, description, variables, (), (), f"{flags.network} with the weights of {path}")
 
 
-def _of_run(directory, names):
+def _of_run(directory, names, flag="network"):
     config = read_config(directory)
     last = (config["stages"] or [{}])[-1]
     fields = last.get("config", {})
     if last.get("technique") not in CLASSIFIERS:
-        raise Refused(f"--network={directory} is a run of {last.get('technique', 'many networks')}, no classifier")
+        raise Refused(f"--{flag}={directory} is a run of {last.get('technique', 'many networks')}, no classifier")
     size = "x".join(map(str, fields["shape"]))
     norm = "batch_norm" if fields["batch_norm"] else ""
     classes, state = str(len(fields["labels"])), load_run(directory).state
@@ -111,4 +136,4 @@ def _of_run(directory, names):
     variables = {"params": state.params, **dict(state.carry or {})}
     digits = fingerprint(variables)[:12]
     origin = f"a classifier of {size} images in {classes} classes, {directory}, parameters {digits}"
-    return Fixed(network, description, variables, tuple(fields["labels"]), origin)
+    return Fixed(network, description, variables, tuple(fields["labels"]), tuple(fields["shape"]), origin)
