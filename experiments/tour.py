@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments import classify, gan, mixtures, optimizer_study, text, transfer, vae
+from experiments import classify, dream, gan, mixtures, optimizer_study, text, transfer, vae, visualize
 from jaxgen.core.config import knob
 from jaxgen.core.types import Refused
 from jaxgen.report import page
@@ -99,6 +99,8 @@ CHAPTERS = {
         "--dataset=glyphs --classes=0-9 --judge=none --network=dense --steps=900 --eval_every=450 --log_every=450",
         long=True,
     ),
+    "numerals": trained("What a classifier takes for numerals", visualize.EXPERIMENT, "--judge=auto", long=True),
+    "dream": trained("A small network's dream", dream.EXPERIMENT, "--height=300", long=True),
     "vae_book": trained(
         "The book's VAE",
         vae.EXPERIMENT,
