@@ -63,12 +63,11 @@ def lbfgs(rate: Rate = 1.0, *, memory: int = 10, schedule: Any = constant) -> op
     def init(params):
         flat, _ = ravel_pytree(params)
         flat = flat.astype(jnp.promote_types(flat.dtype, jnp.float32))
-        zero = jnp.zeros((), flat.dtype)
-        rows, point = jnp.zeros((memory, flat.size), flat.dtype), Point(zero, zero, zero)
-        numbers = jnp.zeros(memory, flat.dtype), jnp.zeros((), jnp.int32)
-        vectors = [jnp.zeros_like(flat) for _ in range(3)]
-        points = point, point, Point(zero + jnp.inf, zero, zero)
-        search = Search(rows, jnp.zeros_like(rows), *numbers, *vectors, *points, zero, jnp.zeros((), jnp.int32))
+        zero, none = jnp.zeros((), flat.dtype), jnp.zeros((), jnp.int32)
+        rows, vector = jnp.zeros((memory, flat.size), flat.dtype), jnp.zeros_like(flat)
+        point, far = Point(zero, zero, zero), Point(zero + jnp.inf, zero, zero)
+        inverses = jnp.zeros(memory, flat.dtype)
+        search = Search(rows, rows, inverses, none, vector, vector, vector, point, point, far, zero, none)
         return initial_state(rate, jax.tree.map(jnp.copy, search))
 
     def update(grads, state, params=None, *, value, **extra):

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
+
 from jaxgen.core.config import knob
 from jaxgen.core.types import Refused
 from jaxgen.data.places import cache_folder
@@ -24,6 +26,7 @@ from jaxgen.run.provenance import fingerprint
 from jaxgen.run.workdir import read_config
 
 CLASSIFIERS = ("jaxgen.techniques.vision.cnn", "jaxgen.techniques.vision.mlp")
+RANDOM = "random"  # instead of a file of weights
 SMALL = "classifier_of_numerals"  # directory in the cache folder
 
 
@@ -40,7 +43,7 @@ class NetworkFlags(RunFlags):
     )
     weights: str = knob(
         "",
-        "a file of the network's weights (Keras, torch, safetensors); without: of DATA_DIR/weights",
+        "a file of the network's weights (Keras, torch, safetensors), or random; without: of DATA_DIR/weights",
         free=True,
         group=DATA,
     )
@@ -86,6 +89,8 @@ def fixed(flags: NetworkFlags, names: Callable[[Network], Sequence[str]], classi
 
 
 def _pretrained(flags, names):
+    if flags.weights == RANDOM:
+        return _random(flags.network, names)
     top = "predictions" in names(network_of((flags.network, "keras")))
     path = locate(flags.network, flags.weights, flags.data_dir, top, flags.download)
     tensors = read(path)
@@ -93,6 +98,14 @@ def _pretrained(flags, names):
     network = network_of(description)
     variables = assemble(network, tensors, names(network))
     return Fixed(network, description, variables, (), f"{flags.network} with the weights of {path}")
+
+
+def _random(name, names):
+    """A network that learnt nothing: He-normal kernels from one fixed key (Ustyuzhaninov et al. 2016)."""
+    description = (name, "keras")
+    network = network_of(description)
+    variables = network.init(jax.random.key(0), names(network))
+    return Fixed(network, description, variables, (), f"{name} with random weights, without any training")
 
 
 def _of_run(directory, names):

@@ -53,7 +53,7 @@ def sums(features: jax.Array, weights: jax.Array | None = None) -> Sums:
     if weights is None:
         count = jnp.full(features.shape[:-3], features.shape[-3] * features.shape[-2], jnp.float32)
         return Sums(count, features.sum((-3, -2)), gram_matrix(features))
-    weights = weights.astype(jnp.float32)
+    weights = jax.lax.stop_gradient(weights.astype(jnp.float32))  # the root of 0 has no derivative
     features = _with_axes(features, weights.ndim + 1)
     first = jnp.einsum("...hw,...hwc->...c", weights, features, precision="highest")
     return Sums(weights.sum((-2, -1)), first, gram_matrix(jnp.sqrt(weights)[..., None] * features))
@@ -115,6 +115,13 @@ def wasserstein(statistics: Statistics, target: Statistics) -> jax.Array:
 
 
 DISTANCES: Mapping[str, Distance] = {"gram": gram, "moments": moments, "wasserstein": wasserstein}
+
+
+def magnitude(name: str, target: Statistics) -> jax.Array:
+    """The distance of that name from features that are all 0: [...]. What is divided by it is 1 for those."""
+    if name == "gram":
+        return gram(jax.tree.map(jnp.zeros_like, target), target)
+    return jnp.trace(target.second, axis1=-2, axis2=-1) / target.second.shape[-1]
 
 
 def content(features: jax.Array, target: jax.Array) -> jax.Array:
