@@ -48,14 +48,14 @@ PRESETS: dict[str, dict[str, Any]] = {
     # What the first three blocks of VGG19 have.
     "vgg19_block3": {
         "network": "vgg19",
-        "content_layers": "block3_conv3:1",
+        "content_layers": "block3_conv3:0.1",
         "style_layers": BLOCKS,
         "variation": 1.0,
         "steps": 200,
     },
     "squeezenet": {
         "network": "squeezenet",
-        "content_layers": "fire4:1",
+        "content_layers": "fire4:0.1",
         "style_layers": FIRES,
         "variation": 1.0,
         "steps": 200,
@@ -130,7 +130,7 @@ EXPERIMENT = Experiment(
     data=Reader(StyleFlags, read),
     presets=PRESETS,
     defaults={
-        "content_layers": "block3_conv3:1",
+        "content_layers": "block3_conv3:0.1",
         "style_layers": BLOCKS,
         "variation": 1.0,
         "height": 200,
