@@ -12,7 +12,7 @@ from jaxgen.ops.imaging import to_unit
 from jaxgen.report.items import Figure, Still
 from jaxgen.report.pictures import moving, still, to_bytes
 from jaxgen.run.experiment import Result, Setting
-from jaxgen.run.style_reader import Material, resize
+from jaxgen.run.style_targets import Material, resize
 
 
 def painted(material: Material, stage: Stage, state: State) -> np.ndarray:

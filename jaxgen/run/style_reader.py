@@ -3,10 +3,8 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -15,16 +13,14 @@ from jaxgen.core.types import Refused
 from jaxgen.data.images.photograph import EMBEDDED, photograph
 from jaxgen.data.sources import holdout, resident
 from jaxgen.nets.pretrained.network import asked
-from jaxgen.ops.colours import luminance, matched
+from jaxgen.ops.colours import luminance
 from jaxgen.ops.imaging import to_unit
 from jaxgen.run.experiment import Data, Experiment, sharing
-from jaxgen.run.fixed_networks import RANDOM, Fixed, NetworkFlags, fixed
+from jaxgen.run.fixed_networks import RANDOM, NetworkFlags, fixed
 from jaxgen.run.flags import DATA
 from jaxgen.run.provenance import fingerprint
-from jaxgen.techniques.imagery import style_losses
-from jaxgen.techniques.imagery.terms import names, terms
+from jaxgen.run.style_targets import Material, layers, targets
 
-SMALLEST = 32  # pixels a side of a style image
 NOISE = "noise"
 _data = functools.partial(knob, group=DATA)
 
@@ -46,18 +42,6 @@ class StyleFlags(NetworkFlags):
         "of the result: the style's; the content's, of which luminance alone changes; or the content's, to "
         "whose mean and covariance those of the styles are matched first",
     )
-
-
-class Material(NamedTuple):
-    """The images of a run, of which the data of each scale are made, and what figures need."""
-
-    content: np.ndarray  # [H, W, 3] uint8, as large as the result
-    styles: tuple[np.ndarray, ...]  # uint8, in their own sizes
-    masks: tuple[np.ndarray, ...]  # [H', W'] float32 in [0, 1], one for each style, or none
-    start: np.ndarray | None  # another image, to start from
-    fixed: Fixed
-    colours: str
-    style_scale: float
 
 
 def shares(text: str, count: int) -> tuple[float, ...]:
@@ -92,6 +76,8 @@ def read_style(flags: StyleFlags, config: Any, classifier: Experiment) -> Data:
     if flags.network == "auto":
         flags = dataclasses.replace(flags, network="vgg19", weights=RANDOM)
     frozen = fixed(flags, lambda network: asked(network, layers(config)), classifier)
+    if flat := [name for name in layers(config) if name not in frozen.network.spatial]:
+        raise Refused(f"{flat[0]} of {frozen.network.name} has no positions; style transfer compares layers that have")
     material = _material(flags, paths, frozen)
     shape = material.content.shape
     shared = targets(material, config, shape)
@@ -107,12 +93,6 @@ def read_style(flags: StyleFlags, config: Any, classifier: Experiment) -> Data:
     print(f"network: {frozen.origin}")
     data = Data(facts, resident(columns, 1), None, holdout(columns, 1), 1, digest, material, "", ("images", 1))
     return sharing(data, **shared)
-
-
-def layers(config: Any) -> tuple[str, ...]:
-    """The activations that a Config needs. Raises Refused for layers that are none."""
-    texts = (config.content_layers, "content_layers"), (config.style_layers, "style_layers")
-    return tuple(dict.fromkeys(name for text, flag in texts for name in names(terms(text, flag))))
 
 
 def _material(flags, paths, frozen):
@@ -148,70 +128,3 @@ def _masks(flags, count):
             raise Refused(f"the mask {path} is black everywhere: its style has no region")
         masks.append(mask)
     return tuple(masks)
-
-
-def targets(material: Material, config: Any, shape: Sequence[int]) -> dict[str, Any]:
-    """What all batches of a scale share: `network`, `content`, `style`, and `regions` where there are masks.
-
-    Args:
-        material: the run's images.
-        config: of the technique, with its layers.
-        shape: [H, W, 3] of the scale.
-
-    Raises Refused where images are too small for the layers.
-    """
-    network, variables = material.fixed.network, jax.tree.map(jnp.asarray, material.fixed.variables)
-    contents = names(terms(config.content_layers, "content_layers"))
-    styles = names(terms(config.style_layers, "style_layers"))
-    options = {"mean": True} if config.pool == "mean" else {}
-    content = coloured(material, resize(material.content, shape[0], shape[1]))
-    of_content = jax.jit(lambda v, x: {n: a[0] for n, a in network.apply(v, x[None], contents, **options).items()})
-    of_style = jax.jit(
-        lambda v, x: style_losses.style_targets(
-            {n: a[0] for n, a in network.apply(v, x[None], styles, **options).items()}, styles
-        )
-    )
-    every = [of_style(variables, image) for image in _styles(material, shape)]
-    shared = {"network": variables, "content": of_content(variables, content)}
-    shared["style"] = jax.tree.map(lambda *leaves: jnp.stack(leaves), *every)
-    if material.masks:
-        like = jax.eval_shape(lambda v, x: network.apply(v, x[None], styles), variables, content)
-        shared["regions"] = {name: _regions(material.masks, like[name].shape[1:3]) for name in styles}
-    return shared
-
-
-def _regions(masks, size):
-    """The masks [S, h, w] in the size of a layer."""
-    small = [jax.image.resize(jnp.asarray(mask), size, "linear", antialias=True) for mask in masks]
-    return jnp.clip(jnp.stack(small), 0.0, 1.0)
-
-
-def _styles(material, shape):
-    """The styles [h, w, 3] in [0, 1] for a scale, in the colours that they are to give."""
-    for image in material.styles:
-        height = max(SMALLEST, round(shape[0] * material.style_scale))
-        width = max(SMALLEST, round(height * image.shape[1] / image.shape[0]))
-        style = to_unit(jnp.asarray(resize(image, height, width)))
-        content = to_unit(jnp.asarray(material.content))
-        if material.colours == "matched":
-            style = jnp.clip(matched(style, content), 0.0, 1.0)
-        if material.colours == "luminance":
-            own, other = luminance(style), luminance(content)
-            spread = other.std() / jnp.maximum(own.std(), 1e-3)
-            style = jnp.repeat(jnp.clip((own - own.mean()) * spread + other.mean(), 0.0, 1.0), 3, -1)
-        yield style
-
-
-def coloured(material: Material, image: np.ndarray) -> jax.Array:
-    """The content [h, w, 3] in [0, 1] as the network sees it: grey where luminance alone is to change."""
-    unit = to_unit(jnp.asarray(image))
-    return jnp.repeat(luminance(unit), 3, -1) if material.colours == "luminance" else unit
-
-
-def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """An image [H, W, 3] uint8 of another size (Lanczos)."""
-    from PIL import Image
-
-    if image.shape[:2] == (height, width):
-        return image
-    return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
