@@ -95,15 +95,18 @@ def _next(search, begins, theta, gradient, value, eta):
     search = search._replace(trials=search.trials + 1)
     # A search that fails begins again at its anchor, along the gradient.
     back = over & ~accepts
-    where = lambda condition, x, y: jax.tree.map(lambda a, b: jnp.where(condition, a, b), x, y)
     anchor = jnp.where(back, search.anchor, theta)
     base = jnp.where(back, search.gradient, gradient)
     remembered = _remembered(search, theta - search.anchor, gradient - search.gradient, flat & ~begins)
     forgotten = remembered._replace(inverses=jnp.where(over | begins, 0, remembered.inverses))
     fresh = _along(forgotten, anchor, base, jnp.where(back, first.value, value), eta)
     narrowed = _narrowed(search, here, low, high, fails)
-    search = where(accepts | back, fresh, narrowed._replace(**_memory(remembered)))
+    search = _where(accepts | back, fresh, narrowed._replace(**_memory(remembered)))
     return search, search.anchor + search.length * search.direction
+
+
+def _where(condition, x, y):
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), x, y)
 
 
 def _memory(search):
@@ -133,20 +136,15 @@ def _along(search, anchor, gradient, value, eta):
     length = eta * jnp.where(pairs, 1, jnp.minimum(1, 1 / norm)).astype(gradient.dtype)
     zero = jnp.zeros_like(value)
     first = Point(zero, value, direction @ gradient)
-    start = {
-        "first": first,
-        "low": first,
-        "high": Point(zero + jnp.inf, zero, zero),
-        "trials": jnp.zeros((), jnp.int32),
-    }
-    return search._replace(anchor=anchor, gradient=gradient, direction=direction, length=length, **start)
+    far, none = Point(zero + jnp.inf, zero, zero), jnp.zeros((), jnp.int32)
+    search = search._replace(anchor=anchor, gradient=gradient, direction=direction, length=length)
+    return search._replace(first=first, low=first, high=far, trials=none)
 
 
 def _inverse_hessian(search, vector):
     """H v by the two loops, algorithm 7.4; pairs that are not there change nothing."""
-    rows = (search.newest - jnp.arange(len(search.inverses), dtype=jnp.int32)) % len(
-        search.inverses
-    )  # the newest first
+    count = len(search.inverses)
+    rows = (search.newest - jnp.arange(count, dtype=jnp.int32)) % count  # the newest first
 
     def forward(vector, row):
         factor = search.inverses[row] * (search.steps[row] @ vector)
@@ -165,13 +163,12 @@ def _inverse_hessian(search, vector):
 
 def _narrowed(search, here, low, high, fails):
     """The search whose interval has learnt of a trial, with its next trial."""
-    where = lambda condition, x, y: jax.tree.map(lambda a, b: jnp.where(condition, a, b), x, y)
     turns = ~fails & (here.slope * jnp.sign(high.length - low.length) >= 0)
-    high = where(fails, here, where(turns, low, high))
-    low = where(fails, low, here)
+    high = _where(fails, here, _where(turns, low, high))
+    low = _where(fails, low, here)
     bracketed = jnp.isfinite(high.length)
     wider = jnp.clip(_secant(search.low, here), WIDEN[0] * here.length, WIDEN[1] * here.length)
-    other = where(bracketed, high, low)
+    other = _where(bracketed, high, low)
     narrower = low.length + (high.length - low.length) * jnp.clip(_share(low, other), *NARROW)
     length = jnp.where(bracketed, narrower, wider)
     return search._replace(low=low, high=high, length=length)

@@ -112,42 +112,38 @@ def cuts(size: int, tile: int, stride: int) -> tuple[int, list[Tile]]:
 
 
 def _tiled(activations, part, image, content, regions, tile):
+    """The Parts of the image: the sum of those of its tiles, each computed again for its gradient."""
     names = list(dict.fromkeys([*content, *part.args[1]]))
     every = strides(activations, names)
-    stride = max(every.values())
-    (height, rows), (width, columns) = (cuts(size, tile, stride) for size in image.shape[:2])
+    (height, rows), (width, columns) = (cuts(size, tile, max(every.values())) for size in image.shape[:2])
     like = jax.eval_shape(activations, jax.ShapeDtypeStruct((1, height, width, 3), jnp.float32))
+    sides = {name: like[name].shape[1:3] for name in names}
     places = jnp.asarray([[*row, *column] for row in rows for column in columns], jnp.int32)
+    last = {name: jnp.moveaxis(each, 0, -1) for name, each in (regions or {}).items()}  # [h, w, R]
 
     @jax.checkpoint
     def of(image, place):
-        top, first_row, last_row, left, first_column, last_column = place
-        cut = lambda array, stride, sides: jax.lax.dynamic_slice(array, _starts(array, top, left, stride), sides)
-        pixels = cut(image, 1, (height, width, 3))
-        shapes = {name: like[name].shape[1:] for name in names}
-        target = {name: cut(array, every[name], shapes[name]) for name, array in content.items()}
-        regional = None
-        if regions is not None:
-            moved = {name: jnp.moveaxis(array, 0, -1) for name, array in regions.items()}
-            parted = {n: cut(a, every[n], (*shapes[n][:2], a.shape[-1])) for n, a in moved.items()}
-            regional = {name: jnp.moveaxis(array, -1, 0) for name, array in parted.items()}
-        owned = {}
-        for name in names:
-            row, column = (
-                start + every[name] * jnp.arange(n, dtype=jnp.int32) for start, n in zip((top, left), shapes[name][:2])
-            )
-            mine = ((row >= first_row) & (row < last_row))[:, None] & (
-                (column >= first_column) & (column < last_column)
-            )[None]
-            owned[name] = mine.astype(jnp.float32)
-        return part(pixels, target, regional, owned)
+        row, column = Tile(*place[:3]), Tile(*place[3:])
+        cut = lambda arrays: {n: _cut(a, (row, column), every[n], sides[n]) for n, a in arrays.items()}
+        weights = {name: _owned(row, column, every[name], sides[name]) for name in names}
+        regional = None if regions is None else {n: jnp.moveaxis(a, -1, 0) for n, a in cut(last).items()}
+        return part(_cut(image, (row, column), 1, (height, width)), cut(content), regional, weights)
 
     zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(of, image, places[0]))
     add = lambda total, place: (jax.tree.map(jnp.add, total, of(image, place)), None)
     return jax.lax.scan(add, zeros, places)[0]
 
 
-def _starts(array, top, left, stride):
-    """Of a slice of an array of a layer, the last axis whole."""
-    zero = jnp.zeros((), jnp.int32)
-    return (top // stride, left // stride, *[zero] * (array.ndim - 2))
+def _cut(array, tiles, stride, sides):
+    """[h, w, C] of an array of a layer, or of an image, where two tiles begin."""
+    starts = [*(tile.start // stride for tile in tiles), jnp.zeros((), jnp.int32)]
+    return jax.lax.dynamic_slice(array, starts, (*sides, array.shape[-1]))
+
+
+def _owned(row, column, stride, sides):
+    """Whether each position of a tile counts in it: [h, w] float32."""
+    inside = []
+    for tile, count in zip((row, column), sides):
+        pixels = tile.start + stride * jnp.arange(count, dtype=jnp.int32)
+        inside.append((pixels >= tile.first) & (pixels < tile.end))
+    return (inside[0][:, None] & inside[1][None]).astype(jnp.float32)
