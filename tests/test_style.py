@@ -136,6 +136,16 @@ def test_what_cannot_be_painted(network, tmp_path, capsys):
         assert not (tmp_path / "run").exists(), more
 
 
+def test_a_network_that_learnt_nothing_says_so(tmp_path, capsys):
+    flags = "--content_layers=block1_conv2:0.1 --style_layers=block1_conv1,block2_conv1 --height=32 --pool=mean"
+    small = ["--steps=4", "--log_every=2", "--eval_every=4", f"--workdir={tmp_path}/run"]
+    assert cli.main(style.EXPERIMENT, [*flags.split(), *small]) == 0
+    assert "network: vgg19 with random weights, without any training" in capsys.readouterr().out
+    measured = metrics(tmp_path / "run")
+    assert measured["last_loss"] < measured["first_loss"]
+    assert "random weights" in (tmp_path / "run/report.html").read_text()
+
+
 def test_presets_are_commands():
     for preset in style.PRESETS:
         parsed = parse(style.EXPERIMENT, [f"--preset={preset}"])
