@@ -51,14 +51,14 @@ PRESETS: dict[str, dict[str, Any]] = {
         "network": "vgg19",
         "content_layers": "block3_conv3:0.1",
         "style_layers": BLOCKS,
-        "variation": 1.0,
+        "variation": 5.0,
         "steps": 200,
     },
     "squeezenet": {
         "network": "squeezenet",
         "content_layers": "fire4:0.1",
         "style_layers": FIRES,
-        "variation": 1.0,
+        "variation": 5.0,
         "steps": 200,
     },
 }
@@ -135,7 +135,7 @@ EXPERIMENT = Experiment(
     defaults={
         "content_layers": "block3_conv3:0.1",
         "style_layers": BLOCKS,
-        "variation": 1.0,
+        "variation": 5.0,
         "height": 200,
         "steps": 60,
         "optimizer": "lbfgs",

@@ -23,7 +23,7 @@ pytestmark = [
     *[pytest.mark.slow, pytest.mark.needs_data],
     pytest.mark.skipif(not os.path.isdir(os.path.join(REAL, "images")), reason="JAXGEN_DATA has no images"),
 ]
-HEIGHT, UPDATES = int(os.environ.get("STYLE_HEIGHT", "96")), 60
+HEIGHT, UPDATES = 64, 60
 IMAGES = "--content=images/content/tubingen.jpg --style=images/style/starry_night.jpg"
 
 
