@@ -108,7 +108,7 @@ CHAPTERS = {
     "style": trained(
         "A photograph painted, by a network that learnt nothing",
         style.EXPERIMENT,
-        "--height=160 --steps=40",
+        "--log_every=10",
         long=True,
     ),
     "transfer": Stop("From a few examples", "experiments.transfer", transfer.transfer, "--seeds=2", long=True),

@@ -28,16 +28,17 @@ IMAGES = "--content=images/content/tubingen.jpg --style=images/style/starry_nigh
 
 
 def of_scipy(slope, start):
-    """The least loss of each evaluation of scipy's, of pixels from 0 to 255 as the book has them."""
+    """The least loss up to each evaluation of scipy's, which nothing but their number ends."""
     losses = []
 
     def function(x):
-        value, gradient = slope(jnp.asarray(x.reshape(start.shape) / 255, jnp.float32))
+        value, gradient = slope(jnp.asarray(x.reshape(start.shape), jnp.float32))
         losses.append(float(value))
-        return float(value), np.asarray(gradient, np.float64).ravel() / 255
+        return float(value), np.asarray(gradient, np.float64).ravel()
 
-    options = {"maxfun": UPDATES, "maxiter": UPDATES}
-    scipy.optimize.minimize(function, 255 * np.ravel(start), jac=True, method="L-BFGS-B", options=options)
+    options = {"maxfun": UPDATES, "maxiter": UPDATES, "ftol": 0.0, "gtol": 0.0}
+    scipy.optimize.minimize(function, np.ravel(start), jac=True, method="L-BFGS-B", options=options)
+    assert len(losses) >= UPDATES
     return np.minimum.accumulate(losses[:UPDATES])
 
 
