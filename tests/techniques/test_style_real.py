@@ -60,5 +60,5 @@ def test_as_low_as_scipy_and_near_to_both_images(preset):
     print(f"\n{preset}, {content.shape}, {UPDATES} evaluations: loss {last_loss:.5g}, scipy {theirs[-1]:.5g}; ", end="")
     print(f"style {near:.2%} of the content image's, content {far:.1%} of noise's")
     assert last_loss <= 1.02 * theirs[-1]
-    assert near < 0.05
+    assert near < 0.1  # of 64 rows after 60 updates; what more of both give: experiments/results/style.md
     assert far < 0.5
