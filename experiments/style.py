@@ -133,9 +133,9 @@ EXPERIMENT = Experiment(
     data=Reader(StyleFlags, read),
     presets=PRESETS,
     defaults={
-        "content_layers": "block3_conv3:0.1",
+        "content_layers": "block2_conv1:1",
         "style_layers": BLOCKS,
-        "variation": 5.0,
+        "variation": 2.0,
         "height": 160,
         "steps": 40,
         "optimizer": "lbfgs",
