@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments import classify, dream, gan, mixtures, optimizer_study, text, transfer, vae, visualize
+from experiments import classify, dream, gan, mixtures, optimizer_study, style, text, transfer, vae, visualize
 from jaxgen.core.config import knob
 from jaxgen.core.types import Refused
 from jaxgen.report import page
@@ -105,6 +105,12 @@ CHAPTERS = {
         "The book's VAE",
         vae.EXPERIMENT,
         "--dataset=glyphs --preset=chollet --batch_size=128 --epochs=15",
+        long=True,
+    ),
+    "style": trained(
+        "A photograph painted, by a network that learnt nothing",
+        style.EXPERIMENT,
+        "--log_every=10",
         long=True,
     ),
     "transfer": Stop("From a few examples", "experiments.transfer", transfer.transfer, "--seeds=2", long=True),

@@ -91,6 +91,24 @@ def overlapping_mean_pool(x: jax.Array, zeros: bool = False) -> jax.Array:
     return x * jnp.asarray(share, x.dtype)
 
 
+def mean_pool(x: jax.Array) -> jax.Array:
+    """The mean of each square of 2x2 pixels: [..., H, W, C] to [..., H // 2, W // 2, C], cut as by `max_pool`."""
+    return _squares(x).mean((-4, -2))
+
+
+def strided_mean_pool(x: jax.Array, ragged: bool = False) -> jax.Array:
+    """The mean of the windows of `overlapping_max_pool`; of a `ragged` window, of the pixels that the image has."""
+    height, width = x.ndim - 3, x.ndim - 2
+    for axis in (height, width):
+        size = x.shape[axis]
+        extra = ragged and size % 2 == 0
+        if extra:
+            last = lax.slice_in_dim(x, size - 2, size, axis=axis).mean(axis, keepdims=True)
+            x = jnp.concatenate([x, last], axis)  # the mean of three, the third of which is the other two's mean
+        x = sum(_three(x, axis, 2)) / 3
+    return x
+
+
 def _present(size):
     """How many of each entry and its two neighbours there are, in a row of `size`: [size]."""
     places = np.arange(size)

@@ -8,14 +8,22 @@ from typing import Any, NamedTuple
 import optax
 
 from jaxgen.core.types import Refused
-from jaxgen.optim import adaptive, custom, foreign, textbook
+from jaxgen.optim import adaptive, custom, foreign, lbfgs, textbook
 
 OURS = (
     *(textbook.sgd, textbook.momentum, textbook.nesterov, textbook.adagrad, textbook.rmsprop, textbook.adam),
     *(adaptive.adadelta, adaptive.adamw, adaptive.amsgrad, adaptive.nadam, adaptive.lion),
 )
 OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {each.__name__: each for each in OURS}
-LIBRARY = ("rate", "schedule", "mu_dtype", "accumulator_dtype")  # arguments of the factories that are no flags
+SEARCHES = {"lbfgs": lbfgs.lbfgs}  # which take the loss's value beside its gradient, and are for losses without noise
+BY_NAME = OPTIMIZERS | SEARCHES
+LIBRARY = (
+    "rate",
+    "schedule",
+    "memory",
+    "mu_dtype",
+    "accumulator_dtype",
+)  # arguments of the factories that are no flags
 
 
 class Entry(NamedTuple):
@@ -27,13 +35,13 @@ class Entry(NamedTuple):
 
 
 def find(name: str) -> Entry:
-    """The optimiser of that name: one of OPTIMIZERS, optax.NAME and optax.contrib.NAME (see `foreign`), or
+    """The optimiser of that name: one of OPTIMIZERS or SEARCHES, optax.NAME and optax.contrib.NAME (see `foreign`), or
     MODULE:FUNCTION of a user's own (see `custom`).
 
     Raises:
         Refused: there is none, with the nearest names; or it cannot be used, with the reason.
     """
-    if name in OPTIMIZERS:
+    if name in BY_NAME:
         return _ours(name)
     if ":" in name:
         return Entry(*custom.factory_of(name))
@@ -48,9 +56,10 @@ def find(name: str) -> Entry:
 
 
 def _ours(name: str) -> Entry:
-    parameters = inspect.signature(OPTIMIZERS[name]).parameters
+    factory = BY_NAME[name]
+    parameters = inspect.signature(factory).parameters
     takes = {key: each.default for key, each in parameters.items() if key not in LIBRARY}
-    return Entry(OPTIMIZERS[name], takes, parameters["rate"].default)
+    return Entry(factory, takes, parameters["rate"].default)
 
 
 def _unknown(name: str) -> str:

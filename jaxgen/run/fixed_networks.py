@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
+
 from jaxgen.core.config import knob
 from jaxgen.core.types import Refused
 from jaxgen.data.places import cache_folder
@@ -24,6 +26,7 @@ from jaxgen.run.provenance import fingerprint
 from jaxgen.run.workdir import read_config
 
 CLASSIFIERS = ("jaxgen.techniques.vision.cnn", "jaxgen.techniques.vision.mlp")
+RANDOM = "random"  # instead of a file of weights
 SMALL = "classifier_of_numerals"  # directory in the cache folder
 # A judge of numerals differs from the network it judges in its layers, first parameters and training images.
 JUDGE, ANOTHER = "judge_of_numerals", ("--seed=1", "--network=mlp", "--hidden=300,100", "--noise=0.5", "--shift=2")
@@ -42,7 +45,7 @@ class NetworkFlags(RunFlags):
     )
     weights: str = knob(
         "",
-        "a file of the network's weights (Keras, torch, safetensors); without: of DATA_DIR/weights",
+        "a file of the network's weights (Keras, torch, safetensors), or random; without: of DATA_DIR/weights",
         free=True,
         group=DATA,
     )
@@ -108,6 +111,8 @@ def _of_numerals(flags, name, more, classifier):
 
 
 def _pretrained(flags, names):
+    if flags.weights == RANDOM:
+        return _random(flags.network, names)
     top = "predictions" in names(network_of((flags.network, "keras")))
     path = locate(flags.network, flags.weights, flags.data_dir, top, flags.download)
     tensors = read(path)
@@ -118,6 +123,14 @@ def _pretrained(flags, names):
     except Refused as refusal:
         raise Refused(f"{path}: {refusal}") from refusal
     return Fixed(network, description, variables, (), (), f"{flags.network} with the weights of {path}")
+
+
+def _random(name, names):
+    """A network that learnt nothing: He-normal kernels from one fixed key (Ustyuzhaninov et al. 2016)."""
+    description = (name, "keras")
+    network = network_of(description)
+    variables = network.init(jax.random.key(0), names(network))
+    return Fixed(network, description, variables, (), (), f"{name} with random weights, without any training")
 
 
 def _of_run(directory, names, flag="network"):

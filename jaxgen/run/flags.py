@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from jaxgen.core.config import knob, nested
 from jaxgen.core.progress import Policy
-from jaxgen.optim.registry import OPTIMIZERS
+from jaxgen.optim.registry import BY_NAME
 from jaxgen.optim.settings import Settings
 from jaxgen.run.experiment import LARGEST
 
@@ -44,7 +44,7 @@ class RunFlags:
     )
     optimizer: str = knob(
         "adam",
-        f"by the textbook: {', '.join(OPTIMIZERS)}; one of optax's: optax.NAME; or your own: MODULE:FUNCTION; "
+        f"by the textbook: {', '.join(BY_NAME)}; one of optax's: optax.NAME; or your own: MODULE:FUNCTION; "
         "without --learning_rate another one than the preset's has its own default rate",
         group=OPTIMIZER,
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxgen.core.types import Refused
-from jaxgen.optim.registry import OPTIMIZERS
+from jaxgen.optim.registry import BY_NAME
 from jaxgen.run.experiment import Experiment
 
 OURS = ("jaxgen", "experiments")
@@ -34,7 +34,7 @@ def code_of_task(experiment: Experiment, technique: str) -> dict[str, str]:
 
 def code_of_optimizer(name: str) -> str:
     """The hash of the files that an optimiser is made of."""
-    own = OPTIMIZERS[name].__module__ if name in OPTIMIZERS else name.partition(":")[0]
+    own = BY_NAME[name].__module__ if name in BY_NAME else name.partition(":")[0]
     roots = ["jaxgen.optim.foreign", own] if ":" in name else ["jaxgen.optim.foreign" if "." in name else own]
     return hashlib.sha256(repr(hashes([*roots, *AROUND])).encode()).hexdigest()[:DIGITS]
 

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.ops.pooling import max_pool, overlapping_max_pool, overlapping_mean_pool
+from jaxgen.ops.pooling import max_pool, mean_pool, overlapping_max_pool, overlapping_mean_pool, strided_mean_pool
 
 pooled = jax.jit(max_pool)
 
@@ -149,3 +149,15 @@ def test_means_and_their_gradient_equal_flax(zeros):
 
     ours, expected = jax.jit(lambda: (both(lambda x: overlapping_mean_pool(x, zeros)), both(theirs)))()
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), ours, expected)
+
+
+@pytest.mark.ci
+def test_means_in_place_of_maxima():
+    x = distinct((2, 7, 6, 3))
+    np.testing.assert_allclose(jax.jit(mean_pool)(x), squares(x).mean(-1), rtol=1e-6)
+    for ragged in (False, True):
+        ours = jax.jit(strided_mean_pool, static_argnums=1)(x, ragged)
+        rows, columns = (range(0, size - 1 if ragged else size - 2, 2) for size in x.shape[1:3])
+        theirs = [[np.asarray(x)[:, i : i + 3, j : j + 3].mean((1, 2)) for j in columns] for i in rows]
+        np.testing.assert_allclose(ours, np.array(theirs).transpose(2, 0, 1, 3), rtol=1e-5)
+        assert ours.shape == jax.eval_shape(lambda x, r=ragged: overlapping_max_pool(x, r), x).shape

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxgen.core.types import Refused
 from jaxgen.nets.layers import Conv
 from jaxgen.ops.imaging import to_unit
-from jaxgen.ops.pooling import max_pool, overlapping_max_pool, overlapping_mean_pool
+from jaxgen.ops.pooling import max_pool, mean_pool, overlapping_max_pool, overlapping_mean_pool, strided_mean_pool
 
 EPSILON = 1e-3  # added to the variance: both Keras's and torchvision's InceptionV3
 IMAGE = "image"  # the name of what the network is given
@@ -83,17 +83,19 @@ class Graph(nn.Module):
         names: Sequence[str],
         added: Mapping[str, jax.Array] | None = None,
         relu: Callable[[jax.Array], jax.Array] = nn.relu,
+        mean: bool = False,
     ) -> dict[str, jax.Array]:
         """Images [B, H, W, 3], RGB in [0, 1] or uint8, to name -> activation [B, h, w, C] or [B, C].
 
-        What is `added` to an activation goes on through the network; `relu` is what it rectifies with.
+        What is `added` to an activation goes on through the network; `relu` is what it rectifies with; with `mean`,
+        the mean of each window takes the place of its maximum.
 
         Raises Refused where the images are too small, or of another size than a dense layer reads.
         """
         wanted, values = ancestors(self.nodes, names), {IMAGE: self.prepare(to_unit(images))}
         for node in self.nodes:
             if node.name in wanted:
-                value = _step(node, [values[name] for name in node.inputs], images.shape, relu)
+                value = _step(node, [values[name] for name in node.inputs], images.shape, relu, mean)
                 values[node.name] = value + added[node.name] if added and node.name in added else value
         return {name: values[name] for name in names}
 
@@ -116,7 +118,7 @@ class Norm(nn.Module):
         return x * factor.reshape(wide) + offset.reshape(wide)
 
 
-def _step(node, inputs, image, relu):
+def _step(node, inputs, image, relu, mean):
     """What a node makes of its inputs, within a module. `image` is the shape of what the network was given."""
     x = inputs[0]
     _check(node, x.shape, image)
@@ -129,13 +131,13 @@ def _step(node, inputs, image, relu):
     elif node.kind == "relu":
         x = relu(x)
     elif node.kind == "max3":
-        x = overlapping_max_pool(x, node.ragged)
+        x = strided_mean_pool(x, node.ragged) if mean else overlapping_max_pool(x, node.ragged)
     elif node.kind == "mean3":
         x = overlapping_mean_pool(x, node.zeros)
     elif node.kind == "concat":
         x = jnp.concatenate(inputs, axis=-1)
     else:
-        x = OTHERS[node.kind](x)
+        x = mean_pool(x) if mean and node.kind == "max2" else OTHERS[node.kind](x)
     return relu(x) if node.relu else x
 
 

@@ -43,7 +43,8 @@ class Network(NamedTuple):
     needs: Callable[[Sequence[str]], tuple[str, ...]]  # names of activations -> of the `layers` computed for them
     # Variables, images [B, H, W, 3] (RGB in [0, 1], or uint8), names -> name -> [B, h, w, C] or [B, C]. No more is
     # computed than they depend on; preprocessing is inside. Options: `added`, name -> what is added to an activation,
-    # for slopes in it; `relu`, another rectifier. Raises Refused for an unknown name or too small images.
+    # for slopes in it; `relu`, another rectifier; `mean`, means instead of
+    # maxima in pooling. Raises Refused for an unknown name or too small images.
     apply: Callable[..., dict[str, jax.Array]]
     init: Callable[[jax.Array, Sequence[str]], dict[str, Any]]  # key, names -> random variables for these activations
     least: int  # smallest side of an image of which every activation but those of dense layers can be computed

@@ -36,7 +36,9 @@ def trained(description: Sequence[str]) -> Network:
         deepest = max((names.index(name) for name in asked(network, wanted)), default=0)
         return names[deepest] if deepest < len(convolutions) else ""
 
-    def apply(variables, images, wanted, added=None, relu=None):  # which keeps its own activation
+    def apply(variables, images, wanted, added=None, relu=None, mean=False):  # which keeps its own activation
+        if mean:
+            raise Refused("means instead of maxima are of pretrained networks, not of a classifier of ours")
         if images.ndim != 4 or images.shape[-1] not in (1, 3):
             raise Refused(f"{network.name} expected images [B, H, W, 1] or [B, H, W, 3], found {images.shape}")
         x, until = _in_channels(to_unit(images), depth), last_of(wanted)
