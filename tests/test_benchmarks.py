@@ -25,6 +25,7 @@ SMALL = {  # what makes a loop's sizes small
     "gan": {"width": 4, "latent": 2, "batch": 4, "updates": 2},
     "grid": {"rates": 2, "seeds": 2, "epochs": 2, "hidden": 8},
     "optimizers": {"width": 4, "blocks": 1, "words": 7},
+    "lbfgs": {"height": 12, "width": 9, "evaluations": 20},
     "text_windows": TEXT,
     "text_carried": {**TEXT, "targets": 6},
     "text_transformer": {**TEXT, "layers": 1, "heads": 2},
