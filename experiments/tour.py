@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments import classify, gan, mixtures, optimizer_study, text, transfer, vae
+from experiments import attribution, classify, gan, mixtures, optimizer_study, text, transfer, vae
 from jaxgen.core.config import knob
 from jaxgen.core.types import Refused
 from jaxgen.report import page
@@ -106,6 +106,9 @@ CHAPTERS = {
         long=True,
     ),
     "transfer": Stop("From a few examples", "experiments.transfer", transfer.transfer, "--seeds=2", long=True),
+    "attribution": Stop(
+        "What speaks for a numeral", "experiments.attribution", attribution.attribution, "--network=auto", long=True
+    ),
     "study": compared("Optimisers on a classifier", "--tasks=classifier:digits", long=True),
 }
 
