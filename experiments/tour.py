@@ -12,7 +12,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments import classify, dream, gan, mixtures, optimizer_study, style, text, transfer, vae, visualize
+from experiments import (
+    attribution,
+    classify,
+    dream,
+    gan,
+    mixtures,
+    optimizer_study,
+    style,
+    text,
+    transfer,
+    vae,
+    visualize,
+)
 from jaxgen.core.config import knob
 from jaxgen.core.types import Refused
 from jaxgen.report import page
@@ -114,6 +126,9 @@ CHAPTERS = {
         long=True,
     ),
     "transfer": Stop("From a few examples", "experiments.transfer", transfer.transfer, "--seeds=2", long=True),
+    "attribution": Stop(
+        "What speaks for a numeral", "experiments.attribution", attribution.attribution, "--network=auto", long=True
+    ),
     "study": compared("Optimisers on a classifier", "--tasks=classifier:digits", long=True),
 }
 

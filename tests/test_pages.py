@@ -7,7 +7,21 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import Flags as BenchmarkFlags
-from experiments import classify, dream, gan, mixtures, modes, style, text, tour, transfer, vae, visualize
+from experiments import (
+    attribution,
+    classify,
+    dream,
+    gan,
+    halves,
+    mixtures,
+    modes,
+    style,
+    text,
+    tour,
+    transfer,
+    vae,
+    visualize,
+)
 from jaxgen.core.types import Refused
 from jaxgen.run.parsing import alone, parse
 from jaxgen.study import command
@@ -22,9 +36,11 @@ PAGES = {
 README = ROOT / "README.md"
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-RUNS = {each.EXPERIMENT.name: each.EXPERIMENT for each in (classify, dream, gan, mixtures, style, text, vae, visualize)}
+TRAINED = (classify, dream, gan, halves, mixtures, style, text, vae, visualize)
+RUNS = {each.EXPERIMENT.name: each.EXPERIMENT for each in TRAINED}
 SCRIPTS = {
     "experiments.tour": tour.Flags,
+    "experiments.attribution": attribution.Flags,
     "experiments.modes": modes.Flags,
     "experiments.transfer": transfer.Flags,
     "experiments.optimizer_study": command.Flags,

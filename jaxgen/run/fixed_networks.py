@@ -13,7 +13,7 @@ from jaxgen.core.types import Refused
 from jaxgen.data.places import cache_folder
 from jaxgen.data.weights.locate import locate
 from jaxgen.data.weights.read import read
-from jaxgen.nets.pretrained.assemble import assemble
+from jaxgen.nets.pretrained.assemble import assemble, held
 from jaxgen.nets.pretrained.described import network_of
 from jaxgen.nets.pretrained.network import Network, asked
 from jaxgen.nets.pretrained.networks import NETWORKS
@@ -110,14 +110,35 @@ def _of_numerals(flags, name, more, classifier):
     return directory
 
 
+def available(flags: NetworkFlags) -> tuple[str, ...]:
+    """The activations that the weights of a pretrained network suffice for, in the order of computing.
+
+    A file with its classifier is preferred to one without. Raises Refused where there is neither, or it is damaged.
+    """
+    if flags.weights == RANDOM:
+        return network_of((flags.network, "keras")).activations
+    try:
+        locate(flags.network, flags.weights, flags.data_dir, True, flags.download)
+        top = True
+    except Refused:
+        top = False
+    network, tensors, _ = _opened(flags, top)
+    return held(network, tensors)
+
+
+def _opened(flags, top):
+    """A pretrained network, the tensors of its file, and the file's path."""
+    path = locate(flags.network, flags.weights, flags.data_dir, top, flags.download)
+    tensors = read(path)
+    return network_of((flags.network, tensors.layout)), tensors, path
+
+
 def _pretrained(flags, names):
     if flags.weights == RANDOM:
         return _random(flags.network, names)
     top = "predictions" in names(network_of((flags.network, "keras")))
-    path = locate(flags.network, flags.weights, flags.data_dir, top, flags.download)
-    tensors = read(path)
+    network, tensors, path = _opened(flags, top)
     description = (flags.network, tensors.layout)
-    network = network_of(description)
     try:
         variables = assemble(network, tensors, names(network))
     except Refused as refusal:

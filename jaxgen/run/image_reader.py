@@ -68,10 +68,14 @@ def read_dataset(flags: ImageFlags, least: int = 0) -> Dataset:
 def read(flags: ImageFlags, config: Any, least: int = 0) -> Data:
     """Passes over the training split, shuffled or in order; the two other splits in order.
 
-    Raises Refused, see `dataset`, and where a batch is larger than the training split.
+    Raises Refused, see `read_dataset`, and where a batch is larger than the training split.
     """
     del config
-    images = read_dataset(flags, least)
+    return data_of(read_dataset(flags, least), flags)
+
+
+def data_of(images: Dataset, flags: ImageFlags) -> Data:
+    """A set as the data of a run. Raises Refused where a batch is larger than the training split."""
     resident, size = flags.resident_mb * 2**20, flags.batch_size
     facts = {"shape": images.shape, "labels": images.classes, "batch": size}
     train = source(images.train._asdict(), size, resident, flags.in_order)

@@ -88,6 +88,17 @@ def resampled_means(values: np.ndarray) -> np.ndarray:
     return means
 
 
+def wilson(share: float, count: int) -> tuple[float, float]:
+    """The ends of the 95 % interval of a probability, of `count` >= 1 draws of which this share came true.
+
+    Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953; it has a width where all or none came true.
+    """
+    z = float(ndtri(0.5 + LEVEL / 2))
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2) / (1 + z * z / count)
+    return middle - half, middle + half
+
+
 def p_values(differences: np.ndarray) -> np.ndarray:
     """Two-sided p [...] of paired differences [..., n], of which NaN are left out; NaN where fewer than 5 are left.
 

@@ -30,6 +30,13 @@ def test_many_seeds_have_the_bootstrap_of_scipy():
     assert intervals.interval([0.7] * 30)[1:3] == pytest.approx((0.7, 0.7))
 
 
+def test_wilsons_interval_of_published_cases():
+    """Newcombe 1998, https://doi.org/10.1002/(SICI)1097-0258(19980430)17:8<857::AID-SIM777>3.0.CO;2-E, table I."""
+    for came_true, count, ends in ((81, 263, (0.2553, 0.3662)), (15, 148, (0.0624, 0.1605)), (0, 20, (0.0, 0.1611))):
+        assert intervals.wilson(came_true / count, count) == pytest.approx(ends, abs=5e-5)
+    assert intervals.wilson(1.0, 20) == pytest.approx((1 - 0.1611, 1.0), abs=5e-5)
+
+
 @pytest.mark.ci
 def test_the_bootstrap_of_5000_seeds_holds_little_at_once():
     tracemalloc.start()

@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgen.techniques.imagery.attribution import class_map, grad_cam, integrated_gradients, occlusion
+from jaxgen.ops.objectives import channel
+from jaxgen.techniques.imagery.attribution import attribute, class_map, grad_cam, integrated_gradients, occlusion
 
 
 def test_grad_cam_by_hand():
@@ -40,3 +41,22 @@ def test_occlusion_by_a_loop():
         covered = image.copy()
         covered[2 * i : 2 * i + 3, 2 * j : 2 * j + 3] = 0.25
         np.testing.assert_allclose(heat[i, j], ((image - covered) * weight).sum(), atol=1e-5)
+
+
+def test_all_ways_of_a_network_of_two_layers():
+    """A layer of two features, and their sums after a rectifier; the score is the second sum."""
+    image = jnp.asarray(np.random.default_rng(0).uniform(0, 1, (4, 6, 1)).astype(np.float32))
+
+    def apply(images, names, added=None):
+        features = jnp.concatenate([images - 0.5, 0.5 - images], -1) + (added or {"features": 0.0})["features"]
+        return {"features": features, "sums": jax.nn.relu(features).sum((1, 2))}
+
+    ways = jax.jit(lambda x: attribute(apply, ("sums",), channel("sums", 1), "features", x, 0.25, 200, 2, 2))(image)
+    dark = np.maximum(0.5 - np.asarray(image[..., 0]), 0)
+    np.testing.assert_allclose(ways.heat, dark / dark.max(), atol=1e-6)
+    np.testing.assert_allclose(ways.scores, [dark.sum(), 24 * 0.25], rtol=1e-5)
+    np.testing.assert_allclose(ways.parts.sum(), ways.scores[0] - ways.scores[1], rtol=5e-3)
+    squares = dark.reshape(2, 2, 3, 2).sum((1, 3))
+    np.testing.assert_allclose(ways.falls, squares - 4 * 0.25, atol=1e-5)
+    nothing = jax.jit(lambda x: attribute(apply, ("sums",), channel("sums", 1), "", x, 0.0, 1, 2, 2))(image)
+    assert nothing.heat.shape == (0, 0)

@@ -1,4 +1,4 @@
-"""One image as an array: a file of any format that Pillow reads, or a photograph that is embedded in scikit-learn."""
+"""One image as an array: a file of any format that Pillow reads, a photograph in scikit-learn, or one of a set."""
 
 import functools
 import warnings
@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from jaxgen.core.types import Refused
-from jaxgen.data import places
+from jaxgen.data import places, rows
+from jaxgen.data.examples import Dataset
 from jaxgen.data.images import pixels
 
 EMBEDDED = ("china", "flower")  # 427 x 640 pixels, CC BY 2.0
@@ -67,3 +68,20 @@ def _resized(image: np.ndarray, height: int) -> np.ndarray:
         return image
     width = max(1, round(image.shape[1] * height / image.shape[0]))
     return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
+
+
+def fitted(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """An image [H, W, 3] as [height, width, 3]: resized (Lanczos), and what is longer cropped at both ends."""
+    from PIL import Image, ImageOps
+
+    return np.array(ImageOps.fit(Image.fromarray(image), (width, height), Image.Resampling.LANCZOS))
+
+
+def from_test_split(images: Dataset, number: int) -> np.ndarray:
+    """An image of a set's test split: uint8 [H, W, 3]. Raises Refused where there are fewer."""
+    count = len(images.test.label)
+    if not 0 <= number < count:
+        raise Refused(f"the test images of {images.name} go from 0 to {count - 1}, not to {number}")
+    image = rows.read(images.test.image, np.array([number])).reshape(images.shape)
+    unit = image if image.dtype == np.uint8 else np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8)
+    return np.broadcast_to(unit, (*images.shape[:2], 3)).copy()

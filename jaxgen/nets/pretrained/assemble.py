@@ -43,16 +43,24 @@ def assemble(network: Network, tensors: Tensors, names: Sequence[str]) -> dict[s
     if (network.layout == "torch") != (tensors.layout == "torch"):
         raise Refused(f"{network.name} was made for weights of {network.layout}, and these are of {tensors.layout}")
     wanted = network.needs(asked(network, names))
-    address = ADDRESSES[tensors.layout](network, tensors.arrays)
-    missing = [layer.name for layer in network.layers if not _holds(tensors.arrays, address, layer)]
+    address, missing = _addressed(network, tensors)
     if lacks := [name for name in wanted if name in missing]:
         raise Refused(_incomplete(network, tensors.arrays, names, lacks, missing))
     layers = [layer for layer in network.layers if layer.name in wanted]
     return collected({layer.name: _weights(network, tensors, address, layer) for layer in layers})
 
 
-def _holds(arrays, address, layer):
-    return all(address(layer, weight) in arrays for weight in layer.shapes)
+def held(network: Network, tensors: Tensors) -> tuple[str, ...]:
+    """The activations that a file has all layers for, in the order of computing; their shapes are not looked at."""
+    _, missing = _addressed(network, tensors)
+    return tuple(name for name in network.activations if not {*network.needs((name,))} & {*missing})
+
+
+def _addressed(network, tensors):
+    """Where the arrays of layers are in a file, and the names of the layers that it lacks."""
+    address = ADDRESSES[tensors.layout](network, tensors.arrays)
+    holds = lambda layer: all(address(layer, weight) in tensors.arrays for weight in layer.shapes)
+    return address, [layer.name for layer in network.layers if not holds(layer)]
 
 
 def _incomplete(network, arrays, names, lacks, missing):

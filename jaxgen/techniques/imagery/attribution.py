@@ -10,10 +10,13 @@ H, W, C    of the image
 h, w, F    of a layer's activation
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+
+from jaxgen.ops.objectives import Objective
 
 Score = Callable[[jax.Array], jax.Array]  # image [H, W, C] -> []
 
@@ -79,3 +82,49 @@ def occlusion(score: Score, image: jax.Array, side: int, stride: int, fill: floa
         return score(jnp.where(inside, jnp.asarray(fill, image.dtype), image))
 
     return score(image) - jax.lax.map(covered, (tops.reshape(-1), lefts.reshape(-1))).reshape(tops.shape)
+
+
+class Attribution(NamedTuple):
+    """What in an image speaks for a score, in three ways."""
+
+    heat: jax.Array  # `grad_cam`, [h, w]; [0, 0] without a layer
+    parts: jax.Array  # `integrated_gradients`, [H, W, C]
+    scores: jax.Array  # of the image and of the baseline, [2]
+    falls: jax.Array  # `occlusion`, [rows, columns]
+
+
+def attribute(
+    apply: Callable[..., Mapping[str, jax.Array]],
+    names: Sequence[str],
+    objective: Objective,
+    layer: str,
+    image: jax.Array,
+    fill: float,
+    points: int,
+    side: int,
+    stride: int,
+) -> Attribution:
+    """The image [H, W, C] seen in three ways.
+
+    Args:
+        apply: images [B, H, W, C], names of activations, and `added` by name -> these activations.
+        names: of the activations that the objective reads.
+        objective: what the score is of them.
+        layer: whose features are to speak for it, for `grad_cam`; "": none.
+        image: [H, W, C].
+        fill: the value of the baseline's pixels, and of covered ones.
+        points: see `integrated_gradients`.
+        side: see `occlusion`.
+        stride: likewise.
+    """
+    score = lambda image: objective(apply(image[None], names))
+
+    def through(image, added):
+        activations = apply(image[None], (*names, layer), added={layer: added[None] if added.ndim else added})
+        return objective(activations), activations[layer][0]
+
+    baseline = jnp.full_like(image, fill)
+    heat = grad_cam(through, image) if layer else jnp.zeros((0, 0), image.dtype)
+    parts = integrated_gradients(score, image, baseline, points)
+    falls = occlusion(score, image, side, stride, fill)
+    return Attribution(heat, parts, jnp.stack([score(image), score(baseline)]), falls)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxgen.core.types import Refused
-from jaxgen.nets.pretrained.assemble import assemble
+from jaxgen.nets.pretrained.assemble import assemble, held
 from jaxgen.nets.pretrained.graph import IMAGE, Node
 from jaxgen.nets.pretrained.network import build
 from jaxgen.nets.pretrained.networks import network
@@ -105,6 +105,16 @@ def test_a_dense_layer_reads_torchs_flattened_image_in_its_order():
     expected = maps.reshape(2, 30) @ arrays["dense.weight"].T + arrays["dense.bias"]
     variables = assemble(net, Tensors("torch", arrays), ["dense"])
     np.testing.assert_allclose(net.apply(variables, jnp.asarray(x), ["dense"])["dense"], expected, atol=1e-5)
+
+
+def test_what_a_partial_file_suffices_for():
+    """Steps without parameters go with the layers before them, and not beyond one that is missing."""
+    net = network("vgg19")
+    tensors = file_of(net, "keras", numbers(net, ["block2_conv2"]))
+    assert held(net, tensors) == net.activations[: net.activations.index("block2_pool") + 1]
+    assert held(network("squeezenet"), tensors) == ()
+    del tensors.arrays["block1_conv2/bias"]
+    assert held(net, tensors) == ("block1_conv1",)
 
 
 def refusal(net, tensors, names):
