@@ -136,7 +136,8 @@ def _opened(flags, top):
 def _pretrained(flags, names):
     if flags.weights == RANDOM:
         return _random(flags.network, names)
-    top = "predictions" in names(network_of((flags.network, "keras")))
+    network = network_of((flags.network, "keras"))
+    top = "predictions" in asked(network, names(network))
     network, tensors, path = _opened(flags, top)
     description = (flags.network, tensors.layout)
     try:

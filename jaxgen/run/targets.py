@@ -171,9 +171,8 @@ def size_of(asked: Asked) -> tuple[int, int] | None:
     network = asked.fixed.network
     if {*asked.layers} <= {*network.spatial}:
         return None
-    if asked.fixed.description[0] == "cnn":
-        height, width, _ = map(int, asked.fixed.description[1].split("x"))
-        return height, width
+    if asked.fixed.own_shape:
+        return asked.fixed.own_shape[:2]
     return VGG if "flatten" in network.activations else None
 
 

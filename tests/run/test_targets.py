@@ -72,5 +72,6 @@ def test_a_network_without_convolutions_has_no_layer_with_positions():
     ],
 )
 def test_sizes_that_dense_layers_read(description, layer, size):
-    fixed = Fixed(network_of(description), description, {}, (), "")
+    own = tuple(map(int, description[1].split("x"))) if description[0] == "cnn" else ()
+    fixed = Fixed(network_of(description), description, {}, (), own, "")
     assert size_of(Asked(fixed, (layer,), "", ())) == size
