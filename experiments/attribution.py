@@ -81,7 +81,7 @@ class Flags:
         "auto", "what stands for nothing in integrated gradients and occlusion; auto: grey, or black without colours"
     )
     points: int = knob(64, "of integrated gradients", lower=1, upper=10**6)
-    compilation_cache: str = knob("", "a directory to keep compiled programs in")
+    compilation_cache: str = knob("auto", "a directory to keep compiled programs in; auto: in the cache folder")
     pairs: int = knob(
         0, "instead of an image: so many pairs of digits, of each of which a map is to find", lower=0, upper=10**5
     )

@@ -20,7 +20,7 @@ from jaxgen.nets.pretrained.networks import NETWORKS
 from jaxgen.run import judges
 from jaxgen.run.conduct import conduct
 from jaxgen.run.experiment import Experiment
-from jaxgen.run.flags import DATA, RunFlags
+from jaxgen.run.flags import DATA, MACHINE, RunFlags
 from jaxgen.run.load import load_run
 from jaxgen.run.provenance import fingerprint
 from jaxgen.run.workdir import read_config
@@ -48,6 +48,9 @@ class NetworkFlags(RunFlags):
         "a file of the network's weights (Keras, torch, safetensors), or random; without: of DATA_DIR/weights",
         free=True,
         group=DATA,
+    )
+    compilation_cache: str = knob(
+        "auto", "a directory to keep compiled programs in; auto: in the cache folder", free=True, group=MACHINE
     )
     download: bool = knob(False, "fetch the network's weights where there are none", free=True, group=DATA)
 

@@ -70,7 +70,9 @@ class RunFlags:
     deterministic: bool = knob(
         False, "on GPUs, only operations that add in a fixed order, the same bytes every time", group=MACHINE
     )
-    compilation_cache: str = knob("", "a directory to keep compiled programs in", free=True, group=MACHINE)
+    compilation_cache: str = knob(
+        "", "a directory to keep compiled programs in; auto: in the cache folder", free=True, group=MACHINE
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from jaxgen.core.types import Refused
+from jaxgen.data.places import cache_folder
 
 options: Any = jax.config  # whose options are made at run time
 PRECISIONS = {  # JAX's names; what stands in the environment holds where a run asks for nothing else
@@ -32,7 +33,8 @@ def prepare(
 
     Args:
         host_devices: what the CPU is split into.
-        compilation_cache: the directory below which compiled programs are kept; "": nowhere.
+        compilation_cache: the directory below which compiled programs are kept; "": nowhere; "auto": in the cache
+            folder, where it can be written and JAX is not told of another directory.
         matmul_precision: one of PRECISIONS.
         deterministic: whether operations of a GPU must add in a fixed order.
 
@@ -49,11 +51,14 @@ def prepare(
     jax.config.update("jax_default_matmul_precision", PRECISIONS[matmul_precision])
     if jax.process_count() > 1:
         raise Refused(f"this is one of {jax.process_count()} processes, and a run can use the devices of one only")
-    if compilation_cache:
-        directory = Path(compilation_cache) / processor()
+    auto = compilation_cache == "auto"
+    if compilation_cache and not (auto and options.jax_compilation_cache_dir):
+        directory = (cache_folder() / "programs" if auto else Path(compilation_cache)) / processor()
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
+            if auto:
+                return
             raise Refused(f"cannot make the compilation cache {directory}: {error.strerror}") from error
         jax.config.update("jax_compilation_cache_dir", str(directory))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

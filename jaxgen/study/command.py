@@ -113,7 +113,9 @@ class Flags:
     settings: Settings = nested(Settings())
     policy: Policy = nested(Policy())
     host_devices: int = knob(1, "CPU devices to divide the runs among", lower=1, upper=64, group=MACHINE)
-    compilation_cache: str = knob("", "a directory to keep compiled programs in", free=True, group=MACHINE)
+    compilation_cache: str = knob(
+        "", "a directory to keep compiled programs in; auto: in the cache folder", free=True, group=MACHINE
+    )
 
 
 def launch(
