@@ -18,8 +18,9 @@ from jaxgen.nets.pretrained.networks import NETWORKS
 from jaxgen.run import judges
 from jaxgen.run.conduct import conduct
 from jaxgen.run.experiment import Experiment
-from jaxgen.run.flags import DATA, RunFlags
+from jaxgen.run.flags import DATA, MACHINE, RunFlags
 from jaxgen.run.load import load_run
+from jaxgen.run.machine import AUTO
 from jaxgen.run.provenance import fingerprint
 from jaxgen.run.workdir import read_config
 
@@ -45,6 +46,12 @@ class NetworkFlags(RunFlags):
         group=DATA,
     )
     download: bool = knob(False, "fetch the network's weights where there are none", free=True, group=DATA)
+    compilation_cache: str = knob(
+        AUTO,
+        "a directory to keep compiled programs in; auto: in the cache folder; empty: none",
+        free=True,
+        group=MACHINE,
+    )
 
 
 class Fixed(NamedTuple):
