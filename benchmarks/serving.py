@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from benchmarks.contender import Loop, Work
-from benchmarks.loops import adam, classifier, gan, grid, lbfgs, lstm, sampling, transformer, vae
+from benchmarks.loops import adam, classifier, gan, grid, imagery, lbfgs, lstm, sampling, transformer, vae
 from jaxgen.run import machine
 
 LOOPS: dict[str, Loop] = {  # each by the name that --only has for it
@@ -19,6 +19,7 @@ LOOPS: dict[str, Loop] = {  # each by the name that --only has for it
     "classifier": classifier.LOOP,
     "gan": gan.LOOP,
     "grid": grid.LOOP,
+    "imagery": imagery.LOOP,
     "optimizers": adam.LOOP,
     "lbfgs": lbfgs.LOOP,
     "text_windows": lstm.WINDOWS,

@@ -34,7 +34,7 @@ from jaxgen.report import page
 from jaxgen.report.items import Cell, Table
 from jaxgen.run import cli
 from jaxgen.run.fixed_networks import NetworkFlags
-from jaxgen.run.machine import prepare
+from jaxgen.run.machine import AUTO, prepare
 from jaxgen.run.parsing import alone
 from jaxgen.run.results import shown
 from jaxgen.run.targets import Asked, activations_of, ask, named, score_of, size_of, words
@@ -81,7 +81,7 @@ class Flags:
         "auto", "what stands for nothing in integrated gradients and occlusion; auto: grey, or black without colours"
     )
     points: int = knob(64, "of integrated gradients", lower=1, upper=10**6)
-    compilation_cache: str = knob("auto", "a directory to keep compiled programs in; auto: in the cache folder")
+    compilation_cache: str = knob(AUTO, "a directory to keep compiled programs in; auto: in the cache folder")
     pairs: int = knob(
         0, "instead of an image: so many pairs of digits, of each of which a map is to find", lower=0, upper=10**5
     )

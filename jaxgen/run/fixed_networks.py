@@ -22,6 +22,7 @@ from jaxgen.run.conduct import conduct
 from jaxgen.run.experiment import Experiment
 from jaxgen.run.flags import DATA, MACHINE, RunFlags
 from jaxgen.run.load import load_run
+from jaxgen.run.machine import AUTO
 from jaxgen.run.provenance import fingerprint
 from jaxgen.run.workdir import read_config
 
@@ -49,10 +50,13 @@ class NetworkFlags(RunFlags):
         free=True,
         group=DATA,
     )
-    compilation_cache: str = knob(
-        "auto", "a directory to keep compiled programs in; auto: in the cache folder", free=True, group=MACHINE
-    )
     download: bool = knob(False, "fetch the network's weights where there are none", free=True, group=DATA)
+    compilation_cache: str = knob(
+        AUTO,
+        "a directory to keep compiled programs in; auto: in the cache folder; empty: none",
+        free=True,
+        group=MACHINE,
+    )
 
 
 class Fixed(NamedTuple):

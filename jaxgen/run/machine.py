@@ -23,6 +23,7 @@ PRECISIONS = {  # JAX's names; what stands in the environment holds where a run 
     "tf32": "tensorfloat32",
     "bf16": "bfloat16",
 }
+AUTO = "auto"  # --compilation_cache of experiments whose programs take long to compile
 DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 
 
@@ -33,8 +34,8 @@ def prepare(
 
     Args:
         host_devices: what the CPU is split into.
-        compilation_cache: the directory below which compiled programs are kept; "": nowhere; "auto": in the cache
-            folder, where it can be written and JAX is not told of another directory.
+        compilation_cache: the directory below which compiled programs are kept; "": nowhere; AUTO: where JAX keeps
+            them already, or in the cache folder if it can be written.
         matmul_precision: one of PRECISIONS.
         deterministic: whether operations of a GPU must add in a fixed order.
 
@@ -51,18 +52,24 @@ def prepare(
     jax.config.update("jax_default_matmul_precision", PRECISIONS[matmul_precision])
     if jax.process_count() > 1:
         raise Refused(f"this is one of {jax.process_count()} processes, and a run can use the devices of one only")
-    auto = compilation_cache == "auto"
-    if compilation_cache and not (auto and options.jax_compilation_cache_dir):
-        directory = (cache_folder() / "programs" if auto else Path(compilation_cache)) / processor()
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            if auto:
-                return
-            raise Refused(f"cannot make the compilation cache {directory}: {error.strerror}") from error
-        jax.config.update("jax_compilation_cache_dir", str(directory))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    if compilation_cache == AUTO:
+        if not options.jax_compilation_cache_dir:
+            with contextlib.suppress(Refused):
+                _keep_programs(cache_folder() / "programs")
+    elif compilation_cache:
+        _keep_programs(Path(compilation_cache))
+
+
+def _keep_programs(folder: Path) -> None:
+    """Turns JAX's compilation cache on. Raises Refused where the folder cannot be made."""
+    directory = folder / processor()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Refused(f"cannot make the compilation cache {directory}: {error.strerror}") from error
+    jax.config.update("jax_compilation_cache_dir", str(directory))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 def _before_computing(option: str, value: Any, flag: str) -> None:

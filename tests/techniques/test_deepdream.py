@@ -7,7 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.core.types import Refused
+from jaxgen.core import loop
+from jaxgen.core.types import Refused, Stage
+from jaxgen.data.sources import beside, resident
 from jaxgen.nets.pretrained.described import network_of
 from jaxgen.optim.textbook import sgd
 from jaxgen.techniques.imagery import deepdream
@@ -63,6 +65,17 @@ def test_an_octave_ends_where_the_loss_is_above_its_bound(batch):
     moved, _ = jax.jit(technique.step)(state, batch)
     np.testing.assert_array_equal(moved.params["image"], state.params["image"])
     assert moved.carry["over"]
+
+
+def test_an_octave_compiles_nothing_after_its_first_chunk(batch, compilations):
+    source = beside(resident({"image": np.asarray(batch["image"])}, 1), network=batch["network"])
+    stages = []
+    for size in ((7, 6), (12, 10)):
+        config = dataclasses.replace(CONFIG, shape=(*size, 3), jitter=1)
+        begin = lambda previous, key, arrays, config=config: octave(config, None, photograph(), photograph())
+        stages.append(Stage(deepdream.make(config), source, 6, adopt=begin))
+    counts = [compilations() for _ in loop.train(stages, jax.random.key(0), 2)]
+    assert counts[0] == counts[2] < counts[3] == counts[5]
 
 
 def test_a_guide_raises_the_largest_inner_products():

@@ -13,7 +13,7 @@ from typing import Literal
 
 import jax
 
-from jaxgen.ops.conv.lowering import Pair, Window
+from jaxgen.ops.conv.plain import Pair, Window
 from jaxgen.ops.conv.primitives import convolve
 
 Sizes = int | Sequence[int]  # one for every axis, or one for all

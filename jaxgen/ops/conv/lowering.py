@@ -9,35 +9,16 @@ or 5 calls (1 for `lax` in a scan), 2 shared cores of an AMD EPYC, jax 0.10.2, 2
 
 import math
 from itertools import product
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from jaxgen.ops.conv import winograd
+from jaxgen.ops.conv.plain import Window, fast, pad, plain, sizes
 
-Pair = tuple[int, int]
 FEW = 16  # output channels below which `by_phase` is no faster for a transposed convolution
 CHUNK = 2**20  # bytes of images in one product of a weight gradient: see `correlate`
-
-
-class Window(NamedTuple):
-    """The geometry of a convolution, per axis."""
-
-    strides: Pair
-    dilation: Pair  # of x
-    spread: Pair  # dilation of the kernel
-    pads: tuple[Pair, Pair]
-
-
-def sizes(image: Pair, kernel: Pair, window: Window) -> Pair:
-    """H' and W' of the output."""
-    outputs = [
-        ((n - 1) * d + 1 + lo + hi - (k - 1) * e - 1) // s + 1
-        for n, k, s, d, e, (lo, hi) in zip(image, kernel, *window)
-    ]
-    return outputs[0], outputs[1]
 
 
 def convolve_by_xla(x, kernel, window):
@@ -73,31 +54,14 @@ def _one_by_one(function, by_xla):
     return mapped
 
 
-def plain(x, kernel, window, groups=1):
-    """XLA's convolution of x [N, H, W, I] with kernel [kh, kw, I, O]."""
-    strides, dilation, spread, pads = window
-    if min(*pads[0], *pads[1]) < 0:
-        # jax 0.10.2 on CPU reads outside x where a side is padded by less than nothing: crop it here instead.
-        x, dilation, pads = _pad(x, pads, dilation), (1, 1), ((0, 0), (0, 0))
-    if x.shape[1] == kernel.shape[0] == 1 and pads[0] == (0, 0) and x.shape[3] > 1:  # one axis: up to 1.8 times faster
-        one = (strides[1:], pads[1:], dilation[1:], spread[1:], ("NHC", "HIO", "NHC"), groups)
-        return lax.conv_general_dilated(x[:, 0], kernel[0], *one)[:, None]
-    layout = ("NHWC", "HWIO", "NHWC")
-    return lax.conv_general_dilated(x, kernel, strides, pads, dilation, spread, layout, groups)
-
-
-def _pad(x, pads, dilation=(1, 1)):
-    sides = [(*side, d - 1) for side, d in zip(pads, dilation)]
-    return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *sides, (0, 0, 0)])
-
-
 def _convolve(x, kernel, window):
     """x [N, H, W, I], kernel [kh, kw, I, O] to [N, H', W', O]."""
     size = kernel.shape[:2]
-    if winograd.pays(x, (len(x), *sizes(x.shape[1:3], size, window), kernel.shape[3]), size, window):
+    outputs = (len(x), *sizes(x.shape[1:3], size, window), kernel.shape[3])
+    if winograd.pays(x, outputs, size, window):
         return winograd.convolve(x, kernel, window.pads)
     many = window.dilation != (1, 1) and kernel.shape[3] >= FEW
-    return by_phase(x, kernel, window) if many else plain(x, kernel, window)
+    return by_phase(x, kernel, window) if many else fast(x, kernel, window)
 
 
 def by_phase(x, kernel, window):
@@ -123,7 +87,7 @@ def by_phase(x, kernel, window):
     for (top, vertical, down), (left, horizontal, right) in product(*phases):
         part = kernel[top, left]  # empty where the stride exceeds the kernel
         phase = Window((1, 1), (1, 1), (down, right), (vertical, horizontal))
-        images.append(plain(x, part, phase) if part.size else jnp.zeros(shape, x.dtype))
+        images.append(fast(x, part, phase) if part.size else jnp.zeros(shape, x.dtype))
     across = [jnp.stack(images[i : i + dilation[1]], 3) for i in range(0, len(images), dilation[1])]
     y = jnp.stack(across, 2).reshape(shape[0], counts[0] * dilation[0], counts[1] * dilation[1], shape[3])
     return y[:, : totals[0], : totals[1]]
@@ -137,7 +101,7 @@ def _kernel_gradient(x, dy, window, size):
     For s = d = 1 both forms hold, and the faster one slides over the image with fewer channels (7x7 of [20, 32, 32,
     256] to 3: 84 ms in the first form, 9 in the second).
     """
-    if winograd.pays(x, dy.shape, size, window):
+    if winograd.pays(x, dy.shape, size, window) and winograd.fits(x, dy):
         return winograd.kernel_gradient(x, dy, window.pads, size)
     dtype, wide = x.dtype, jnp.promote_types(x.dtype, jnp.float32)
     x, dy = x.astype(wide), dy.astype(wide)  # sums of bfloat16 would be rounded chunk by chunk
@@ -186,7 +150,7 @@ def _correlate_canonically(large, small, strides, spread, pads):
 
 def _correlate_patches(large, small, size, strides, spread, pads):
     """`correlate` of large [N, H, W, 1] as one matrix product with its patches, which are small for one channel."""
-    large = _pad(large, pads)
+    large = pad(large, pads)
     (rows, columns), (down, right) = small.shape[1:3], strides
     taps = [
         large[:, i : i + (rows - 1) * down + 1 : down, j : j + (columns - 1) * right + 1 : right]

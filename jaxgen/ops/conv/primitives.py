@@ -24,7 +24,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from jaxgen.ops.conv import lowering
-from jaxgen.ops.conv.lowering import Pair, Window
+from jaxgen.ops.conv.plain import Pair, Window, sizes
 
 NARROW = 16  # channels of images: see `_batched`
 
@@ -59,7 +59,7 @@ def kernel_gradient(x: jax.Array, dy: jax.Array, window: Window, size: Pair) -> 
 
 def _convolve_shape(x, kernel, *, window):
     (s, n, height, width, _), (_, kh, kw, _, o) = x.shape, kernel.shape
-    rows, columns = lowering.sizes((height, width), (kh, kw), window)
+    rows, columns = sizes((height, width), (kh, kw), window)
     return ShapedArray((s, n, rows, columns, o), x.dtype)
 
 

@@ -12,7 +12,9 @@ single column. Both axes at once have fewer products still, and so much more mem
 XLA's convolution. Images are taken in parts that the cache holds; without them half of the gain is lost. 5x5 of
 [20, 32, 32, 256] to 256 channels: 170 ms by XLA, 89 here, its kernel's gradient 200 and 115; 3x3 of [16, 56, 56, 64] to
 64: 15.6 and 11.9, 27.4 and 17.3. Of 70 shapes that `pays` accepts, from 14 to 56 pixels, four in five were 1.03 to 1.87
-times as fast (medians of 9 calls; 2 cores of an AMD EPYC, jax 0.10.2, 2026-11-29).
+times as fast (medians of 9 calls; 2 cores of an AMD EPYC, jax 0.10.2, 2026-11-29). An image larger than a part is taken
+whole: bands of its rows, cut out in a loop, cost more than they save. [1, 100, 133, 256] to 256: 137 ms and 98; [1, 50,
+66, 512] to 512: 123 and 89 (minimum of 10 calls in a scan, one busy core of an Intel Xeon with AVX-512, same day).
 
 Outputs err by 1.3e-5 to 1.9e-5 of their standard deviation at most (four shapes, against float64), XLA's by 2.6e-6 to
 5.1e-6; gradients of kernels by 0.6e-5 to 1.1e-5, XLA's by 0.3e-5 to 1.7e-5.
@@ -26,11 +28,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxgen.ops.conv.plain import Window, fast
+
 TILE = 4  # outputs of a tile, m
 POINTS = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)  # and infinity; small integers and halves keep sums exact
 TAPS = (3, 5)  # in a row of a kernel
 PART = 2**22  # bytes of images taken at once
-INPUTS, OUTPUTS, COLUMNS, PRODUCTS = 32, 64, 12, 2**27  # with fewer it is often no faster
+INPUTS, OUTPUTS, COLUMNS, PIXELS, PRODUCTS = 32, 64, 12, 2**11, 2**27  # with fewer it is often no faster
+PAIRS = 2**13  # of an input with an output channel, that images larger than a part need
+VALID = Window((1, 1), (1, 1), (1, 1), ((0, 0), (0, 0)))
 LEAST = 4  # images of a part: over so many devices a batch can be sharded without being moved
 
 
@@ -62,11 +68,18 @@ def pays(x, outputs, size, window):
     *steps, pads = window  # steps: strides and both dilations
     if {*sum(steps, ())} != {1} or min(*pads[0], *pads[1]) < 0:
         return False
-    inputs, (_, *image) = x.shape[3], outputs
-    products = math.prod(outputs) * inputs * math.prod(size)
-    enough = inputs >= INPUTS and image[2] >= OUTPUTS and image[1] >= COLUMNS and products >= PRODUCTS
-    fits = max(x[:1].size, math.prod(image)) * x.dtype.itemsize <= PART
-    return enough and fits and size[1] in TAPS and x.dtype == jnp.float32
+    inputs, (batch, rows, columns, wide) = x.shape[3], outputs
+    pixels = batch * rows * columns
+    if inputs < INPUTS or wide < OUTPUTS or columns < COLUMNS or pixels < PIXELS:
+        return False
+    small = max(x[:1].size, rows * columns * wide) * x.dtype.itemsize <= PART
+    enough = pixels * wide * inputs * math.prod(size) >= PRODUCTS and (small or inputs * wide >= PAIRS)
+    return enough and size[1] in TAPS and x.dtype == jnp.float32
+
+
+def fits(x, dy):
+    """Whether images of x [N, H, W, I] and dy [N, H', W', O] are small enough for the gradient of a kernel."""
+    return max(x[:1].size, dy[:1].size) * x.dtype.itemsize <= PART
 
 
 def parts(batch: int, image: int) -> int:
@@ -107,11 +120,7 @@ def convolve(x, kernel, pads):
 
     def part(i):
         pixels = _columns(_part(x, count, i, (pads[0], (left, right + surplus))), len(kernels))
-        layout = ("NHWC", "HWIO", "NHWC")
-        products = [
-            lax.conv_general_dilated(_combined(row, pixels), one, (1, 1), "VALID", dimension_numbers=layout)
-            for row, one in zip(matrices.image, kernels)
-        ]
+        products = [fast(_combined(row, pixels), one, VALID) for row, one in zip(matrices.image, kernels)]
         return jnp.stack([_combined(column, products) for column in matrices.output.T], 3)
 
     y = lax.map(part, jnp.arange(count)).swapaxes(0, 1)  # [images, parts, H', tiles, TILE, O]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from convs import assert_near, both, draw, everything
 
-from jaxgen.ops.conv import api, lowering, winograd
+from jaxgen.ops.conv import api, plain, winograd
 
 on_cpu = pytest.mark.skipif(jax.default_backend() != "cpu", reason="other backends keep XLA's own convolutions")
 
@@ -23,7 +23,7 @@ def test_four_outputs_of_a_row_by_fewer_products(taps):
 @pytest.fixture
 def always(monkeypatch):
     """Filtering of every convolution that it can compute, however small, in parts of two images."""
-    for name in ("INPUTS", "OUTPUTS", "COLUMNS", "PRODUCTS"):
+    for name in ("INPUTS", "OUTPUTS", "COLUMNS", "PIXELS", "PRODUCTS"):
         monkeypatch.setattr(winograd, name, 1)
     monkeypatch.setattr(winograd, "LEAST", 2)
     monkeypatch.setattr(winograd, "parts", lambda batch, image: batch // 2)
@@ -58,11 +58,15 @@ def test_output_and_gradients_are_those_of_lax(image, size, padding, always):
         ({"dtype": jnp.bfloat16}, False),
         ({"width": 8}, False),
         ({"features": 32}, False),
+        ({"batch": 1, "height": 256, "width": 256, "features": 128}, True),
+        ({"batch": 1, "height": 256, "width": 256}, False),
+        ({"batch": 1, "features": 512}, False),
     ],
 )
 def test_only_wide_plain_convolutions_are_filtered(wide, part):
-    options = {"width": 32, "features": 64, "dtype": jnp.float32, **wide}
-    x = jax.ShapeDtypeStruct((64, 32, options.pop("width"), 64), options["dtype"])
+    options = {"batch": 64, "height": 32, "width": 32, "features": 64, "dtype": jnp.float32, **wide}
+    size = [options.pop(name) for name in ("batch", "height", "width")]
+    x = jax.ShapeDtypeStruct((*size, 64), options["dtype"])
     kernel = jax.ShapeDtypeStruct((3, 3, 64, options.pop("features")), options.pop("dtype"))
     lowered = jax.jit(lambda x, kernel: api.conv(x, kernel, **options)).lower(x, kernel).as_text()
     assert ("while" in lowered) is part
@@ -77,7 +81,5 @@ def test_errors_of_float32_are_small():
     x, kernel = draw((16, 16), (5, 5), channels=(64, 64), batch=2)
     x, kernel = x.astype(np.float32), kernel.astype(np.float32)
     filtered = jax.jit(lambda x, kernel: winograd.convolve(x, kernel, ((2, 2), (2, 2))))(x, kernel)
-    direct = jax.jit(
-        lambda x, kernel: lowering.plain(x, kernel, lowering.Window((1, 1), (1, 1), (1, 1), ((2, 2),) * 2))
-    )
+    direct = jax.jit(lambda x, kernel: plain.plain(x, kernel, plain.Window((1, 1), (1, 1), (1, 1), ((2, 2),) * 2)))
     assert jnp.abs(filtered - direct(x, kernel)).max() < 1e-4 * direct(x, kernel).std()
