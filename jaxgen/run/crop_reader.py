@@ -16,9 +16,9 @@ from jaxgen.core.types import Refused
 from jaxgen.data import rows
 from jaxgen.data.examples import Dataset, Examples, dataset, in_three
 from jaxgen.data.images import sets
+from jaxgen.data.images.crops import cropped, squares
 from jaxgen.data.images.listing import open_listing
 from jaxgen.data.images.photograph import EMBEDDED, photograph
-from jaxgen.data.images.crops import cropped, squares
 from jaxgen.data.places import existing
 from jaxgen.data.sources import holdout, mapped, source
 from jaxgen.nets.pretrained.network import Network
