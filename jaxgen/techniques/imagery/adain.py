@@ -169,5 +169,5 @@ def tiny(optimizer=adam):
     """A small case for the contract tests, of a size that its encoder does not halve exactly."""
     network = ("cnn", "8x8x3", "3,4", "5", "gelu", "", "3")
     style = ("one", "other", "third")
-    small = Config((9, 8, 3), network, style, "layer2", "layer1:0.5,layer2", 2.0, "moments", 1e-3, 1e-2)
+    small = Config((11, 8, 3), network, style, "layer2", "layer1:0.5,layer2", 2.0, "moments", 1e-3, 1e-2)
     return {"adain": make(small, optimizer)}
