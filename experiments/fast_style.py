@@ -1,9 +1,8 @@
 """Fast style transfer: a network that paints any photograph in one pass, as the images look that it was trained on.
 
 python -m experiments.fast_style                                  embedded photographs, a network that learnt nothing
-python -m experiments.fast_style --dataset=FOLDER --style=painting.jpg --network=squeezenet
-python -m experiments.fast_style --dataset=FOLDER --style=a.jpg,b.jpg --network=vgg19       two styles, and between them
-python -m experiments.fast_style --dataset=FOLDER --style=FOLDER --model=adain --network=vgg19      any style
+python -m experiments.fast_style --preset=squeezenet --dataset=FOLDER --style=a.jpg,b.jpg       two styles, and between
+python -m experiments.fast_style --preset=adain --dataset=FOLDER --style=FOLDER                 AdaIN: any style
 python -m experiments.fast_style --stylize_only=photo.jpg         paints with a trained run; a folder, or a GIF, too
 python -m experiments.fast_style --stylize_only=FOLDER --mix=a:0.5,b:0.5
 python -m experiments.fast_style --model=adain --stylize_only=photo.jpg --style=other.jpg --strength=0.7
@@ -30,10 +29,39 @@ from jaxgen.run.experiment import Choice, Data, Experiment, Reader, Setting, Wat
 from jaxgen.run.stylizing import PaintFlags
 from jaxgen.techniques.imagery import adain, fast_style
 
-PRESETS: dict[str, dict[str, Any]] = {}
+PRESETS: dict[str, dict[str, Any]] = {
+    # 25 minutes on two cores, by the real weights of SqueezeNet.
+    "squeezenet": {
+        "network": "squeezenet",
+        "variation": 2.0,
+        "crop": 192,
+        "batch_size": 2,
+        "steps": 4000,
+        "schedule": "cosine",
+        "log_every": 25,
+        "eval_every": 500,
+        "checkpoint_every": 100,
+    },
+    # Likewise, by the first three blocks of VGG19; each square of a style image is a style.
+    "adain": {
+        "model": "adain",
+        "network": "vgg19",
+        "variation": 1.0,
+        "style_height": 512,
+        "learning_rate": 1e-3,
+        "crop": 128,
+        "batch_size": 2,
+        "steps": 2000,
+        "schedule": "cosine",
+        "log_every": 25,
+        "eval_every": 500,
+        "checkpoint_every": 100,
+    },
+}
 PAINTERS = {"johnson": fast_style, "adain": adain}
 # Where flags say nothing, by network: the content's layers and the style's, whose last is adain's encoder.
 LAYERS = {
+    "auto": ("block2_conv1:1", "block1_conv1,block2_conv1,block3_conv1", "block2_conv1"),
     "vgg19": ("block3_conv3:0.4", "block1_conv1,block2_conv1,block3_conv1,block3_conv4", "block3_conv1"),
     "vgg16": ("block3_conv3:0.4", "block1_conv2,block2_conv2,block3_conv3,block4_conv3", "block4_conv1"),
     "squeezenet": ("fire4:3", "conv1,fire2,fire3,fire4,fire5,fire7", "fire3"),
@@ -53,7 +81,7 @@ def with_layers(config: Any, network: str) -> dict[str, str]:
 def read(flags: PaintFlags, config: Any) -> Data:
     """The crops, the network and the styles. Raises Refused, see `read_crops`."""
     module = next(module for module in PAINTERS.values() if isinstance(config, module.Config))
-    texts = with_layers(config, "vgg19" if flags.network == "auto" else flags.network)
+    texts = with_layers(config, flags.network)
     config = fitted(config, texts)
     data = read_crops(flags, module.needed(config), module.layers(config), classify.EXPERIMENT, module is adain)
     data = data._replace(facts={**data.facts, **texts})
@@ -88,6 +116,7 @@ EXPERIMENT = Experiment(
         "width": 16,
         "crop": 96,
         "batch_size": 4,
+        "variation": 2.0,
         "learning_rate": 2e-3,
         "steps": 60,
         "log_every": 5,

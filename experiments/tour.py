@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments import classify, gan, mixtures, optimizer_study, style, text, transfer, vae
+from experiments import classify, fast_style, gan, mixtures, optimizer_study, style, text, transfer, vae
 from jaxgen.core.config import knob
 from jaxgen.core.types import Refused
 from jaxgen.report import page
@@ -109,6 +109,12 @@ CHAPTERS = {
         "A photograph painted, by a network that learnt nothing",
         style.EXPERIMENT,
         "--log_every=10",
+        long=True,
+    ),
+    "fast_style": trained(
+        "A painter, trained for half a minute",
+        fast_style.EXPERIMENT,
+        "--steps=60",
         long=True,
     ),
     "transfer": Stop("From a few examples", "experiments.transfer", transfer.transfer, "--seeds=2", long=True),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import Flags as BenchmarkFlags
-from experiments import classify, dream, gan, mixtures, modes, style, text, tour, transfer, vae, visualize
+from experiments import classify, dream, fast_style, gan, mixtures, modes, style, text, tour, transfer, vae, visualize
 from jaxgen.core.types import Refused
 from jaxgen.run.parsing import alone, parse
 from jaxgen.study import command
@@ -22,7 +22,10 @@ PAGES = {
 README = ROOT / "README.md"
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-RUNS = {each.EXPERIMENT.name: each.EXPERIMENT for each in (classify, dream, gan, mixtures, style, text, vae, visualize)}
+RUNS = {
+    each.EXPERIMENT.name: each.EXPERIMENT
+    for each in (classify, dream, fast_style, gan, mixtures, style, text, vae, visualize)
+}
 SCRIPTS = {
     "experiments.tour": tour.Flags,
     "experiments.modes": modes.Flags,
