@@ -42,16 +42,16 @@ PRESETS: dict[str, dict[str, Any]] = {
         "eval_every": 500,
         "checkpoint_every": 100,
     },
-    # Likewise, by the first three blocks of VGG19; each square of a style image is a style.
+    # Likewise; each square of a style image is a style.
     "adain": {
         "model": "adain",
-        "network": "vgg19",
-        "variation": 1.0,
+        "network": "squeezenet",
+        "style_weight": 3.0,
+        "variation": 2.0,
         "style_height": 512,
-        "learning_rate": 1e-3,
-        "crop": 128,
+        "crop": 192,
         "batch_size": 2,
-        "steps": 2000,
+        "steps": 3000,
         "schedule": "cosine",
         "log_every": 25,
         "eval_every": 500,
@@ -59,12 +59,12 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 PAINTERS = {"johnson": fast_style, "adain": adain}
-# Where flags say nothing, by network: the content's layers and the style's, whose last is adain's encoder.
+# Where flags say nothing, by network: the content's layers and the style's, and adain's encoder.
 LAYERS = {
     "auto": ("block2_conv1:1", "block1_conv1,block2_conv1,block3_conv1", "block2_conv1"),
     "vgg19": ("block3_conv3:0.4", "block1_conv1,block2_conv1,block3_conv1,block3_conv4", "block3_conv1"),
     "vgg16": ("block3_conv3:0.4", "block1_conv2,block2_conv2,block3_conv3,block4_conv3", "block4_conv1"),
-    "squeezenet": ("fire4:3", "conv1,fire2,fire3,fire4,fire5,fire7", "fire3"),
+    "squeezenet": ("fire4:1", "conv1,fire2,fire3,fire4,fire5,fire7", "fire3"),
 }
 
 
