@@ -51,7 +51,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "style_height": 512,
         "crop": 192,
         "batch_size": 2,
-        "steps": 3000,
+        "steps": 1500,
         "schedule": "cosine",
         "log_every": 25,
         "eval_every": 500,

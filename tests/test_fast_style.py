@@ -91,7 +91,11 @@ def test_an_image_a_folder_and_an_animation_are_painted(run, folder, capsys):
 
 
 def test_adain_paints_in_a_style_that_it_was_not_trained_on(run, network, folder, tmp_path, capsys):
-    assert go(network, tmp_path / "any", ADAIN, f"--style={folder} --dataset={folder} --image_size=20") == 0
+    assert (
+        go(network, tmp_path / "any", ADAIN, f"--style={folder} --dataset={folder} --image_size=20 --new_style=china")
+        == 0
+    )
+    assert (tmp_path / "any/samples/between.png").exists()
     assert paint(tmp_path / "any", f"--stylize_only={folder}/0.png", "--style=china", "--strength=0.5") == 0
     assert (tmp_path / "any/stylized/0-china.png").exists()
     capsys.readouterr()
@@ -106,6 +110,7 @@ def test_what_cannot_be_trained_or_painted(run, network, folder, tmp_path, capsy
         ("--style=nowhere.jpg", "there is no file or folder nowhere.jpg"),
         (f"--dataset={tmp_path}/empty", "no images"),
         (f"--style={tmp_path}/empty", "no images"),
+        ("--new_style=china", "--new_style is of --model=adain"),
         ("--dataset=digits", "has images without colours"),
         (f"--dataset={folder} --image_size=20 --crop=32", "--crop=32 is larger than the images of"),
         ("--style_layers=layer9", "no activation 'layer9'"),

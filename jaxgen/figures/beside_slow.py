@@ -19,7 +19,6 @@ from jaxgen.techniques.imagery import painted_losses, style
 from jaxgen.techniques.imagery.terms import Term, names
 
 REPEATS = 5  # paintings of an image, of whose times the median counts
-ITERATION = 10  # updates of the slow method in one program
 
 
 class Painted(NamedTuple):
@@ -49,7 +48,7 @@ def compared(setting: Setting, paint: Paint, shown: Sequence[Brush]) -> Iterator
     columns = ["photograph, style", "style share", "content", "ms", "megapixels a second"]
     columns += [f"after {steps} updates: style share", "content", "s", "times faster"] * bool(steps)
     notes = {
-        "style share": f"style loss ({setting.config.distance}, with its weights) of that of the photograph itself",
+        "style share": "style loss (Gram matrices, with the layers' weights) of that of the photograph itself",
         "content": "weighted mean squared difference of features from the photograph's",
         "ms": f"of a painting, the median of {REPEATS}, compiled before",
         "updates": "of L-BFGS, each one evaluation of the same loss and its gradient, from the photograph on",
@@ -58,17 +57,19 @@ def compared(setting: Setting, paint: Paint, shown: Sequence[Brush]) -> Iterator
 
 
 def measures(setting: Setting, photograph: np.ndarray, statistics: Any, terms: tuple[Any, Any]):
-    """A function from an image [H, W, 3] in [0, 1] to (style loss over the photograph's own, content loss)."""
+    """A function from an image [H, W, 3] in [0, 1] to (style loss over the photograph's own, content loss).
+
+    Styles are compared by Gram matrices, whatever the network was trained on.
+    """
     network, variables = setting.data.examples.fixed.network, setting.data.train.shared["network"]
     every = tuple(dict.fromkeys((*names(terms[0]), *names(terms[1]))))
-    distance = setting.config.distance
 
     @jax.jit
     def both(variables, image, before):
         seen, kept = (network.apply(variables, each[None], every) for each in (image, before))
         contents = {name: kept[name] for name in names(terms[0])}
-        _, losses = painted_losses.losses(seen, image[None], contents, statistics, terms, distance, 0.0)
-        before = painted_losses.style_loss(kept, statistics, terms[1], distance)
+        _, losses = painted_losses.losses(seen, image[None], contents, statistics, terms, "gram", 0.0)
+        before = painted_losses.style_loss(kept, statistics, terms[1], "gram")
         return losses["style"][0] / before[0], losses["content"][0]
 
     return lambda image: tuple(map(float, both(variables, jnp.asarray(image), jnp.asarray(photograph))))

@@ -53,6 +53,7 @@ class CropFlags(NetworkFlags):
     held_out: str = _data(
         "", "photographs to show and to measure, files or folders; empty: of the test split", free=True
     )
+    new_style: str = _data("", "of --model=adain, styles to show and to measure that are not trained on", free=True)
     height: int = _data(
         0, "rows that these, or those of --stylize_only, are resized to; 0: as they are", upper=2**14, free=True
     )
@@ -69,7 +70,7 @@ class Photographs(NamedTuple):
     """What figures need of the data."""
 
     held_out: tuple[Named, ...]  # photographs that nothing was trained on
-    styles: tuple[Named, ...]
+    styles: tuple[Named, ...]  # those that are shown; of any style, the new ones first
     fixed: Fixed
 
 
@@ -94,7 +95,10 @@ def read_crops(
     styles = images_of(flags.style, flags.data_dir, flags.style_height)
     if not styles:
         raise Refused("--style names no image; give one, or several separated by commas")
-    images, shown = photographs(flags), flags.held_out and images_of(flags.held_out, flags.data_dir, flags.height)
+    if flags.new_style and not patches:
+        raise Refused("--new_style is of --model=adain; other networks paint in the styles that they learnt")
+    images, shown = photographs(flags), images_of(flags.held_out, flags.data_dir, flags.height)
+    new = images_of(flags.new_style, flags.data_dir, flags.style_height)
     frozen = fixed(with_default(flags), lambda network: needed, classifier)
     if flags.crop < frozen.network.least:
         raise Refused(f"--crop={flags.crop}: {frozen.network.name} takes {frozen.network.least} pixels a side")
@@ -111,7 +115,8 @@ def read_crops(
     digest = fingerprint((images.sha256, pixels, frozen.variables))
     print(f"network: {frozen.origin}; styles: {', '.join(style.name for style in styles)}")
     some = rows.read(images.test.image, np.arange(min(SHOWN, len(images.test.label)))).reshape(-1, *images.shape)
-    examples = Photographs(shown or tuple(Named(f"{n}", image) for n, image in enumerate(some, 1)), styles, frozen)
+    shown = shown or tuple(Named(f"{n}", image) for n, image in enumerate(some, 1))
+    examples = Photographs(shown, (*new, *styles), frozen)
     epoch, counted = len(images.train.label) // size, ("images", size)
     data = Data(facts, train, valid, test, epoch, digest, examples, "test", counted)
     return sharing(data, network=variables, style=statistics)
