@@ -11,6 +11,7 @@ from experiments import (
     attribution,
     classify,
     dream,
+    fast_style,
     gan,
     halves,
     mixtures,
@@ -36,7 +37,7 @@ PAGES = {
 README = ROOT / "README.md"
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-TRAINED = (classify, dream, gan, halves, mixtures, style, text, vae, visualize)
+TRAINED = (classify, dream, fast_style, gan, halves, mixtures, style, text, vae, visualize)
 RUNS = {each.EXPERIMENT.name: each.EXPERIMENT for each in TRAINED}
 SCRIPTS = {
     "experiments.tour": tour.Flags,
