@@ -35,7 +35,7 @@ def begun(technique, key=KEY):
 
 
 def start(technique):
-    return begun(technique), technique.example(BATCH_KEY)
+    return begun(technique), jitted(technique.example)(BATCH_KEY)
 
 
 def stepped(technique, updates):
@@ -88,7 +88,7 @@ def count(technique, batch):
 
 def stages(technique):
     """Four updates, of which a run makes two chunks of one program."""
-    examples, shared = parted(technique, technique.example(BATCH_KEY))
+    examples, shared = parted(technique, jitted(technique.example)(BATCH_KEY))
     return [Stage(technique, Source(examples, _take, shared=shared), 4)]
 
 
@@ -124,7 +124,7 @@ def one_trace_serves_all_steps(technique):
 
 def examples_have_the_first_axis(technique):
     """So that several devices can split a batch, and evaluations mask it."""
-    size = count(technique, technique.example(BATCH_KEY))
+    size = count(technique, jitted(technique.example)(BATCH_KEY))
     for name in technique.streams:
         for leaf in jax.tree.leaves(begun(technique).carry[name]):
             assert len(leaf) == size, f"the stream {name!r} is not as long as a batch"
@@ -139,7 +139,7 @@ def same_key_same_result(technique):
     results = []
     for key in (KEY, KEY, jax.random.key(7)):
         state = begun(technique, key)
-        results.append(jitted(technique.step)(state, technique.example(BATCH_KEY))[0])
+        results.append(jitted(technique.step)(state, jitted(technique.example)(BATCH_KEY))[0])
         assert equal(state.key, results[-1].key), "a step must not change the key"
     assert equal(results[0], results[1]), "the same key gave two results"
     if jax.tree.leaves(results[0].params):
@@ -171,7 +171,7 @@ def hessian_vector_products_are_right(technique, smooth=True):
 
     `smooth`: no unit lies at a kink, no layer is frozen: a finite difference gives the same.
     """
-    state, batch = jitted(technique.init)(KEY), technique.example(BATCH_KEY)
+    state, batch = jitted(technique.init)(KEY), jitted(technique.example)(BATCH_KEY)
     direction = jax.tree.map(lambda p: np.float32(np.random.default_rng(p.size).normal(size=p.shape)), state.params)
 
     @jax.jit
