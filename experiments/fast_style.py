@@ -30,7 +30,7 @@ from jaxgen.run.stylizing import PaintFlags
 from jaxgen.techniques.imagery import adain, fast_style
 
 PRESETS: dict[str, dict[str, Any]] = {
-    # 25 minutes on two cores, by the real weights of SqueezeNet.
+    # By the real weights of SqueezeNet.
     "squeezenet": {
         "network": "squeezenet",
         "variation": 2.0,

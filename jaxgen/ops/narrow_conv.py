@@ -5,7 +5,7 @@ what another does on the former is larger, with zeros, (k - 1 + f) / k times the
 f times the columns. Taps above each other of kernels with few outputs are further outputs, which are then added.
 
 9x9 of [1, 400, 536, C], reflected before, to O: C = 16 to O = 3, `conv` 225 ms, here 71; C = 32 to 3, 1,342 and 204;
-C = 3 to 32, 334 and 108 (CPU time on one of two busy cores of an AMD EPYC, least of 6, jax 0.10.2, 2026-11-29).
+C = 3 to 32, 334 and 108 (CPU time on one of two busy cores of an Intel Xeon, least of 6, jax 0.10.2, 2026-11-29).
 """
 
 import jax
