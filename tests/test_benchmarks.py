@@ -23,6 +23,7 @@ SMALL = {  # what makes a loop's sizes small
     "grid": {"rates": 2, "seeds": 2, "epochs": 2, "hidden": 8},
     "optimizers": {"width": 4, "blocks": 1, "words": 7},
     "lbfgs": {"height": 12, "width": 9, "evaluations": 20},
+    "stylizing": {"width": 2, "blocks": 1, "height": 21, "columns": 26},
     "text_windows": TEXT,
     "text_carried": {**TEXT, "targets": 6},
     "text_transformer": {**TEXT, "layers": 1, "heads": 2},
