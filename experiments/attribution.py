@@ -23,21 +23,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments import classify, halves
-from jaxgen.core.config import built, knob
+from jaxgen.core.config import knob
 from jaxgen.core.types import Refused
 from jaxgen.data.images import sets
 from jaxgen.data.images.photograph import EMBEDDED, fitted, from_test_split, photograph
 from jaxgen.figures import attributions
 from jaxgen.figures.attributions import Attributions
-from jaxgen.nets.pretrained.networks import NETWORKS
 from jaxgen.report import page
 from jaxgen.report.items import Cell, Table
 from jaxgen.run import cli
-from jaxgen.run.fixed_networks import NetworkFlags
-from jaxgen.run.machine import AUTO, prepare
+from jaxgen.run.fixed_networks import WeightFlags
+from jaxgen.run.machine import prepare
 from jaxgen.run.parsing import alone
 from jaxgen.run.results import shown
-from jaxgen.run.targets import Asked, activations_of, ask, named, score_of, size_of, words
+from jaxgen.run.targets import Probe, activations_of, named, probe_of, score_of, size_of, words
 from jaxgen.techniques.imagery.attribution import attribute
 from jaxgen.techniques.imagery.terms import names, objective
 
@@ -53,8 +52,8 @@ TEXT = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Flags:
-    """What is asked."""
+class Flags(WeightFlags):
+    """Of which image, and of what in which network."""
 
     workdir: str = knob("runs/attribution", "for figures and report.html")
     image: str = knob(
@@ -63,13 +62,6 @@ class Flags:
         "test image of a named set, as digits/12",
     )
     height: int = knob(0, "rows that the image is resized to; 0: 224 if it has more", lower=0, upper=2**14)
-    network: str = knob(
-        "auto",
-        f"{', '.join(NETWORKS)}, or the directory of a run of experiments.classify; auto: a small classifier of "
-        "numerals, trained first, once",
-    )
-    weights: str = knob("", "a file of the network's weights; without: of DATA_DIR/weights")
-    download: bool = knob(False, "fetch the network's weights where there are none")
     data_dir: str = knob("", "where local files live; JAXGEN_DATA where not given")
     target: str = knob(
         "",
@@ -81,7 +73,6 @@ class Flags:
         "auto", "what stands for nothing in integrated gradients and occlusion; auto: grey, or black without colours"
     )
     points: int = knob(64, "of integrated gradients", lower=1, upper=10**6)
-    compilation_cache: str = knob(AUTO, "a directory to keep compiled programs in; auto: in the cache folder")
     pairs: int = knob(
         0, "instead of an image: so many pairs of digits, of each of which a map is to find", lower=0, upper=10**5
     )
@@ -91,17 +82,17 @@ class Flags:
 UNUSED = ("image", "height", "weights", "download", "target", "baseline", "points")  # flags that --pairs does not use
 
 
-def picture(flags: Flags, asked: Asked) -> tuple[np.ndarray, str]:
+def picture(flags: Flags, probe: Probe) -> tuple[np.ndarray, str]:
     """The image [H, W, 3] uint8 in the size that the network reads, and what it is.
 
     Raises Refused, see `photograph` and `sets.load`, and where it cannot have that size.
     """
-    size, (kind, shape, *_) = size_of(asked), asked.fixed.description
+    size, (kind, shape, *_) = size_of(probe), probe.fixed.description
     path = flags.image or ("china" if kind != "cnn" or shape not in SETS else SETS[shape])
     name, _, number = path.partition("/")
     if name in sets.NAMES and (number.isdecimal() or not flags.image):
         images = sets.load(name, flags.data_dir)
-        known = (n for n, label in enumerate(images.test.label) if images.classes[label] in asked.fixed.labels)
+        known = (n for n, label in enumerate(images.test.label) if images.classes[label] in probe.fixed.labels)
         chosen = int(number) if number else next(known, 0)
         image = from_test_split(images, chosen)
         title = f"test image {chosen} of {name}, of class {images.classes[images.test.label[chosen]]}"
@@ -109,44 +100,44 @@ def picture(flags: Flags, asked: Asked) -> tuple[np.ndarray, str]:
         image, title = photograph(path, flags.data_dir), os.path.basename(path)
     if size and flags.height:
         read = f"{size[0]} x {size[1]} pixels"
-        raise Refused(f"--height={flags.height}: {asked.fixed.network.name} reads images of {read} only")
+        raise Refused(f"--height={flags.height}: {probe.fixed.network.name} reads images of {read} only")
     height = flags.height or min(len(image), ROWS)
     size = size or (height, max(1, round(height * image.shape[1] / len(image))))
     return image if image.shape[:2] == size else fitted(image, *size), title
 
 
-def attributed(flags: Flags) -> tuple[Attributions, Asked, np.ndarray]:
+def attributed(flags: Flags) -> tuple[Attributions, Probe, np.ndarray]:
     """What speaks for the target in the image; the network; and its logits [C], none where no class is asked for.
 
     Raises Refused for flags that cannot be used.
     """
-    asked = ask(built(NetworkFlags, vars(flags)), flags.target, flags.layer, classify.EXPERIMENT)
-    image, title = picture(flags, asked)
-    print(f"network: {asked.fixed.origin}\nimage: {title}, {image.shape[0]} x {image.shape[1]} pixels", flush=True)
-    grey = asked.fixed.description[0] == "cnn" and asked.fixed.description[1].endswith("x1")
+    probe = probe_of(flags, flags.target, flags.layer, classify.EXPERIMENT)
+    image, title = picture(flags, probe)
+    print(f"network: {probe.fixed.origin}\nimage: {title}, {image.shape[0]} x {image.shape[1]} pixels", flush=True)
+    grey = probe.fixed.description[0] == "cnn" and probe.fixed.description[1].endswith("x1")
     baseline = flags.baseline if flags.baseline != "auto" else "black" if grey else "grey"
     pixels, fill = image.astype(np.float32) / 255, BASELINES[baseline]
-    activations, nothing = (activations_of(asked, each) for each in (pixels, np.full_like(pixels, fill)))
-    score = score_of(asked, flags.target, activations, nothing)
+    activations, nothing = (activations_of(probe, each) for each in (pixels, np.full_like(pixels, fill)))
+    score = score_of(probe, flags.target, activations, nothing)
     stride = max(1, round(float(np.prod(image.shape[:2])) ** 0.5 / SQUARES))
 
     def compute(variables, image):
-        apply = functools.partial(asked.fixed.network.apply, variables)
+        apply = functools.partial(probe.fixed.network.apply, variables)
         rest = (fill, flags.points, 2 * stride, stride)
-        return attribute(apply, names(score), objective(score), asked.below, image, *rest)
+        return attribute(apply, names(score), objective(score), probe.below, image, *rest)
 
-    each = jax.tree.map(np.asarray, jax.jit(compute)(asked.fixed.variables, jnp.asarray(pixels)))
-    layers = {name: activations[name][0] for name in asked.shown}
-    one = Attributions(image, title, words(asked, score), asked.below, each, baseline, 2 * stride, layers)
-    return one, asked, activations[asked.layers[0]][0] if asked.classes else np.zeros(0)
+    each = jax.tree.map(np.asarray, jax.jit(compute)(probe.fixed.variables, jnp.asarray(pixels)))
+    layers = {name: activations[name][0] for name in probe.shown}
+    one = Attributions(image, title, words(probe, score), probe.below, each, baseline, 2 * stride, layers)
+    return one, probe, activations[probe.layers[0]][0] if probe.classes else np.zeros(0)
 
 
-def tables(one: Attributions, asked: Asked, logits: np.ndarray, points: int) -> list[Table]:
+def tables(one: Attributions, probe: Probe, logits: np.ndarray, points: int) -> list[Table]:
     """The most probable classes, and whether integrated gradients are complete; prints both."""
     made = []
     if logits.size:
         probability = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
-        first = [(named(asked.fixed, n), f"{probability[n]:.4f}") for n in np.argsort(-probability)[:PROBABLE]]
+        first = [(named(probe.fixed, n), f"{probability[n]:.4f}") for n in np.argsort(-probability)[:PROBABLE]]
         print(f"classes: {', '.join(map(' '.join, first))}")
         rows = [[Cell(name), Cell(value)] for name, value in first]
         made.append(Table("The most probable classes", ["class", "probability"], rows))
@@ -156,7 +147,7 @@ def tables(one: Attributions, asked: Asked, logits: np.ndarray, points: int) -> 
         f"relative gap {gap:.2g}, {points} points"
     )
     columns = ["score of the image", f"of {one.baseline}", "difference", "sum of integrated gradients", "relative gap"]
-    values = (*(f"{value:.5g}" for value in (*one.ways.scores, difference, total)), f"{gap:.2g}")
+    values = (*(f"{value:.5g}" for value in (*one.maps.scores, difference, total)), f"{gap:.2g}")
     made.append(
         Table(f"Completeness of {points} points", ["", *columns], [[Cell(each) for each in (one.target, *values)]])
     )
@@ -172,9 +163,9 @@ def attribution(argv: list[str]) -> list[page.Chapter]:
             raise Refused(f"--{unused[0]} is not for --pairs, whose images are digits")
         figures, made, title, text = halves.located(flags)
     else:
-        one, asked, logits = attributed(flags)
-        made, figures = tables(one, asked, logits, flags.points), attributions.show(one)
-        title, text = f"What speaks for {one.target}", f"{TEXT}\n\nThe network is {asked.fixed.origin}."
+        one, probe, logits = attributed(flags)
+        made, figures = tables(one, probe, logits, flags.points), attributions.show(one)
+        title, text = f"What speaks for {one.target}", f"{TEXT}\n\nThe network is {probe.fixed.origin}."
     directory = Path(os.path.expanduser(flags.workdir))
     pictures, _, missing = shown(directory / "figures", figures)
     notes = {word: meaning for table in made for word, meaning in table.notes.items()}

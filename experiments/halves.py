@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments import classify
-from jaxgen.core.config import built, knob
+from jaxgen.core.config import knob
 from jaxgen.core.types import Refused
 from jaxgen.data.images import sets
 from jaxgen.data.images.halves import Pairs, halves, pairs
@@ -28,9 +28,9 @@ from jaxgen.report.items import Cell, Figure, Table
 from jaxgen.run import cli, image_reader, judges
 from jaxgen.run.conduct import conduct
 from jaxgen.run.experiment import Data, Reader, nothing
-from jaxgen.run.fixed_networks import Fixed, NetworkFlags
+from jaxgen.run.fixed_networks import Fixed
 from jaxgen.run.flags import DATA
-from jaxgen.run.targets import ask, size_of
+from jaxgen.run.targets import probe_of, size_of
 from jaxgen.study.intervals import KINDS, interval, wilson
 from jaxgen.techniques.vision import cnn
 
@@ -97,14 +97,16 @@ def located(flags: Any) -> tuple[Iterator[Figure], list[Table], str, str]:
         directory = os.path.join(os.path.expanduser(flags.workdir), "classifier")
         argv = [f"--workdir={directory}", f"--compilation_cache={flags.compilation_cache}"]
         judges.ensure(directory, lambda: conduct(EXPERIMENT, argv))
-    named = built(NetworkFlags, {**vars(flags), "network": directory})
-    asked, digits = ask(named, "", flags.layer, classify.EXPERIMENT), sets.load("digits")
+    probe, digits = (
+        probe_of(dataclasses.replace(flags, network=directory), "", flags.layer, classify.EXPERIMENT),
+        sets.load("digits"),
+    )
     made = pairs(getattr(digits, flags.split), digits.shape, flags.pairs, PAIRS_SEED)
-    if size_of(asked) != made.image.shape[1:3] or asked.fixed.labels != digits.classes or not asked.below:
+    if size_of(probe) != made.image.shape[1:3] or probe.fixed.labels != digits.classes or not probe.below:
         raise Refused(f"--network={directory} is no network with convolutions for the images of experiments.halves")
-    print(f"network: {asked.fixed.origin}", flush=True)
-    maps = localization.maps_of(asked.fixed, asked.below, made)
-    table = summary(maps, flags.split, recognised(asked.fixed, made))
+    print(f"network: {probe.fixed.origin}", flush=True)
+    maps = localization.maps_of(probe.fixed, probe.below, made)
+    table = summary(maps, flags.split, recognised(probe.fixed, made))
     return localization.show(made, maps, digits.classes), [table], "Two digits side by side", TEXT
 
 
@@ -125,8 +127,8 @@ def summary(maps: Mapping[str, np.ndarray], split: str, both: float) -> Table:
     print(caption)
     for method, values in maps.items():
         share = shares(values)
-        told = share[~np.isnan(share).any(1)]
-        mean, low, high, kind = interval(told.mean(1))
+        nonzero = share[~np.isnan(share).any(1)]
+        mean, low, high, kind = interval(nonzero.mean(1))
         texts = [f"{100 * mean:.1f} % ({100 * low:.1f} to {100 * high:.1f})"]
         for least in OFTEN:
             often = float(np.mean(np.nan_to_num(share, nan=0.0) >= least))

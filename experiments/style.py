@@ -27,7 +27,7 @@ from jaxgen.core.config import fitted
 from jaxgen.core.types import Fold, Stage
 from jaxgen.figures import stylized
 from jaxgen.run import cli
-from jaxgen.run.experiment import Data, Experiment, Reader, Setting, Watch, shares, sharing, stage, updates
+from jaxgen.run.experiment import Data, Experiment, Reader, Setting, Watch, fits, shares, sharing, stage, updates
 from jaxgen.run.style_reader import NOISE, StyleFlags, read_style
 from jaxgen.run.style_targets import coloured, targets
 from jaxgen.techniques.imagery import style
@@ -67,9 +67,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 def read(flags: StyleFlags, config: Any) -> Data:
     """The images and the network. Raises Refused, see `read_style`."""
     data = read_style(flags, config, classify.EXPERIMENT)
-    technique = style.make(fitted(config, data.facts))
-    batch = {"image": data.examples.content[None], **data.train.shared}
-    jax.eval_shape(technique.step, jax.eval_shape(technique.init, jax.random.key(0)), batch)  # Refused: see `cuts`
+    fits(style.make(fitted(config, data.facts)), data)  # Refused: see `cuts`
     return data
 
 

@@ -17,16 +17,13 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-import jax
-
 from experiments import classify
-from jaxgen.core.batches import arrays_of, training_batch
 from jaxgen.core.config import fitted
 from jaxgen.core.types import Fold
 from jaxgen.figures import visualizations
 from jaxgen.nets.pretrained.network import Network
 from jaxgen.run import cli
-from jaxgen.run.experiment import Data, Experiment, Reader, Setting, Watch
+from jaxgen.run.experiment import Data, Experiment, Reader, Setting, Watch, fits
 from jaxgen.run.target_reader import TargetFlags, read_targets
 from jaxgen.techniques.imagery import visualize
 from jaxgen.techniques.imagery.agreement import by_judge
@@ -56,9 +53,7 @@ def layer_of(config: Any, network: Network) -> str:
 def read(flags: TargetFlags, config: Any) -> Data:
     """The network, and the targets as examples. Raises Refused, see `read_targets`, and for what does not fit."""
     data = read_targets(flags, config.what, functools.partial(layer_of, config), classify.EXPERIMENT)
-    technique = visualize.make(fitted(config, data.facts))
-    batch = jax.eval_shape(lambda n: training_batch(data.train, arrays_of(data.train), None, jax.random.key(0), n), 0)
-    jax.eval_shape(technique.step, jax.eval_shape(technique.init, jax.random.key(0)), batch)
+    fits(visualize.make(fitted(config, data.facts)), data)
     return data
 
 

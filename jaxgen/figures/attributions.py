@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxgen.ops.colours import LUMINANCE
 from jaxgen.ops.imaging import tile
 from jaxgen.report.canvas import styled
 from jaxgen.report.items import Figure
@@ -21,7 +22,6 @@ CHANNELS, ACROSS = 64, 8  # of a layer that are shown, and how many beside each 
 WIDEST = 118  # pixels of a channel's tile
 SMALL = 448  # pixels: the width that small images are enlarged to, about, by whole factors
 PERCENTILE = 99  # of integrated gradients' magnitudes: what is drawn as the largest
-GREY = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue, ITU-R BT.601
 HEAT, BOTH = "inferno", "RdBu_r"  # colour maps: from nothing to most, and from least through nothing to most
 
 
@@ -32,7 +32,7 @@ class Attributions(NamedTuple):
     title: str  # what it shows
     target: str  # what the score is, in words: "the logit of class 7"
     layer: str  # where Grad-CAM looked; "" where the network has no positions
-    ways: Attribution
+    maps: Attribution
     baseline: str  # in words
     side: int  # of occlusion's squares in pixels; the next one begins half a side further
     activations: Mapping[str, np.ndarray]  # layer -> [h, w, F]
@@ -40,8 +40,8 @@ class Attributions(NamedTuple):
     @property
     def completeness(self) -> tuple[float, float, float]:
         """Sum of integrated gradients, difference of the scores, their distance as a share of it; NaN where it is 0."""
-        total = float(np.sum(self.ways.parts, dtype=np.float64))
-        difference = float(self.ways.scores[0] - self.ways.scores[1])
+        total = float(np.sum(self.maps.parts, dtype=np.float64))
+        difference = float(self.maps.scores[0] - self.maps.scores[1])
         return total, difference, abs(total - difference) / abs(difference) if difference else math.nan
 
 
@@ -63,7 +63,7 @@ def coloured(values: np.ndarray, name: str) -> np.ndarray:
 
 def laid_over(image: np.ndarray, values: np.ndarray, name: str, strength: np.ndarray) -> np.ndarray:
     """Colours of values [H, W] over a grey, paler image [H, W, 3], as much of them as `strength` [H, W], in [0, 1]."""
-    grey = 0.15 + 0.7 * np.repeat((image.astype(np.float32) / 255 @ GREY)[..., None], 3, 2)
+    grey = 0.15 + 0.7 * np.repeat((image.astype(np.float32) / 255 @ np.array(LUMINANCE, np.float32))[..., None], 3, 2)
     share = 0.8 * np.clip(strength, 0, 1)[..., None]
     return (1 - share) * grey + share * coloured(values, name)
 
@@ -122,7 +122,7 @@ def drawn(name: str, caption: str, draw: Callable[..., np.ndarray], *args: Any) 
 
 def show(one: Attributions) -> Iterator[Figure]:
     """The image, what in it speaks for the target in three ways, and the channels of its layers."""
-    heat, parts, _, falls = map(np.asarray, one.ways)
+    heat, parts, _, falls = map(np.asarray, one.maps)
     scale = max(1, round(SMALL / one.image.shape[1]))
     wide = lambda x: x.repeat(scale, 0).repeat(scale, 1)
     image, added = wide(one.image), wide(magnitudes(parts))
@@ -136,8 +136,8 @@ def show(one: Attributions) -> Iterator[Figure]:
     text = f"Integrated gradients of {one.target}, from {one.baseline} to the image: magnitudes of pixels; {cut}"
     yield drawn("integrated_gradients", text, laid_over, image, added, HEAT, added**0.5)
     how = f"where squares of {one.side} x {one.side} pixels are covered with {one.baseline}"
-    ways = f"falls (red, by at most {max(falls.max(), 0):.3g}) or rises (blue, {max(-falls.min(), 0):.3g})"
-    change = ways if falls.any() else "stays as it is"
+    effect = f"falls (red, by at most {max(falls.max(), 0):.3g}) or rises (blue, {max(-falls.min(), 0):.3g})"
+    change = effect if falls.any() else "stays as it is"
     yield drawn("occlusion", f"Occlusion: {one.target} {change} {how}", for_and_against, image, falls)
     for name, activation in one.activations.items():
         height, width, count = activation.shape

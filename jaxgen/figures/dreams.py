@@ -40,11 +40,25 @@ def settings(setting: Setting) -> dict[str, str]:
     return {"Software": "jaxgen", "jaxgen": json.dumps(plain)}
 
 
-def enlarged(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A frame, uint8, resized to (width, height)."""
+def progress(result: Result, caption: str, before: Sequence[np.ndarray], after: np.ndarray) -> Iterator[Figure]:
+    """The animation of what was kept at each look, all in one size, at most WIDEST; none where there is only one.
+
+    Args:
+        result: of the run.
+        caption: of the figure.
+        before: frames [H, W, C] uint8 that come first.
+        after: the last frame, in [0, 1].
+    """
     from PIL import Image
 
-    return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BILINEAR))
+    frames = [frame for _, frame in sorted(result.history("step").items())]
+    if len(frames) < 2:
+        return
+    shrink = min(1.0, WIDEST / after.shape[1])
+    size = (round(after.shape[1] * shrink), round(after.shape[0] * shrink))
+    every = [*before, *frames[:: -(-len(frames) // FRAMES)], to_bytes(after)]
+    resized = [np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BILINEAR)) for frame in every]
+    yield moving("progress", caption, resized, 200)
 
 
 def show(setting: Setting, result: Result) -> Iterator[Figure]:
@@ -52,10 +66,5 @@ def show(setting: Setting, result: Result) -> Iterator[Figure]:
     before, after = setting.data.examples.image, picture(result.stage, result.state)
     yield still("dream", f"After, by {setting.data.examples.fixed.origin}", after, 1, settings(setting))
     yield still("before", "Before", before, 1)
-    frames = [frame for _, frame in sorted(result.history("step").items())]
-    if len(frames) > 1:
-        shrink = min(1.0, WIDEST / after.shape[1])
-        size = (round(after.shape[1] * shrink), round(after.shape[0] * shrink))
-        chosen = frames[:: -(-len(frames) // FRAMES)]
-        every = [enlarged(frame, size) for frame in [to_bytes(before), *chosen, to_bytes(after)]]
-        yield moving("progress", "From octave to octave, each enlarged to the last one's size", every, 200)
+    caption = "From octave to octave, each enlarged to the last one's size"
+    yield from progress(result, caption, [to_bytes(before)], after)

@@ -6,13 +6,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.core.types import Stage, State
-from jaxgen.figures.dreams import FRAMES, WIDEST, enlarged, picture, settings
+from jaxgen.data.images.photograph import resized
+from jaxgen.figures.dreams import picture, progress, settings
 from jaxgen.ops.colours import with_luminance_of
 from jaxgen.ops.imaging import to_unit
 from jaxgen.report.items import Figure, Still
-from jaxgen.report.pictures import moving, still, to_bytes
+from jaxgen.report.pictures import still
 from jaxgen.run.experiment import Result, Setting
-from jaxgen.run.style_targets import Material, resize
+from jaxgen.run.style_targets import Material
 
 
 def painted(material: Material, stage: Stage, state: State) -> np.ndarray:
@@ -20,7 +21,7 @@ def painted(material: Material, stage: Stage, state: State) -> np.ndarray:
     image = picture(stage, state)
     if material.colours != "luminance":
         return image
-    content = resize(material.content, *image.shape[:2])
+    content = resized(material.content, *image.shape[:2])
     return np.clip(np.asarray(with_luminance_of(to_unit(jnp.asarray(content)), jnp.asarray(image))), 0.0, 1.0)
 
 
@@ -44,11 +45,5 @@ def show(setting: Setting, result: Result) -> Iterator[Figure]:
         height = min(image.shape[0], after.shape[0])
         width = max(1, round(image.shape[1] * height / image.shape[0]))
         name = f"style{number}" if len(material.styles) > 1 else "style"
-        yield still(name, f"Style, weight {setting.config.shares[number - 1]:.3g}", resize(image, height, width), 1)
-    frames = [frame for _, frame in sorted(result.history("step").items())]
-    if len(frames) > 1:
-        shrink = min(1.0, WIDEST / after.shape[1])
-        size = (round(after.shape[1] * shrink), round(after.shape[0] * shrink))
-        chosen = frames[:: -(-len(frames) // FRAMES)]
-        every = [enlarged(frame, size) for frame in [*chosen, to_bytes(after)]]
-        yield moving("progress", "From update to update, each enlarged to the last one's size", every, 200)
+        yield still(name, f"Style, weight {setting.config.shares[number - 1]:.3g}", resized(image, height, width), 1)
+    yield from progress(result, "From update to update, each enlarged to the last one's size", [], after)

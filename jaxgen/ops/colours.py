@@ -14,9 +14,9 @@ LEAST = 1e-4  # of a variance: colours of a grey or flat image have no other dir
 
 
 def luminance(image: jax.Array) -> jax.Array:
-    """[H, W, 1], in [0, 1]."""
+    """Of images [..., 3], [..., 1], in [0, 1]."""
     weights = jnp.asarray(LUMINANCE, image.dtype)
-    return jnp.einsum("hwc,c->hw", image, weights, precision="highest")[..., None]
+    return jnp.einsum("...c,c->...", image, weights, precision="highest")[..., None]
 
 
 def with_luminance_of(image: jax.Array, other: jax.Array) -> jax.Array:

@@ -23,7 +23,7 @@ from jaxgen.data.places import existing
 from jaxgen.data.sources import holdout, mapped, source
 from jaxgen.nets.pretrained.network import Network
 from jaxgen.run.experiment import Data, Experiment, sharing
-from jaxgen.run.fixed_networks import RANDOM, Fixed, NetworkFlags, fixed
+from jaxgen.run.fixed_networks import Fixed, NetworkFlags, fixed, learnt_or_random
 from jaxgen.run.flags import DATA
 from jaxgen.run.provenance import fingerprint
 from jaxgen.techniques.imagery import style_losses
@@ -99,7 +99,7 @@ def read_crops(
         raise Refused("--new_style is of --model=adain; other networks paint in the styles that they learnt")
     images, shown = photographs(flags), images_of(flags.held_out, flags.data_dir, flags.height)
     new = images_of(flags.new_style, flags.data_dir, flags.style_height)
-    frozen = fixed(with_default(flags), lambda network: needed, classifier)
+    frozen = fixed(learnt_or_random(flags), lambda network: needed, classifier)
     if flags.crop < frozen.network.least:
         raise Refused(f"--crop={flags.crop}: {frozen.network.name} takes {frozen.network.least} pixels a side")
     trained = [part for style in styles for part in _patches(style, flags.crop)] if patches else list(styles)
@@ -120,11 +120,6 @@ def read_crops(
     epoch, counted = len(images.train.label) // size, ("images", size)
     data = Data(facts, train, valid, test, epoch, digest, examples, "test", counted)
     return sharing(data, network=variables, style=statistics)
-
-
-def with_default(flags: NetworkFlags) -> NetworkFlags:
-    """The flags with a network that learnt nothing where none is named."""
-    return dataclasses.replace(flags, network="vgg19", weights=RANDOM) if flags.network == "auto" else flags
 
 
 def images_of(paths: str, data_dir: str, height: int) -> tuple[Named, ...]:

@@ -4,8 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
+
+from jaxgen.core.batches import arrays_of, functions_of, training_batch
 from jaxgen.core.config import fitted
-from jaxgen.core.types import Fold, Holdout, Measured, Refused, Source, Stage, State
+from jaxgen.core.types import Fold, Holdout, Measured, Refused, Source, Stage, State, Technique
 from jaxgen.data.sources import beside
 from jaxgen.optim.settings import Factory
 from jaxgen.report.items import Arrays, Figure, Lines, Still, Table
@@ -151,6 +155,14 @@ def stage(setting: Setting, config: Any, steps: int, adopt: Any = None, **facts:
     config, data = fitted(config, facts), setting.data
     technique = setting.module.make(config, *setting.optimizers(steps))
     return Stage(technique, data.train, steps, data.valid, adopt, setting.module.__name__, config)
+
+
+def fits(technique: Technique, data: Data) -> None:
+    """Traces a step. Raises Refused for what a technique refuses of its data, before anything is written."""
+    key, number = jax.random.key(0), jax.ShapeDtypeStruct((), jnp.int32)
+    batch = lambda arguments, n: training_batch(functions_of(data.train), arguments, None, key, n)
+    like = jax.eval_shape(batch, arrays_of(data.train), number)
+    jax.eval_shape(technique.step, jax.eval_shape(technique.init, key), like)
 
 
 def sharing(data: Data, **entries: Any) -> Data:

@@ -4,7 +4,7 @@ import dataclasses
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 
@@ -34,8 +34,8 @@ JUDGE, ANOTHER = "judge_of_numerals", ("--seed=1", "--network=mlp", "--hidden=30
 
 
 @dataclasses.dataclass(frozen=True)
-class NetworkFlags(RunFlags):
-    """The flags of an experiment with a fixed network."""
+class WeightFlags:
+    """Which network, and where its weights are from."""
 
     network: str = knob(
         "auto",
@@ -46,7 +46,7 @@ class NetworkFlags(RunFlags):
     )
     weights: str = knob(
         "",
-        "a file of the network's weights (Keras, torch, safetensors), or random; without: of DATA_DIR/weights",
+        f"a file of the network's weights (Keras, torch, safetensors), or {RANDOM}; without: of DATA_DIR/weights",
         free=True,
         group=DATA,
     )
@@ -57,6 +57,19 @@ class NetworkFlags(RunFlags):
         free=True,
         group=MACHINE,
     )
+
+
+F = TypeVar("F", bound=WeightFlags)
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkFlags(WeightFlags, RunFlags):
+    """The flags of an experiment with a fixed network."""
+
+
+def learnt_or_random(flags: F) -> F:
+    """The flags, whose network is VGG19 with random weights where none is named."""
+    return dataclasses.replace(flags, network="vgg19", weights=RANDOM) if flags.network == "auto" else flags
 
 
 class Fixed(NamedTuple):
@@ -70,11 +83,11 @@ class Fixed(NamedTuple):
     origin: str  # where its weights are from, in a line
 
 
-def fixed(flags: NetworkFlags, names: Callable[[Network], Sequence[str]], classifier: Experiment) -> Fixed:
+def fixed(flags: Any, names: Callable[[Network], Sequence[str]], classifier: Experiment) -> Fixed:
     """The network that --network names, with the weights that some activations need.
 
     Args:
-        flags: the run's.
+        flags: those of WeightFlags, and `data_dir`.
         names: the network -> the activations that are to be asked for.
         classifier: the experiment that trains a small one, by its preset `numerals`.
 
@@ -117,7 +130,7 @@ def _of_numerals(flags, name, more, classifier):
     return directory
 
 
-def available(flags: NetworkFlags) -> tuple[str, ...]:
+def available(flags: Any) -> tuple[str, ...]:
     """The activations that the weights of a pretrained network suffice for, in the order of computing.
 
     A file with its classifier is preferred to one without. Raises Refused where there is neither, or it is damaged.

@@ -16,7 +16,7 @@ from jaxgen.nets.pretrained.network import asked
 from jaxgen.ops.colours import luminance
 from jaxgen.ops.imaging import to_unit
 from jaxgen.run.experiment import Data, Experiment, sharing
-from jaxgen.run.fixed_networks import RANDOM, NetworkFlags, fixed
+from jaxgen.run.fixed_networks import NetworkFlags, fixed, learnt_or_random
 from jaxgen.run.flags import DATA
 from jaxgen.run.provenance import fingerprint
 from jaxgen.run.style_targets import Material, layers, targets
@@ -73,9 +73,7 @@ def read_style(flags: StyleFlags, config: Any, classifier: Experiment) -> Data:
     if not paths:
         raise Refused("--style names no image; give one, or several separated by commas")
     part = shares(flags.style_weights, len(paths))
-    if flags.network == "auto":
-        flags = dataclasses.replace(flags, network="vgg19", weights=RANDOM)
-    frozen = fixed(flags, lambda network: asked(network, layers(config)), classifier)
+    frozen = fixed(learnt_or_random(flags), lambda network: asked(network, layers(config)), classifier)
     if flat := [name for name in layers(config) if name not in frozen.network.spatial]:
         raise Refused(f"{flat[0]} of {frozen.network.name} has no positions; style transfer compares layers that have")
     material = _material(flags, paths, frozen)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgen.data.images.photograph import resized
 from jaxgen.ops.colours import luminance, matched
 from jaxgen.ops.imaging import to_unit
 from jaxgen.run.fixed_networks import Fixed
@@ -49,7 +50,7 @@ def targets(material: Material, config: Any, shape: Sequence[int]) -> dict[str, 
     contents = names(terms(config.content_layers, "content_layers"))
     styles = names(terms(config.style_layers, "style_layers"))
     options = {"mean": True} if config.pool == "mean" else {}
-    content = coloured(material, resize(material.content, shape[0], shape[1]))
+    content = coloured(material, resized(material.content, *shape[:2]))
     of_content = jax.jit(lambda v, x: {n: a[0] for n, a in network.apply(v, x[None], contents, **options).items()})
     of_style = jax.jit(
         lambda v, x: style_losses.style_targets(
@@ -75,7 +76,7 @@ def _styles(material, shape):
     """The styles [h, w, 3] in [0, 1] for a scale, in the colours that they are to give."""
     for image in material.styles:
         height, width = style_size(image.shape, shape, material.style_scale)
-        style = to_unit(jnp.asarray(resize(image, height, width)))
+        style = to_unit(jnp.asarray(resized(image, height, width)))
         content = to_unit(jnp.asarray(material.content))
         if material.colours == "matched":
             style = jnp.clip(matched(style, content), 0.0, 1.0)
@@ -102,12 +103,3 @@ def coloured(material: Material, image: np.ndarray) -> jax.Array:
     """The content [h, w, 3] in [0, 1] as the network sees it: grey where luminance alone is to change."""
     unit = to_unit(jnp.asarray(image))
     return jnp.repeat(luminance(unit), 3, -1) if material.colours == "luminance" else unit
-
-
-def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """An image [H, W, 3] uint8 of another size (Lanczos)."""
-    from PIL import Image
-
-    if image.shape[:2] == (height, width):
-        return image
-    return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))

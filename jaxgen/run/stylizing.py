@@ -20,9 +20,9 @@ from jaxgen.data.images.photograph import EMBEDDED
 from jaxgen.data.places import existing
 from jaxgen.report.pictures import save_gif, save_png, to_bytes
 from jaxgen.run.bar import bar
-from jaxgen.run.crop_reader import CropFlags, Named, images_of, with_default
+from jaxgen.run.crop_reader import CropFlags, Named, images_of
 from jaxgen.run.experiment import Experiment
-from jaxgen.run.fixed_networks import fixed
+from jaxgen.run.fixed_networks import fixed, learnt_or_random
 from jaxgen.run.load import load_run
 from jaxgen.run.workdir import read_config
 
@@ -127,7 +127,7 @@ def _of_any_style(flags, config, module, classifier):
     settings = built(module.Config, {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
     names = {"network": free["network"], "weights": flags.weights or free["weights"]}
     flags = dataclasses.replace(flags, **names)
-    frozen = fixed(with_default(flags), lambda network: module.needed(settings), classifier)
+    frozen = fixed(learnt_or_random(flags), lambda network: module.needed(settings), classifier)
     if frozen.description != settings.network:
         raise Refused(f"the run in {flags.workdir} was trained with {settings.network}, not {frozen.description}")
     styles = images_of(flags.style, flags.data_dir, flags.style_height)

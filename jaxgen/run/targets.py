@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -11,7 +11,7 @@ from jaxgen.core.types import Refused
 from jaxgen.nets.pretrained.network import Network, nearest
 from jaxgen.nets.pretrained.networks import NETWORKS
 from jaxgen.run.experiment import Experiment
-from jaxgen.run.fixed_networks import Fixed, NetworkFlags, available, fixed
+from jaxgen.run.fixed_networks import Fixed, available, fixed
 from jaxgen.techniques.imagery.terms import PATTERN, Term, names, terms
 
 BLOCKS = re.compile(r"layer\d+|block\d+_conv\d+|mixed\d+|fire\d+")  # activations that a network is known by
@@ -20,7 +20,7 @@ LISTED = 50  # classes in a message
 VGG = (224, 224)  # pixels that its dense layers read
 
 
-class Asked(NamedTuple):
+class Probe(NamedTuple):
     """A network with the activations that are needed of it."""
 
     fixed: Fixed
@@ -39,11 +39,11 @@ class Asked(NamedTuple):
         return _each(self.layers, self.below, self.shown)
 
 
-def ask(flags: NetworkFlags, target: str, layer: str, classifier: Experiment) -> Asked:
+def probe_of(flags: Any, target: str, layer: str, classifier: Experiment) -> Probe:
     """The network, with the layers that a target needs.
 
     Args:
-        flags: say which network.
+        flags: see `fixed`.
         target: a class by name, or by number where its network has no names for them; or terms such as "mixed5/13",
             see `techniques.imagery.terms`. "": a class where there are weights for it, a channel otherwise.
         layer: whose features are looked at; "": the deepest one with positions that the score is computed from.
@@ -61,7 +61,7 @@ def ask(flags: NetworkFlags, target: str, layer: str, classifier: Experiment) ->
         return _each(*of(network))
 
     frozen = fixed(flags, needed, classifier)
-    return Asked(frozen, *of(frozen.network))
+    return Probe(frozen, *of(frozen.network))
 
 
 def written(network: Network, target: str) -> bool:
@@ -106,36 +106,36 @@ def below(network: Network, layers: Sequence[str], layer: str) -> str:
     return layer or next((name for name in reversed(network.spatial) if order(name) <= last), "")
 
 
-def activations_of(asked: Asked, image: np.ndarray) -> dict[str, np.ndarray]:
+def activations_of(probe: Probe, image: np.ndarray) -> dict[str, np.ndarray]:
     """The activations of an image [H, W, 3], name -> [1, h, w, F] or [1, F]. Raises Refused where it is too small."""
-    network = asked.fixed.network
+    network = probe.fixed.network
     if min(image.shape[:2]) < network.least:
         height, width = image.shape[:2]
         raise Refused(f"{network.name} takes images of at least {network.least} pixels a side, not {height} x {width}")
-    compute = jax.jit(lambda variables, image: network.apply(variables, image[None], asked.names))
-    return {name: np.asarray(value) for name, value in compute(asked.fixed.variables, image).items()}
+    compute = jax.jit(lambda variables, image: network.apply(variables, image[None], probe.names))
+    return {name: np.asarray(value) for name, value in compute(probe.fixed.variables, image).items()}
 
 
 def score_of(
-    asked: Asked, target: str, activations: Mapping[str, np.ndarray], nothing: Mapping[str, np.ndarray]
+    probe: Probe, target: str, activations: Mapping[str, np.ndarray], nothing: Mapping[str, np.ndarray]
 ) -> tuple[Term, ...]:
     """The terms of the score. Without a target: the most probable class, or the channel that the image excites most.
 
     That is the one whose mean is most above that of an image of nothing; some channels are high whatever they see.
 
     Args:
-        asked: what `ask` returned for this target.
+        probe: what `probe_of` returned for this target.
         target: likewise.
         activations: of the image, name -> [1, h, w, F] or [1, F].
         nothing: the same of an image of one colour.
 
     Raises Refused for a class that does not exist.
     """
-    network, labels = asked.fixed.network, asked.fixed.labels
-    top = asked.layers[0]
+    network, labels = probe.fixed.network, probe.fixed.labels
+    top = probe.layers[0]
     if not target:
         mean, without = (np.mean(each[top], tuple(range(each[top].ndim - 1))) for each in (activations, nothing))
-        return (Term(top, int((mean if asked.classes else mean - without).argmax()), 1.0),)
+        return (Term(top, int((mean if probe.classes else mean - without).argmax()), 1.0),)
     if written(network, target):
         return terms(target, "target")
     count = activations[top].shape[-1]
@@ -148,15 +148,15 @@ def score_of(
     )
 
 
-def words(asked: Asked, score: Sequence[Term]) -> str:
+def words(probe: Probe, score: Sequence[Term]) -> str:
     """What a score is, for a reader."""
 
     def one(term: Term) -> str:
         if term.channel is None:
             return f"the mean square of {term.layer}"
-        if term.layer != asked.fixed.network.activations[-1]:
+        if term.layer != probe.fixed.network.activations[-1]:
             return f"the mean of channel {term.channel} of {term.layer}"
-        return f"the logit of class {named(asked.fixed, term.channel)}"
+        return f"the logit of class {named(probe.fixed, term.channel)}"
 
     return " + ".join((f"{term.weight:g} x " if term.weight != 1 else "") + one(term) for term in score)
 
@@ -166,13 +166,13 @@ def named(frozen: Fixed, number: int) -> str:
     return frozen.labels[number] if frozen.labels else str(number)
 
 
-def size_of(asked: Asked) -> tuple[int, int] | None:
+def size_of(probe: Probe) -> tuple[int, int] | None:
     """H and W of the only images that the layers can be computed of; None where any size will do."""
-    network = asked.fixed.network
-    if {*asked.layers} <= {*network.spatial}:
+    network = probe.fixed.network
+    if {*probe.layers} <= {*network.spatial}:
         return None
-    if asked.fixed.own_shape:
-        return asked.fixed.own_shape[:2]
+    if probe.fixed.own_shape:
+        return probe.fixed.own_shape[:2]
     return VGG if "flatten" in network.activations else None
 
 

@@ -57,9 +57,9 @@ def test_each_channel_has_a_tile_of_its_own_range():
 
 @pytest.mark.parametrize("strength", [0.0, 1.0])
 def test_captions_say_where_nothing_speaks_for_it(strength):
-    ways = Attribution(*(strength * np.ones(shape) for shape in ((2, 2), (6, 8, 3), (2,), (3, 4))))
+    maps = Attribution(*(strength * np.ones(shape) for shape in ((2, 2), (6, 8, 3), (2,), (3, 4))))
     one = Attributions(
-        IMAGE, "an image", "the logit of class 7", "layer2", ways, "black", 2, {"layer1": np.ones((3, 4, 2))}
+        IMAGE, "an image", "the logit of class 7", "layer2", maps, "black", 2, {"layer1": np.ones((3, 4, 2))}
     )
     figures = {figure.name: figure for figure in attributions.show(one)}
     assert list(figures) == ["image", "grad_cam", "integrated_gradients", "occlusion", "activations_layer1"]

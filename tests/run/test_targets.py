@@ -6,7 +6,7 @@ from refusals import refused
 from jaxgen.nets.pretrained.described import network_of
 from jaxgen.nets.pretrained.networks import network
 from jaxgen.run.fixed_networks import Fixed
-from jaxgen.run.targets import Asked, below, layers_of, lower, size_of
+from jaxgen.run.targets import Probe, below, layers_of, lower, size_of
 
 OWN = ("cnn", "8x10x3", "3,4", "5", "relu", "", "3")
 
@@ -74,4 +74,4 @@ def test_a_network_without_convolutions_has_no_layer_with_positions():
 def test_sizes_that_dense_layers_read(description, layer, size):
     own = tuple(map(int, description[1].split("x"))) if description[0] == "cnn" else ()
     fixed = Fixed(network_of(description), description, {}, (), own, "")
-    assert size_of(Asked(fixed, (layer,), "", ())) == size
+    assert size_of(Probe(fixed, (layer,), "", ())) == size

@@ -62,11 +62,17 @@ def _embedded(name: str) -> np.ndarray:
 
 def _resized(image: np.ndarray, height: int) -> np.ndarray:
     """The image [H, W, 3] with so many rows, in proportion; 0: as it is."""
-    from PIL import Image
-
     if not height:
         return image
-    width = max(1, round(image.shape[1] * height / image.shape[0]))
+    return resized(image, height, max(1, round(image.shape[1] * height / image.shape[0])))
+
+
+def resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """An image [H, W, 3] uint8 of another size (Lanczos)."""
+    from PIL import Image
+
+    if image.shape[:2] == (height, width):
+        return image
     return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
 
 

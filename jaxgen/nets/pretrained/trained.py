@@ -17,9 +17,8 @@ from jaxgen.nets.convolutional import CNN
 from jaxgen.nets.hidden import names as layer_names
 from jaxgen.nets.hidden import widths
 from jaxgen.nets.pretrained.network import Network, asked
+from jaxgen.ops.colours import luminance
 from jaxgen.ops.imaging import to_unit
-
-GREY = (0.299, 0.587, 0.114)  # of red, green and blue, ITU-R BT.601
 
 
 def trained(description: Sequence[str]) -> Network:
@@ -63,5 +62,5 @@ def _in_channels(images: jax.Array, depth: int) -> jax.Array:
     if images.shape[-1] == depth:
         return images
     if depth == 1:
-        return jnp.einsum("...c,c->...", images, jnp.asarray(GREY, images.dtype))[..., None]
+        return luminance(images)
     return jnp.repeat(images, depth, -1)

@@ -19,7 +19,6 @@ from jaxgen.nets.pretrained.network import Network
 from jaxgen.ops.imaging import to_unit
 from jaxgen.ops.variation import total_variation
 from jaxgen.techniques.imagery import style_losses
-from jaxgen.techniques.imagery.style_objective import TINY
 from jaxgen.techniques.imagery.terms import Term, names
 
 Terms = tuple[Term, ...]
@@ -53,15 +52,12 @@ def losses(
         variation: weight of the total variation.
     """
     content_terms, style_terms = terms
-    errors = {
-        layer: error / jnp.maximum(jnp.square(contents[layer]).mean((1, 2, 3)), TINY)
-        for layer, error in style_losses.content_losses(features, contents).items()
-    }
+    errors = style_losses.relative_content(style_losses.content_losses(features, contents), contents)
     apart = distances(features, targets, names(style_terms), distance)
     nothing = jnp.zeros(len(images), jnp.float32)
     parts = {
-        "content": sum((term.weight * errors[term.layer] for term in content_terms), nothing),
-        "style": weighted(apart, style_terms),
+        "content": style_losses.weighted(content_terms, errors),
+        "style": style_losses.weighted(style_terms, apart),
         "variation": variation * jax.vmap(total_variation)(images) / images[0].size,
     }
     by_layer = {f"content_{layer}": each for layer, each in errors.items()}
@@ -79,20 +75,14 @@ def distances(
     targets = {layer: targets[layer] for layer in layers}
     ours = style_losses.style_targets(features, layers)
     apart = style_losses.style_losses(ours, targets, style_losses.DISTANCES[distance])
-    size = {layer: style_losses.magnitude(distance, target) for layer, target in targets.items()}
-    return {layer: each / jnp.maximum(size[layer], TINY) for layer, each in apart.items()}
-
-
-def weighted(losses: Mapping[str, jax.Array], terms: Terms) -> jax.Array:
-    """The sum [B] of weight x loss [B]."""
-    return sum((term.weight * losses[term.layer] for term in terms), jnp.zeros((), jnp.float32))
+    return style_losses.relative_style(apart, targets, distance)
 
 
 def style_loss(
     features: Mapping[str, jax.Array], targets: Mapping[str, style_losses.Statistics], terms: Terms, distance: str
 ) -> jax.Array:
     """The style loss [B] of features, layer -> [B, h, w, C]."""
-    return weighted(distances(features, targets, names(terms), distance), terms)
+    return style_losses.weighted(terms, distances(features, targets, names(terms), distance))
 
 
 def chosen(statistics: Mapping[str, style_losses.Statistics], number: jax.Array) -> Any:

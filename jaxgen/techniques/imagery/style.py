@@ -128,8 +128,8 @@ def make(config: Config = Config(), optimizer: Factory = lbfgs) -> Technique:
 
     start = lambda: dict.fromkeys(metric_names(config), jnp.zeros((), jnp.float32))
     finish = lambda tally: {f"last_{name}": value for name, value in tally.items()}
-    told = {f"last_{name}": text for name, text in definitions(config).items()}
-    evaluate = Fold(start, add, finish, told, "lower")
+    about = {f"last_{name}": text for name, text in definitions(config).items()}
+    evaluate = Fold(start, add, finish, about, "lower")
     shared = ("network", "content", "style", *["regions"] * config.masked)
     step = gradient_step(loss, optimizer(config.learning_rate))
     return Technique(init, step, evaluate, {"image": image}, example, lambda key: {"image": ()}, shared=shared)

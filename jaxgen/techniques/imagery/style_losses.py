@@ -21,6 +21,7 @@ from jaxgen.ops.gram import gram_matrix
 from jaxgen.techniques.imagery.terms import Term
 
 RIDGE = 1e-3  # share of the target's mean variance that `wasserstein` adds to the variances of both
+TINY = 1e-12  # least divisor, of features that are all 0
 FLAT = 1e-6  # added to a variance before its root, whose derivative at 0 is infinite
 
 
@@ -148,9 +149,22 @@ def style_targets(features: Mapping[str, jax.Array], layers: Sequence[str]) -> d
     return {layer: statistics(features[layer]) for layer in layers}
 
 
+def relative_content(errors: Mapping[str, jax.Array], targets: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+    """Layer -> `content` [...], of that of features that are 0: the mean square of the target [..., h, w, C]."""
+    squares = {layer: jnp.square(target).mean((-3, -2, -1)) for layer, target in targets.items()}
+    return {layer: error / jnp.maximum(squares[layer], TINY) for layer, error in errors.items()}
+
+
+def relative_style(
+    distances: Mapping[str, jax.Array], targets: Mapping[str, Statistics], name: str
+) -> dict[str, jax.Array]:
+    """Layer -> distance [...] of that name, of that of features that are 0."""
+    return {layer: each / jnp.maximum(magnitude(name, targets[layer]), TINY) for layer, each in distances.items()}
+
+
 def weighted(terms: Sequence[Term], losses: Mapping[str, jax.Array]) -> jax.Array:
-    """The sum [] over terms of weight x loss, of a loss [...] its mean."""
-    return sum((term.weight * losses[term.layer].mean() for term in terms), jnp.zeros((), jnp.float32))
+    """The sum [...] over terms of weight x loss [...]."""
+    return sum((term.weight * losses[term.layer] for term in terms), jnp.zeros((), jnp.float32))
 
 
 def named(kind: str, losses: Mapping[str, jax.Array]) -> dict[str, jax.Array]:

@@ -16,8 +16,6 @@ from jaxgen.techniques.imagery import style_losses
 from jaxgen.techniques.imagery.feature_tiles import of_parts
 from jaxgen.techniques.imagery.terms import names, terms
 
-TINY = 1e-12  # least divisor, of features that are all 0
-
 
 def losses(config: Any, batch: Mapping[str, Any], image: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
     """(The loss [], its metrics: all terms as they enter it, and each layer's content and style loss without weights).
@@ -41,10 +39,8 @@ def losses(config: Any, batch: Mapping[str, Any], image: jax.Array) -> tuple[jax
     shares = jnp.asarray(config.shares, jnp.float32)
     apart = style_losses.style_losses(ours, batch["style"], style_losses.DISTANCES[config.distance])
     if config.normalisation == "relative":
-        size = {layer: style_losses.magnitude(config.distance, target) for layer, target in batch["style"].items()}
-        apart = {layer: each / jnp.maximum(size[layer], TINY) for layer, each in apart.items()}
-        squares = {layer: jnp.square(target).mean() for layer, target in batch["content"].items()}
-        errors = {layer: error / jnp.maximum(squares[layer], TINY) for layer, error in errors.items()}
+        apart = style_losses.relative_style(apart, batch["style"], config.distance)
+        errors = style_losses.relative_content(errors, batch["content"])
     distances = {layer: jnp.sum(shares * each) for layer, each in apart.items()}
     variation = total_variation(image) / image.size
     if config.normalisation == "book":
