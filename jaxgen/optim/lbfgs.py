@@ -1,15 +1,15 @@
 """L-BFGS with a line search whose every trial is an update: one evaluation of loss and gradient for each.
 
 Liu & Nocedal 1989, https://doi.org/10.1007/BF01589116; two loops and strong Wolfe conditions as in Nocedal & Wright
-2006, *Numerical Optimization*, algorithms 7.4, 3.5 and 3.6; constants as L-BFGS-B's (Zhu et al. 1997,
-https://doi.org/10.1145/279232.279236).
+2006, *Numerical Optimization*, algorithms 7.4 (in `optim.curvature`), 3.5 and 3.6; constants as L-BFGS-B's (Zhu et al.
+1997, https://doi.org/10.1145/279232.279236).
 
 The parameters are where the loss is evaluated next, which is a trial of the line search: about nine of ten are
 accepted. A line search within the update, as optax.lbfgs has it, evaluates the accepted point once more, compiles the
 loss four times, and cannot be stopped in between. The state holds all of the search, so that a run goes on in it. For
 losses without noise: a search compares values of one function.
 
-n    parameters, as one vector        m    pairs of steps and differences of gradients that are remembered
+n    parameters, as one vector
 """
 
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
 
+from jaxgen.optim.curvature import Curvature, inverse_hessian, product, remembered, unknown
 from jaxgen.optim.rate import Rate, advance, constant, initial_state
 
 SLOPE, DECREASE = 0.9, 1e-3  # of the Wolfe conditions: |slope| at most, decrease of the value at least, of the first's
@@ -37,10 +38,7 @@ class Point(NamedTuple):
 class Search(NamedTuple):
     """The memory of the optimiser and the line search that is going on."""
 
-    steps: jax.Array  # [m, n] s
-    changes: jax.Array  # [m, n] y, of the gradient
-    inverses: jax.Array  # [m] 1 / s.y; 0 where there is no pair
-    newest: jax.Array  # [] int32, the row of the newest pair
+    curvature: Curvature  # what earlier steps say of it
     anchor: jax.Array  # [n] where the line begins
     gradient: jax.Array  # [n] there
     direction: jax.Array  # [n] of the line
@@ -64,10 +62,9 @@ def lbfgs(rate: Rate = 1.0, *, memory: int = 10, schedule: Any = constant) -> op
         flat, _ = ravel_pytree(params)
         flat = flat.astype(jnp.promote_types(flat.dtype, jnp.float32))
         zero, none = jnp.zeros((), flat.dtype), jnp.zeros((), jnp.int32)
-        rows, vector = jnp.zeros((memory, flat.size), flat.dtype), jnp.zeros_like(flat)
+        vector = jnp.zeros_like(flat)
         point, far = Point(zero, zero, zero), Point(zero + jnp.inf, zero, zero)
-        inverses = jnp.zeros(memory, flat.dtype)
-        search = Search(rows, rows, inverses, none, vector, vector, vector, point, point, far, zero, none)
+        search = Search(unknown(memory, flat), vector, vector, vector, point, point, far, zero, none)
         return initial_state(rate, jax.tree.map(jnp.copy, search))
 
     def update(grads, state, params=None, *, value, **extra):
@@ -85,7 +82,7 @@ def lbfgs(rate: Rate = 1.0, *, memory: int = 10, schedule: Any = constant) -> op
 
 def _next(search, begins, theta, gradient, value, eta):
     """(the search after an evaluation at theta [n], the next point [n] to evaluate)."""
-    slope = gradient @ search.direction
+    slope = product(gradient, search.direction)
     here = Point(search.length, jnp.where(jnp.isnan(value), jnp.inf, value), jnp.where(jnp.isfinite(slope), slope, 0))
     first, low, high = search.first, search.low, search.high
     fails = ~(value <= first.value + DECREASE * here.length * first.slope) | (value >= low.value) & (search.trials > 0)
@@ -97,11 +94,12 @@ def _next(search, begins, theta, gradient, value, eta):
     back = over & ~accepts
     anchor = jnp.where(back, search.anchor, theta)
     base = jnp.where(back, search.gradient, gradient)
-    remembered = _remembered(search, theta - search.anchor, gradient - search.gradient, flat & ~begins)
-    forgotten = remembered._replace(inverses=jnp.where(over | begins, 0, remembered.inverses))
-    fresh = _along(forgotten, anchor, base, jnp.where(back, first.value, value), eta)
-    narrowed = _narrowed(search, here, low, high, fails)
-    search = _where(accepts | back, fresh, narrowed._replace(**_memory(remembered)))
+    change = gradient - search.gradient
+    curvature = remembered(search.curvature, theta - search.anchor, change, search.gradient, flat & ~begins)
+    kept = curvature._replace(inverses=jnp.where(over | begins, 0, curvature.inverses))
+    fresh = _along(search._replace(curvature=kept), anchor, base, jnp.where(back, first.value, value), eta)
+    narrowed = _narrowed(search._replace(curvature=curvature), here, low, high, fails)
+    search = _where(accepts | back, fresh, narrowed)
     return search, search.anchor + search.length * search.direction
 
 
@@ -109,56 +107,18 @@ def _where(condition, x, y):
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), x, y)
 
 
-def _memory(search):
-    return {name: getattr(search, name) for name in ("steps", "changes", "inverses", "newest")}
-
-
-def _remembered(search, step, change, condition):
-    """The search with one more pair, in place of the oldest, where the condition holds and s.y is not too small."""
-    product = step @ change
-    condition = condition & (product > jnp.finfo(step.dtype).eps * jnp.abs(step @ search.gradient))
-    row = jnp.where(condition, (search.newest + 1) % len(search.inverses), search.newest)
-    inverse = jnp.where(condition, 1 / jnp.where(condition, product, 1), search.inverses[row])
-    return search._replace(
-        steps=search.steps.at[row].set(jnp.where(condition, step, search.steps[row])),
-        changes=search.changes.at[row].set(jnp.where(condition, change, search.changes[row])),
-        inverses=search.inverses.at[row].set(inverse),
-        newest=row,
-    )
-
-
 def _along(search, anchor, gradient, value, eta):
     """A new line search, in the direction of the two loops; along the gradient where that does not lead down."""
-    direction = -_inverse_hessian(search, gradient)
-    down = direction @ gradient < 0
-    direction, pairs = jnp.where(down, direction, -gradient), down & (search.inverses > 0).any()
-    norm = jnp.sqrt(jnp.maximum(gradient @ gradient, jnp.finfo(gradient.dtype).tiny))
+    direction = -inverse_hessian(search.curvature, gradient)
+    down = product(direction, gradient) < 0
+    direction, pairs = jnp.where(down, direction, -gradient), down & (search.curvature.inverses > 0).any()
+    norm = jnp.sqrt(jnp.maximum(product(gradient, gradient), jnp.finfo(gradient.dtype).tiny))
     length = eta * jnp.where(pairs, 1, jnp.minimum(1, 1 / norm)).astype(gradient.dtype)
     zero = jnp.zeros_like(value)
-    first = Point(zero, value, direction @ gradient)
+    first = Point(zero, value, product(direction, gradient))
     far, none = Point(zero + jnp.inf, zero, zero), jnp.zeros((), jnp.int32)
     search = search._replace(anchor=anchor, gradient=gradient, direction=direction, length=length)
     return search._replace(first=first, low=first, high=far, trials=none)
-
-
-def _inverse_hessian(search, vector):
-    """H v by the two loops, algorithm 7.4; pairs that are not there change nothing."""
-    count = len(search.inverses)
-    rows = (search.newest - jnp.arange(count, dtype=jnp.int32)) % count  # the newest first
-
-    def forward(vector, row):
-        factor = search.inverses[row] * (search.steps[row] @ vector)
-        return vector - factor * search.changes[row], factor
-
-    def backward(vector, each):
-        row, factor = each
-        return vector + (factor - search.inverses[row] * (search.changes[row] @ vector)) * search.steps[row], None
-
-    vector, factors = jax.lax.scan(forward, vector, rows)
-    newest = search.changes[search.newest]
-    product = search.inverses[search.newest] * (newest @ newest)
-    vector = vector * jnp.where(product > 0, 1 / jnp.where(product > 0, product, 1), 1)
-    return jax.lax.scan(backward, vector, (rows, factors), reverse=True)[0]
 
 
 def _narrowed(search, here, low, high, fails):
