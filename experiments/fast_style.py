@@ -30,6 +30,19 @@ from jaxgen.run.stylizing import PaintFlags
 from jaxgen.techniques.imagery import adain, fast_style
 
 PRESETS: dict[str, dict[str, Any]] = {
+    # By the first three blocks of VGG19.
+    "vgg19_block3": {
+        "network": "vgg19",
+        "content_layers": "block3_conv3:1",
+        "variation": 2.0,
+        "crop": 160,
+        "batch_size": 2,
+        "steps": 6000,
+        "schedule": "cosine",
+        "log_every": 100,
+        "eval_every": 1000,
+        "checkpoint_every": 500,
+    },
     # By the real weights of SqueezeNet.
     "squeezenet": {
         "network": "squeezenet",

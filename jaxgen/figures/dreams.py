@@ -51,12 +51,12 @@ def progress(result: Result, caption: str, before: Sequence[np.ndarray], after: 
     """
     from PIL import Image
 
-    frames = [frame for _, frame in sorted(result.history("step").items())]
+    frames = [frame for _, frame in sorted(result.history("step", FRAMES).items())]
     if len(frames) < 2:
         return
     shrink = min(1.0, WIDEST / after.shape[1])
     size = (round(after.shape[1] * shrink), round(after.shape[0] * shrink))
-    every = [*before, *frames[:: -(-len(frames) // FRAMES)], to_bytes(after)]
+    every = [*before, *frames, to_bytes(after)]
     resized = [np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BILINEAR)) for frame in every]
     yield moving("progress", caption, resized, 200)
 

@@ -54,7 +54,7 @@ def conduct(experiment: Experiment, argv: Sequence[str]) -> Chapter | None:
             look(0, 0, loop.first_state(stages[0], jax.random.key(flags.seed), previous=previous))
         outcome = train_run(directory, flags, stages, look, previous, setting.data.counted)
         measured, counted = measure(experiment, setting, stages[-1], outcome.state)
-        history = lambda name: watched.history(directory, name, outcome.steps)
+        history = lambda name, most=None: watched.history(directory, name, outcome.steps, most)
         result = Result(stages[-1], *outcome[:3], measured, counted, history, outcome.best_step)
         return results.write_results(
             directory, experiment, stages, flags.seed, result, experiment.show(setting, result), flags.export

@@ -73,7 +73,7 @@ class Result(NamedTuple):
     seconds: float  # of training, earlier parts of the same run included
     measured: dict[str, Measured]  # on the test split, the headline first
     tally: Any  # of the technique's Fold, over the test split
-    history: Callable[[str], dict[int, Any]]  # name of what was kept -> updates -> image, arrays, or rows
+    history: Callable[..., dict[int, Any]]  # `watched.history` of the run: name[, most] -> updates -> what was kept
     best_step: int | None = None  # of the updates, where the last stage's best evaluation was
 
 

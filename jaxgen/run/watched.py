@@ -50,18 +50,27 @@ def append_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
             file.write(b"\n" * torn + lines.encode())
 
 
-def history(directory: Path, name: str, steps: int) -> dict[int, Any]:
+def history(directory: Path, name: str, steps: int, most: int | None = None) -> dict[int, Any]:
     """Updates -> what was kept under this name then, up to `steps`: images as uint8, arrays, or lists of rows.
+
+    Args:
+        directory: of the run.
+        name: of what was kept.
+        steps: updates of the run, as of its last checkpoint.
+        most: files that are read, at equal distances; None: all. Large images fill the memory.
 
     What cannot be read is passed over: damage raises some ten types, and is no reason for a trained run to have no
     report.
     """
-    folder, kept = directory / FOLDER, {}
+    folder, kept, files = directory / FOLDER, {}, {}
     for path in sorted(folder.glob(f"{name}-*")):
         number = re.fullmatch(rf"{re.escape(name)}-(\d+)\.(png|npz)", path.name)
         if number and int(number[1]) <= steps:
-            with contextlib.suppress(Exception):
-                kept[int(number[1])] = _read(path)
+            files[int(number[1])] = path
+    stride = -(-len(files) // most) if most else 1
+    for step in sorted(files)[:: max(1, stride)]:
+        with contextlib.suppress(Exception):
+            kept[step] = _read(files[step])
     with contextlib.suppress(FileNotFoundError):
         for line in (folder / f"{name}.jsonl").read_bytes().splitlines():
             with contextlib.suppress(ValueError, KeyError, TypeError):
