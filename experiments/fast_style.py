@@ -1,7 +1,7 @@
 """Fast style transfer: a network that paints any photograph in one pass, as the images look that it was trained on.
 
 python -m experiments.fast_style                                  embedded photographs, a network that learnt nothing
-python -m experiments.fast_style --preset=squeezenet --dataset=FOLDER --style=a.jpg,b.jpg       two styles, and between
+python -m experiments.fast_style --preset=vgg19_block3 --dataset=FOLDER --style=a.jpg,b.jpg     two styles, and between
 python -m experiments.fast_style --preset=adain --dataset=FOLDER --style=FOLDER                 AdaIN: any style
 python -m experiments.fast_style --stylize_only=photo.jpg         paints with a trained run; a folder, or a GIF, too
 python -m experiments.fast_style --stylize_only=FOLDER --mix=a:0.5,b:0.5

@@ -1,4 +1,4 @@
-"""Colours of one image given to another: its luminance alone changed, or its colours' mean and covariance matched.
+"""Colours of one image given to another: luminance alone changed, or mean and covariance, or histograms matched.
 
 Gatys et al. 2016, "Preserving color in neural artistic style transfer", https://arxiv.org/abs/1606.05897; the linear
 map is that of Hertzmann et al. 2001's image analogies and of optimal transport between Gaussians.
@@ -37,6 +37,22 @@ def matched(image: jax.Array, target: jax.Array) -> jax.Array:
     wide = _product(_product(root, spread), root)
     linear = _product(_product(root, _power(wide, -0.5)), root)
     return other_mean + jnp.einsum("hwc,cd->hwd", image - mean, linear, precision="highest")
+
+
+def with_histograms_of(image: jax.Array, target: jax.Array) -> jax.Array:
+    """The image, each of its channels moved so that its values have the distribution of the target's.
+
+    A value becomes the target's quantile of its rank: of equal values, as in a flat region, the first in rows becomes
+    the least.
+    """
+
+    def channel(values, wanted):
+        middles = lambda count: (jnp.arange(count, dtype=image.dtype) + 0.5) / count
+        quantiles = jnp.interp(middles(len(values)), middles(len(wanted)), jnp.sort(wanted))
+        return jnp.zeros_like(values).at[jnp.argsort(values)].set(quantiles)
+
+    moved = jax.vmap(channel, 1, 1)(image.reshape(-1, 3), target.reshape(-1, 3))
+    return moved.reshape(image.shape)
 
 
 def _gaussian(image):

@@ -37,10 +37,10 @@ class StyleFlags(NetworkFlags):
     height: int = _data(0, "rows of the result, its width in proportion; 0: of the content", lower=0, upper=2**14)
     scales: int = knob(1, "sizes in which the image is painted, the square root of 2 apart", lower=1, upper=20)
     start: str = _data("content", f"what the image is at first: content, {NOISE}, or a file", free=True)
-    colours: Literal["style", "luminance", "matched"] = _data(
+    colours: Literal["style", "luminance", "matched", "histogram"] = _data(
         "style",
         "of the result: the style's; the content's, of which luminance alone changes; or the content's, to "
-        "whose mean and covariance those of the styles are matched first",
+        "whose mean and covariance, or histograms, those of the styles are matched first",
     )
 
 

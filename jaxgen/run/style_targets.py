@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.data.images.photograph import resized
-from jaxgen.ops.colours import luminance, matched
+from jaxgen.ops.colours import luminance, matched, with_histograms_of
 from jaxgen.ops.imaging import to_unit
 from jaxgen.run.fixed_networks import Fixed
 from jaxgen.techniques.imagery import style_losses
@@ -80,6 +80,8 @@ def _styles(material, shape):
         content = to_unit(jnp.asarray(material.content))
         if material.colours == "matched":
             style = jnp.clip(matched(style, content), 0.0, 1.0)
+        if material.colours == "histogram":
+            style = with_histograms_of(style, content)
         if material.colours == "luminance":
             own, other = luminance(style), luminance(content)
             spread = other.std() / jnp.maximum(own.std(), 1e-3)

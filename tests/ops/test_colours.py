@@ -1,9 +1,9 @@
-"""What colour transfer keeps: luminance, or mean and covariance, also of a grey image."""
+"""What colour transfer keeps: luminance, mean and covariance, or histograms, also of a grey image."""
 
 import jax
 import numpy as np
 
-from jaxgen.ops.colours import luminance, matched, with_luminance_of
+from jaxgen.ops.colours import luminance, matched, with_histograms_of, with_luminance_of
 
 DRAWS = np.random.default_rng(0)
 MIX = np.array([[0.2, 0.1, 0.0], [0.0, 0.15, 0.05], [0.02, 0.0, 0.1]])
@@ -32,6 +32,16 @@ def test_mean_and_covariance_are_the_targets():
     np.testing.assert_allclose(mean, target_mean, atol=1e-5)
     np.testing.assert_allclose(covariance, target, rtol=0.05, atol=2e-4)  # what LEAST costs
     np.testing.assert_allclose(jax.jit(matched)(ONE, ONE), ONE, atol=0.01)
+
+
+def test_histograms_are_the_targets_and_ranks_its_own():
+    target = OTHER[:20, :15].repeat(2, 1)  # as many pixels: all of its values are taken
+    moved = np.asarray(jax.jit(with_histograms_of)(ONE, target)).reshape(-1, 3)
+    np.testing.assert_allclose(np.sort(moved, 0), np.sort(target.reshape(-1, 3), 0), atol=1e-6)
+    assert (np.diff(np.take_along_axis(moved, ONE.reshape(-1, 3).argsort(0), 0), axis=0) > -1e-6).all()
+    for share in (0.1, 0.5, 0.9):  # of another number of pixels, between its quantiles
+        resized = np.asarray(jax.jit(with_histograms_of)(ONE, OTHER))
+        np.testing.assert_allclose(*(np.quantile(x, share, (0, 1)) for x in (resized, OTHER)), atol=5e-3)
 
 
 def test_grey_and_flat_images_have_no_other_colours():
