@@ -58,17 +58,17 @@ PRESETS: dict[str, dict[str, Any]] = {
     # Likewise; each square of a style image is a style.
     "adain": {
         "model": "adain",
-        "network": "squeezenet",
+        "network": "vgg19",
         "style_weight": 3.0,
         "variation": 2.0,
         "style_height": 512,
-        "crop": 192,
+        "crop": 128,
         "batch_size": 2,
-        "steps": 1500,
+        "steps": 1200,
         "schedule": "cosine",
-        "log_every": 25,
-        "eval_every": 500,
-        "checkpoint_every": 100,
+        "log_every": 50,
+        "eval_every": 400,
+        "checkpoint_every": 400,
     },
 }
 PAINTERS = {"johnson": fast_style, "adain": adain}
