@@ -31,15 +31,24 @@ DEEP = {
     "activation": "relu",
     "code": "linear",
     "loss": "squared",
+    "learning_rate": 1e-3,
     "batch_size": 256,
     "epochs": 45,
     "schedule": "cosine",
 }
 PRESETS: dict[str, dict[str, Any]] = {
     # The lecture's undercomplete autoencoder: 32 sigmoid units, W' = W^T, linear output. Of 32 x 32 pixels: 1,024-32.
-    "lecture": {"latent": 32, "tied": True, "loss": "squared", "batch_size": 128, "epochs": 50},
+    "lecture": {
+        "latent": 32,
+        "activation": "sigmoid",
+        "tied": True,
+        "loss": "squared",
+        "learning_rate": 1e-3,
+        "batch_size": 128,
+        "epochs": 50,
+    },
     # https://blog.keras.io/building-autoencoders-in-keras.html, its first one; Adam instead of Adadelta.
-    "keras": {"latent": 32, "activation": "relu", "batch_size": 256, "epochs": 50},
+    "keras": {"latent": 32, "activation": "relu", "learning_rate": 1e-3, "batch_size": 256, "epochs": 50},
     "deep": {**DEEP, "latent": 30},
     "plane": {**DEEP, "latent": 2},
 }
@@ -74,7 +83,7 @@ EXPERIMENT = Experiment(
     technique=Choice("kind", "what keeps the code from being a copy of the image", KINDS),
     data=Reader(ImageFlags, read),
     presets=PRESETS,
-    defaults={"dataset": "glyphs", "steps": 2000, "eval_every": 500, "checkpoint_every": 1000},
+    defaults={"dataset": "glyphs", "learning_rate": 3e-3, "steps": 2000, "eval_every": 500, "checkpoint_every": 1000},
     anew=anew,
     show=reconstructions.show,
 )

@@ -21,8 +21,14 @@ def activation_of(name: str) -> Callable[[jax.Array], jax.Array]:
 
 
 def kernel_init(activation: str) -> nn.initializers.Initializer:
-    """He's variance for rectifiers, Glorot's for other activations."""
-    return initializer("he_normal", "relu") if activation == "relu" else initializer("xavier_uniform", "sigmoid")
+    """He's variance before rectifiers, Glorot's before others, but for sigmoids, which get four times Glorot's range.
+
+    With the smaller range all sigmoids begin near 1/2, and codes hardly depend on the image: Bengio 2012,
+    https://arxiv.org/abs/1206.5533, section 3.1.
+    """
+    if activation == "sigmoid":
+        return nn.initializers.variance_scaling(4.0**2, "fan_avg", "uniform")
+    return initializer("he_normal", "relu") if activation == "relu" else initializer("xavier_uniform", "tanh")
 
 
 class Affine(nn.Module):

@@ -38,8 +38,30 @@ def largest(code: jax.Array, k: int) -> jax.Array:
     """
     if not 1 <= k <= code.shape[-1]:
         raise ValueError(f"of {code.shape[-1]} activations 1 to {code.shape[-1]} can be kept, not {k}")
-    smallest = jax.lax.top_k(jax.lax.stop_gradient(code), k)[0][..., -1:]
-    above, equal = code > smallest, code == smallest
+    keys = _sortable(jax.lax.stop_gradient(code))
+    smallest = _kth_largest(keys, k)
+    above, equal = keys > smallest, keys == smallest
     room = k - above.sum(-1, keepdims=True, dtype=jnp.int32)
     kept = above | (equal & (jnp.cumsum(equal, axis=-1, dtype=jnp.int32) <= room))
     return jnp.where(kept, code, 0.0)
+
+
+def _sortable(x):
+    """Floats as uint32 of the same order: of negative ones all bits are turned, of others the sign's."""
+    bits = jax.lax.bitcast_convert_type(x.astype(jnp.float32), jnp.uint32)
+    return jnp.where(bits >> 31 == 1, ~bits, bits | jnp.uint32(2**31))
+
+
+def _kth_largest(keys, k):
+    """[..., 1] of uint32 [..., Z], bit by bit from the highest.
+
+    32 counts of a batch of 128 codes of 1,000 units take 0.84 ms, `jax.lax.top_k` 12.9 (two cores of an AMD EPYC that
+    another program used as well, jax 0.10.2, 2026-11-29).
+    """
+
+    def decide(n, smallest):
+        trial = smallest | (jnp.uint32(2**31) >> n.astype(jnp.uint32))
+        enough = (keys >= trial).sum(-1, keepdims=True, dtype=jnp.int32) >= k
+        return jnp.where(enough, trial, smallest)
+
+    return jax.lax.fori_loop(0, 32, decide, jnp.zeros((*keys.shape[:-1], 1), jnp.uint32))

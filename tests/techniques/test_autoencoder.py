@@ -82,7 +82,7 @@ def test_tied_gradients_are_the_sum_of_the_untied_ones():
 
 
 def test_codes_and_reconstructions_of_one_sigmoid_layer_by_hand():
-    technique = made(dense_autoencoder, latent=5)
+    technique = made(dense_autoencoder, latent=5, activation="sigmoid")
     state, x = random(technique), images(4)
     p = jax.tree.map(lambda a: np.asarray(a, np.float64), state.params)
     sigmoid = lambda a: 1 / (1 + np.exp(-a))

@@ -33,7 +33,8 @@ class Network:
     )
     latent: int = knob(32, "units of the code", lower=1, upper=2**20)
     activation: Literal["sigmoid", "relu", "tanh", "linear"] = knob(
-        "sigmoid", "of the hidden layers, and of a code that is activated"
+        "relu",
+        "of the hidden layers, and of a code that is activated; the default of sparse and contractive is sigmoid",
     )
     code: Literal["activated", "linear"] = knob("activated", "whether the code has the activation")
     tied: bool = knob(False, "the decoder's kernels are the encoder's, transposed")
@@ -107,7 +108,7 @@ def described(model: Autoencoder) -> dict[str, str]:
     loss, penalty = RECONSTRUCTIONS[model.network.loss], model.penalty
     both = {loss.name: loss.definition, "squared_error": SQUARED}
     restored = {f"{name}_restored": f"{text}; encoded from {model.corruption}" for name, text in both.items()}
-    corrupted = {"squared_error_corrupted": f"{SQUARED}; of {model.corruption}, not reconstructed"}
+    corrupted = {"squared_error_corrupted": f"{SQUARED}; {model.corruption} in place of reconstructions"}
     added = {penalty.name: penalty.definition} if penalty else {}
     return {**(restored | corrupted if model.corrupt else {}), **both, **added}
 

@@ -22,7 +22,7 @@ class Config:
     """`shape` is the data set's; the rest are flags."""
 
     shape: tuple[int, int, int] = (28, 28, 1)
-    network: Network = nested(Network())
+    network: Network = nested(Network(activation="sigmoid"))
     contraction: float = knob(0.1, "weight of the squared norm of the Jacobian", lower=0.0)
     jacobian: Literal["exact", "hutchinson"] = knob(
         "exact", "how its norm is computed: exactly, or estimated along one vector of random signs an image"

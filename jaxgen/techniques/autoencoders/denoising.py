@@ -63,7 +63,7 @@ def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:
 
 def tiny(optimizer: Factory = adam) -> dict[str, Technique]:
     """Each corruption, for the contract tests."""
-    small = {"shape": (4, 4, 1), "latent": 6, "learning_rate": 1e-2}
+    small = {"shape": (4, 4, 1), "latent": 6, "activation": "sigmoid", "learning_rate": 1e-2}
     change = lambda fields: make(changed(Config(), {**small, **fields}), optimizer)
     return {
         "autoencoder_masking": change({}),

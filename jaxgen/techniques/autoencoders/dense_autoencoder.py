@@ -34,4 +34,4 @@ def tiny(optimizer: Factory = adam) -> dict[str, Technique]:
     small = {"shape": (4, 4, 1), "latent": 3, "learning_rate": 1e-2}
     deep = {"hidden": "8,6", "activation": "tanh", "code": "linear", "loss": "squared"}
     change = lambda fields: make(changed(Config(), {**small, **fields}), optimizer)
-    return {"autoencoder_dense": change({"tied": True}), "autoencoder_deep": change(deep)}
+    return {"autoencoder_dense": change({"tied": True, "activation": "sigmoid"}), "autoencoder_deep": change(deep)}

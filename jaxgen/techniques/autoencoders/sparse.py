@@ -26,7 +26,7 @@ class Config:
     """`shape` is the data set's; the rest are flags."""
 
     shape: tuple[int, int, int] = (28, 28, 1)
-    network: Network = nested(Network())
+    network: Network = nested(Network(activation="sigmoid"))
     sparsity: Literal["kl", "l1", "largest"] = knob("kl", "what makes codes sparse")
     sparsity_weight: float = knob(3.0, "of the penalty; l1 takes less, such as 0.1", lower=0.0)
     target: float = knob(0.1, "mean activation of a unit that kl pulls to", above=0.0, upper=0.999)
