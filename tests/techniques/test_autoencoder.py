@@ -81,6 +81,7 @@ def test_tied_gradients_are_the_sum_of_the_untied_ones():
             np.testing.assert_allclose(ours[f"{part}_{n}"]["bias"], theirs[f"{part}_{n}"]["bias"], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.ci
 def test_codes_and_reconstructions_of_one_sigmoid_layer_by_hand():
     technique = made(dense_autoencoder, latent=5, activation="sigmoid")
     state, x = random(technique), images(4)
@@ -110,6 +111,7 @@ def test_the_sparsity_of_a_set_is_that_of_its_mean_activation():
     assert metrics["loss"] == pytest.approx(float(metrics["cross_entropy"]) + 2 * kl, rel=1e-5)
 
 
+@pytest.mark.ci
 def test_k_of_a_code_are_kept_wherever_it_is_computed():
     technique = made(sparse, sparsity="largest", k=2, latent=6, code="linear")
     state, x = random(technique), images(5)
@@ -126,6 +128,7 @@ def test_k_of_a_code_are_kept_wherever_it_is_computed():
         made(sparse, code="linear")
 
 
+@pytest.mark.ci
 def test_a_denoising_one_is_compared_with_clean_images():
     """Half of the pixels masked: what is encoded differs, what is compared does not."""
     technique, x = made(denoising, corrupted=0.5, loss="squared"), images(200)
