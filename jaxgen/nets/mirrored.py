@@ -24,7 +24,7 @@ def kernel_init(activation: str) -> nn.initializers.Initializer:
     """He's variance before rectifiers, Glorot's before others, but for sigmoids, which get four times Glorot's range.
 
     With the smaller range all sigmoids begin near 1/2, and codes hardly depend on the image: Bengio 2012,
-    https://arxiv.org/abs/1206.5533, section 3.1.
+    https://arxiv.org/abs/1206.5533.
     """
     if activation == "sigmoid":
         return nn.initializers.variance_scaling(4.0**2, "fan_avg", "uniform")

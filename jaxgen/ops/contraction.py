@@ -16,7 +16,7 @@ Encode = Callable[[jax.Array], jax.Array]
 
 
 def of_sigmoid_layer(code: jax.Array, kernel: jax.Array) -> jax.Array:
-    """sum_j (h_j (1 - h_j))^2 |W_j|^2 of h = sigmoid(x W + b): codes [B, Z] and W [D, Z], the paper's equation 7."""
+    """sum_j (h_j (1 - h_j))^2 |W_j|^2 of h = sigmoid(x W + b): codes [B, Z] and W [D, Z], as in the paper."""
     return jnp.square(code * (1.0 - code)) @ jnp.square(kernel).sum(0)
 
 

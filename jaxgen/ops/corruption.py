@@ -2,7 +2,7 @@
 
 Functions of a key and of images x [...], float in [0, 1]; each value is corrupted independently of the others. (The
 paper of 2008 corrupts a fixed number of values of each image, which has the same expectation.) The noise is that of
-Vincent et al. 2010, section 3.3 (https://jmlr.org/papers/v11/vincent10a.html).
+Vincent et al. 2010 (https://jmlr.org/papers/v11/vincent10a.html).
 """
 
 import jax

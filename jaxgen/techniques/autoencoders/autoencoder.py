@@ -1,4 +1,4 @@
-"""What autoencoders share that are no variational ones: network, losses, corruption, penalty, evaluation, inference.
+"""What autoencoders share that are not variational: network, losses, corruption, penalty, evaluation, inference.
 
 An encoder maps an image x to a code h, a decoder maps h to the means of pixels, and both are trained on how far those
 are from x (Rumelhart et al. 1986, https://doi.org/10.1038/323533a0). A kind of autoencoder may add a corruption of the

@@ -5,7 +5,7 @@ costs nothing: tie the kernels, or let them decay (--weight_decay).
 `kl`: the KL divergence between a target and the mean activation of each sigmoid unit over the batch is one (Ng 2011,
 https://web.stanford.edu/class/cs294a/sparseAutoencoder.pdf).
 `largest`: all but the k largest activations are set to 0, in training and afterwards (the k-sparse autoencoder of
-Makhzani & Frey 2014, https://arxiv.org/abs/1312.5663, with their alpha of 1; theirs is linear and tied).
+Makhzani & Frey 2014, https://arxiv.org/abs/1312.5663; theirs is linear and tied, and keeps alpha k afterwards).
 """
 
 import dataclasses
