@@ -17,10 +17,11 @@ with new ones.
 
 import sys
 
-from experiments import classify, gan, mixtures, text, vae
+from experiments import autoencoder, classify, gan, mixtures, text, vae
 from jaxgen.study import command
 
 EXPERIMENTS = {
+    "autoencoder": autoencoder.EXPERIMENT,
     "classifier": classify.EXPERIMENT,
     "gan": gan.EXPERIMENT,
     "language": text.EXPERIMENT,

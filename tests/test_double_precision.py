@@ -12,7 +12,7 @@ import jax
 import pytest
 import test_contract
 
-from experiments import classify, text, vae
+from experiments import autoencoder, classify, text, vae
 from jaxgen.run import cli
 from jaxgen.run.load import load
 
@@ -20,6 +20,7 @@ FEW = ("--steps=4", "--log_every=2", "--eval_every=2", "--seed=3")
 SMALL = ("--dataset=digits", "--batch_size=16", *FEW)
 WORDS = ("--batch_size=4", "--width=8", "--context=16", "--corpus=pydocs", *FEW)
 RUNS = {
+    "autoencoder": (autoencoder.EXPERIMENT, ("--kind=denoising", "--hidden=8", "--latent=4", *SMALL)),
     "vae": (vae.EXPERIMENT, ("--network=conv", "--latent=2", "--likelihood=stochastic", *SMALL)),
     "classifier": (classify.EXPERIMENT, ("--hidden=8", "--rotate=9", "--batch_norm", "--activation=prelu", *SMALL)),
     "lstm": (text.EXPERIMENT, ("--model=lstm", *WORDS)),

@@ -9,6 +9,7 @@ import pytest
 from benchmarks.__main__ import Flags as BenchmarkFlags
 from experiments import (
     attribution,
+    autoencoder,
     classify,
     dream,
     fast_style,
@@ -37,7 +38,7 @@ PAGES = {
 README = ROOT / "README.md"
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-TRAINED = (classify, dream, fast_style, gan, halves, mixtures, style, text, vae, visualize)
+TRAINED = (autoencoder, classify, dream, fast_style, gan, halves, mixtures, style, text, vae, visualize)
 RUNS = {each.EXPERIMENT.name: each.EXPERIMENT for each in TRAINED}
 SCRIPTS = {
     "experiments.tour": tour.Flags,

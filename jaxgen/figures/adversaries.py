@@ -177,7 +177,7 @@ def show(setting: Setting, result: Result, judge: Judge | None = None) -> Iterat
     walks = grid(paths.reshape(-1, samples.shape[1]), shape, paths.shape[1])
     yield still("interpolations", "From one code to another along the great arc", walks)
     some = samples[:: len(samples) // 16][:16]
-    beside = grid(below_each(some, neighbours(some, images.train.image), SIDE), shape, SIDE)
+    beside = grid(below_each(SIDE, some, neighbours(some, images.train.image)), shape, SIDE)
     yield still("neighbours", "Samples and, below each, the nearest training image by its pixels", beside)
     yield from of_scores(technique, state, images)
     yield from of_looks(result)

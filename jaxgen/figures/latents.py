@@ -7,6 +7,7 @@ Z    dimensions of a code, at least one
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -49,6 +50,12 @@ def prior_samples(technique: Technique, state: State, shape, seed: int = 0) -> n
     return grid(vmapped(technique, "sample")(state, jax.random.key(seed), jnp.zeros(100)), shape, 10)
 
 
+def codes_of(technique: Technique, state: State, images: Any) -> np.ndarray:
+    """The codes [N, Z] of images [N, D], an array in memory or rows on disk."""
+    encode, blocks = vmapped(technique, "encode"), [slice(n, n + BLOCK) for n in range(0, rows.count(images), BLOCK)]
+    return np.concatenate([encode(state, jax.random.key(0), rows.read(images, block)) for block in blocks])
+
+
 def to_plane(codes: np.ndarray) -> tuple[np.ndarray, str]:
     """Codes [N, Z] as points in the plane [N, 2], and a caption that says how.
 
@@ -62,13 +69,14 @@ def to_plane(codes: np.ndarray) -> tuple[np.ndarray, str]:
     return np.pad(codes, ((0, 0), (0, 2 - codes.shape[1]))), f"Test codes (posterior means){how}"
 
 
-def below_each(originals: np.ndarray, reconstructed: np.ndarray, columns: int) -> np.ndarray:
-    """Images [N, D] and [N, D] in alternating rows of min(N, columns), the last two filled up with grey images."""
-    columns = min(columns, len(originals))
-    count = -(-len(originals) // columns)  # rows of each
-    blank = ((0, count * columns - len(originals)), (0, 0))
-    filled = [np.pad(x, blank, constant_values=0.5).reshape(count, columns, -1) for x in (originals, reconstructed)]
-    return np.stack(filled, axis=1).reshape(2 * count * columns, -1)
+def below_each(columns: int, *images: np.ndarray) -> np.ndarray:
+    """Sets of N images, each [N, D], in alternating rows of min(N, columns), the last ones filled up with grey."""
+    count = len(images[0])
+    columns = min(columns, count)
+    rows = -(-count // columns)  # of each
+    blank = ((0, rows * columns - count), (0, 0))
+    filled = [np.pad(each, blank, constant_values=0.5).reshape(rows, columns, -1) for each in images]
+    return np.stack(filled, axis=1).reshape(len(images) * rows * columns, -1)
 
 
 def interpolations(codes: np.ndarray, most: int = 6, count: int = 15) -> jax.Array:
@@ -116,7 +124,7 @@ def drawn(technique: Technique, state: State, dataset: Dataset, codes) -> Iterat
     yield "samples", prior_samples(technique, state, shape), "Samples from the prior (pixel means)"
     shown = test.image[:40]
     reconstructed = np.asarray(vmapped(technique, "reconstruct")(state, key, jnp.asarray(shown)))
-    both = below_each(np.asarray(to_unit(jnp.asarray(shown))), reconstructed, 20)
+    both = below_each(20, np.asarray(to_unit(jnp.asarray(shown))), reconstructed)
     caption = "Test images and, below each, their reconstruction"
     yield "reconstructions", grid(both, shape, min(20, len(shown))), caption
     if len(paths := interpolations(codes)):
@@ -143,8 +151,7 @@ def show(setting: Setting, result: Result) -> Iterator[Figure]:
     technique, state, images = result.stage.technique, result.state, setting.data.examples
     test = Examples(rows.read(images.test.image, slice(0, MOST)), images.test.label[:MOST])
     images = images._replace(test=test)
-    encode, blocks = vmapped(technique, "encode"), [test.image[n : n + BLOCK] for n in range(0, len(test.image), BLOCK)]
-    codes = np.concatenate([encode(state, jax.random.key(0), block) for block in blocks])
+    codes = codes_of(technique, state, test.image)
     for name, image, caption in drawn(technique, state, images, codes):
         yield still(name, caption, image)
     points, caption = to_plane(codes)
