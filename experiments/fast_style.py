@@ -55,20 +55,21 @@ PRESETS: dict[str, dict[str, Any]] = {
         "eval_every": 500,
         "checkpoint_every": 100,
     },
-    # Likewise; each square of a style image is a style.
+    # VGG19 again; each square of a style image is a style.
     "adain": {
         "model": "adain",
         "network": "vgg19",
         "style_weight": 3.0,
+        "learning_rate": 1e-3,
         "variation": 2.0,
         "style_height": 512,
         "crop": 128,
         "batch_size": 2,
         "steps": 1200,
         "schedule": "cosine",
-        "log_every": 50,
-        "eval_every": 400,
-        "checkpoint_every": 400,
+        "log_every": 100,
+        "eval_every": 500,
+        "checkpoint_every": 500,
     },
 }
 PAINTERS = {"johnson": fast_style, "adain": adain}

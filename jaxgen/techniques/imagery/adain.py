@@ -112,8 +112,9 @@ def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:
     decoder = Decoder(round(math.log2(config.shape[0] / features[1])))
 
     def decode(params, x, size):
-        # Of means near 0 and deviations near 1, whatever the encoder's are: so that initialisers fit.
-        return decoder.apply({"params": params}, x, size)
+        # Features of a fixed network may be in the hundreds; initialisers expect a mean square of 1.
+        square = jnp.square(x).mean((1, 2, 3), keepdims=True)
+        return decoder.apply({"params": params}, x * jax.lax.rsqrt(square + EPSILON), size)
 
     def init(key):
         state_key, decoder_key = jax.random.split(key)
