@@ -1,4 +1,4 @@
-"""Autoencoder: dense, sparse, denoising or contractive; compresses and restores letters, digits or your images.
+"""Autoencoder: dense, sparse, denoising, contractive or convolutional; compresses and restores digits or your images.
 
 python -m experiments.autoencoder                                     embedded glyphs, 32 codes
 python -m experiments.autoencoder --preset=keras --dataset=mnist      784-32-784, the Keras blog's
@@ -7,6 +7,7 @@ python -m experiments.autoencoder --preset=deep --dataset=mnist       784-1000-5
 python -m experiments.autoencoder --kind=sparse --sparsity=largest --k=25 --latent=1000 --code=linear --tied
 python -m experiments.autoencoder --kind=denoising --corruption=salt_and_pepper --corrupted=0.4 --latent=256
 python -m experiments.autoencoder --kind=contractive --contraction=0.1 --latent=256 --tied
+python -m experiments.autoencoder --preset=painter                    max pooling, unpooling by switches; --down=strided
 
 What each ends at, and what is not measured yet: experiments/results/autoencoder.md.
 """
@@ -22,9 +23,21 @@ from jaxgen.run import cli, image_reader
 from jaxgen.run.experiment import Choice, Data, Experiment, Reader
 from jaxgen.run.image_reader import ImageFlags
 from jaxgen.run.inherit import check_alike
-from jaxgen.techniques.autoencoders import contractive, denoising, dense_autoencoder, sparse
+from jaxgen.techniques.autoencoders import (
+    contractive,
+    convolutional_autoencoder,
+    denoising,
+    dense_autoencoder,
+    sparse,
+)
 
-KINDS = {"dense": dense_autoencoder, "sparse": sparse, "denoising": denoising, "contractive": contractive}
+KINDS = {
+    "dense": dense_autoencoder,
+    "sparse": sparse,
+    "denoising": denoising,
+    "contractive": contractive,
+    "convolutional": convolutional_autoencoder,
+}
 # Hinton & Salakhutdinov's widths; ours: ReLU, Adam and no pre-training.
 DEEP = {
     "hidden": "1000,500,250",
@@ -51,6 +64,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "keras": {"latent": 32, "activation": "relu", "learning_rate": 1e-3, "batch_size": 256, "epochs": 50},
     "deep": {**DEEP, "latent": 30},
     "plane": {**DEEP, "latent": 2},
+    # The lecture's unpooling by switches (DeepPainter, https://arxiv.org/abs/1711.08763); widths and code are ours.
+    "painter": {"kind": "convolutional", "down": "switches", "channels": "16,32", "latent": 32, "steps": 1000},
 }
 
 
@@ -63,14 +78,15 @@ def read(flags: ImageFlags, config: Any) -> Data:
     module = next(module for module in KINDS.values() if isinstance(config, module.Config))
     module.make(fitted(config, data.facts))
     pixels, latent = math.prod(data.examples.shape), config.network.latent
-    if module is dense_autoencoder and latent >= pixels:
+    if module in (dense_autoencoder, convolutional_autoencoder) and latent >= pixels:
         print(f"--latent={latent} of {pixels} pixels: it may learn to copy; sparse, denoising and contractive do not")
     return data
 
 
 def anew(stage: Mapping[str, Any], config: Any) -> tuple[()]:
     """Nothing starts as drawn; refuses networks whose parameters would fit and mean something else."""
-    check_alike(stage, config, "activation", "code", "loss")
+    ways = ("down", "unpooling") if isinstance(config, convolutional_autoencoder.Config) else ()
+    check_alike(stage, config, "activation", "code", "loss", *ways)
     return ()
 
 

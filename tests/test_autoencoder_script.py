@@ -31,6 +31,10 @@ KINDS = {  # flags -> metrics on the test split, pictures
         ["squared_error", "jacobian"],
         {"reconstructions", "codes", "plane"},
     ),
+    "--preset=painter --channels=2,3": (
+        ["cross_entropy", "squared_error", "cross_entropy_without_switches", "squared_error_without_switches"],
+        {"reconstructions"},
+    ),
 }
 
 
@@ -51,7 +55,10 @@ def test_a_run_measures_and_draws(flags, tmp_path, capsys):
     assert f"report: {tmp_path / 'run/report.html'}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("flags", ["--kind=denoising", "--kind=contractive --jacobian=hutchinson --hidden=6"])
+@pytest.mark.parametrize(
+    "flags",
+    ["--kind=denoising", "--kind=contractive --jacobian=hutchinson --hidden=6", "--preset=painter --channels=2"],
+)
 def test_a_run_that_is_continued_ends_with_the_same_parameters(flags, tmp_path):
     """What is drawn, corruption and signs, goes on where it was."""
     for name, steps in (("straight", (4,)), ("continued", (1, 3, 4))):
@@ -93,7 +100,9 @@ def test_killed_it_ends_at_the_same_bytes(tmp_path):
 WRONG = {
     "--latent=0": "--latent must be at least 1, not 0",
     "--hidden=abc": "--hidden is a list of widths such as 300,100 or 100x50, not 'abc'",
-    "--kind=convolutional": "--kind=dense|sparse|denoising|contractive",
+    "--kind=stacked": "--kind=dense|sparse|denoising|contractive|convolutional",
+    "--kind=convolutional --channels=2,2,2,2": "they need at least 16 x 16 pixels, not 8 x 8",
+    "--kind=convolutional --channels=": "--channels is empty; --kind=dense has no convolutions",
     "--k=3": "--k is for --kind=sparse, not dense",
     "--kind=sparse --sparsity=largest --k=33": "--k=33 activations cannot be kept of a code of --latent=32",
     "--kind=sparse --activation=relu": "--sparsity=kl compares probabilities: it needs --activation=sigmoid",
@@ -105,9 +114,9 @@ WRONG = {
 
 def test_wrong_flags(tmp_path, capsys):
     for flags, fragment in WRONG.items():
-        if "convolutional" in flags:
+        if "stacked" in flags:
             assert go(tmp_path / "run", *flags.split()) == 2
-            assert "dense|sparse|denoising|contractive" in capsys.readouterr().err
+            assert fragment.removeprefix("--kind=") in capsys.readouterr().err
         else:
             refused(capsys, go(tmp_path / "run", *flags.split()), fragment)
     images = np.full((40, 8, 8), 0.5, np.float32)
@@ -124,6 +133,10 @@ def test_a_wide_code_without_a_regulariser_is_said(tmp_path, capsys):
     assert said("--kind=sparse", "--latent=64") == (0, False)
     other = [f"--init_from={tmp_path / '--latent=64'}", "--latent=64", "--activation=tanh"]
     refused(capsys, go(tmp_path / "other", *other), "another activation (relu) than this one (tanh)")
+    assert go(tmp_path / "switches", "--preset=painter", "--channels=2", "--steps=1") == 0
+    capsys.readouterr()
+    other = [f"--init_from={tmp_path / 'switches'}", "--preset=painter", "--channels=2", "--down=pooled"]
+    refused(capsys, go(tmp_path / "other", *other), "another down (switches) than this one (pooled)")
 
 
 def test_presets_have_the_networks_of_their_sources():
@@ -133,7 +146,7 @@ def test_presets_have_the_networks_of_their_sources():
         "deep": ("1000,500,250", 30, "relu", "linear", False, "squared"),
         "plane": ("1000,500,250", 2, "relu", "linear", False, "squared"),
     }
-    assert widths.keys() == autoencoder.PRESETS.keys()
+    assert {*widths, "painter"} == autoencoder.PRESETS.keys()
     for preset, expected in widths.items():
         network = parse(autoencoder.EXPERIMENT, [f"--preset={preset}"]).config.network
         fields = (network.hidden, network.latent, network.activation, network.code, network.tied, network.loss)

@@ -27,14 +27,22 @@ SIDE = 15  # codes of the decoded plane, each way
 
 
 def restored(technique: Technique, state: State, images: Dataset) -> tuple[np.ndarray, str]:
-    """Test images, below each what was made of it where the technique corrupts, below that its reconstruction."""
+    """Test images, and a caption; below each its reconstruction.
+
+    Where the technique corrupts, the corrupted image stands between them; where it has switches, the reconstruction
+    without them stands below.
+    """
     key, shown = jax.random.key(0), rows.read(images.test.image, slice(0, SHOWN))
     seen, text = [np.asarray(to_unit(jnp.asarray(shown)))], "Test images and, below each,"
     if "corrupt" in technique.infer:
         seen.append(np.asarray(vmapped(technique, "corrupt")(state, key, shown)))
         text += " what was made of it, and"
-    last = np.asarray(vmapped(technique, "reconstruct")(state, key, seen[-1]))
-    return grid(below_each(COLUMNS, *seen, last), images.shape, min(COLUMNS, len(shown))), f"{text} its reconstruction"
+    seen.append(np.asarray(vmapped(technique, "reconstruct")(state, key, seen[-1])))
+    text += " its reconstruction"
+    if "reconstruct_without_switches" in technique.infer:
+        seen.append(np.asarray(vmapped(technique, "reconstruct_without_switches")(state, key, shown)))
+        text += " and that without switches"
+    return grid(below_each(COLUMNS, *seen), images.shape, min(COLUMNS, len(shown))), text
 
 
 def filters(kernel: np.ndarray) -> np.ndarray:
@@ -59,7 +67,7 @@ def show(setting: Setting, result: Result) -> Iterator[Figure]:
     network = setting.config.network
     picture, caption = restored(technique, state, images)
     yield still("reconstructions", caption, picture)
-    if not network.hidden:
+    if "encoder_0" in state.params and "encoder_1" not in state.params:
         kernel = np.asarray(state.params["encoder_0"]["kernel"])
         caption = "Filters of the encoder, each on its own scale: grey is 0"
         yield still("filters", caption, grid(filters(kernel), images.shape, 20))

@@ -1,4 +1,4 @@
-"""What autoencoders share that are not variational: network, losses, corruption, penalty, evaluation, inference.
+"""What autoencoders share that are not variational: losses, corruption, penalty, evaluation, inference.
 
 An encoder maps an image x to a code h, a decoder maps h to the means of pixels, and both are trained on how far those
 are from x (Rumelhart et al. 1986, https://doi.org/10.1038/323533a0). A kind of autoencoder may add a corruption of the
@@ -6,42 +6,19 @@ encoder's input, while the target stays clean, a restriction of the code, or a p
 B images of a batch, D values of an image, Z units of a code.
 """
 
-import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxgen.core.config import knob
 from jaxgen.core.steps import begin, gradient_step
 from jaxgen.core.types import Fold, Technique
-from jaxgen.nets.hidden import widths
-from jaxgen.nets.mirrored import Mirrored
 from jaxgen.ops.imaging import to_unit
 from jaxgen.ops.reconstruction import RECONSTRUCTIONS, SQUARED, squared_error
 from jaxgen.optim.settings import Factory
-
-
-@dataclasses.dataclass(frozen=True)
-class Network:
-    """The knobs that all kinds have."""
-
-    hidden: str = knob(
-        "", "units of the encoder's layers before the code, as in 1000,500,250; the decoder mirrors them"
-    )
-    latent: int = knob(32, "units of the code", lower=1, upper=2**20)
-    activation: Literal["sigmoid", "relu", "tanh", "linear"] = knob(
-        "relu",
-        "of the hidden layers, and of a code that is activated; the default of sparse and contractive is sigmoid",
-    )
-    code: Literal["activated", "linear"] = knob("activated", "whether the code has the activation")
-    tied: bool = knob(False, "the decoder's kernels are the encoder's, transposed")
-    loss: Literal["cross_entropy", "squared"] = knob(
-        "cross_entropy", "of the reconstruction: with sigmoid outputs, in nats; or the squared error of linear outputs"
-    )
-    learning_rate: float = knob(1e-3, "of the optimiser", above=0.0)
+from jaxgen.techniques.autoencoders.coding import Coders, Common
 
 
 class Penalty(NamedTuple):
@@ -59,48 +36,52 @@ class Penalty(NamedTuple):
 class Autoencoder(NamedTuple):
     """A kind of autoencoder, for the functions below."""
 
-    network: Network
+    network: Common
+    coders: Coders
     shape: tuple[int, int, int]  # H, W, C of an image; D = H * W * C
+    switches: bool = False  # whether the decoder is given more than the code, the places of maxima
     restrict: Callable[[jax.Array], jax.Array] = lambda code: code  # codes [..., Z] -> codes [..., Z]
     corrupt: Callable[[jax.Array, jax.Array], jax.Array] | None = None  # key, x [..., D] -> the encoder's input
     corruption: str = ""  # what that does, for definitions
     penalty: Penalty | None = None
 
 
-def functions(model: Autoencoder) -> tuple[Any, Callable, Callable]:
-    """The network; (params, images [..., D]) -> codes; (params, codes [..., Z]) -> the decoder's outputs.
+def encoder(model: Autoencoder) -> Callable[[Any, jax.Array], tuple[jax.Array, Any]]:
+    """(params, images [..., D]) -> codes [..., Z], restricted, and what the decoder is given beside them."""
 
-    Raises Refused where `hidden` is no list of widths.
-    """
-    network = model.network
-    sizes = (math.prod(model.shape), *widths(network.hidden, "hidden"), network.latent)
-    net = Mirrored(sizes, network.activation, network.code == "activated", network.tied)
-    apply: Any = lambda params, x, method: net.apply({"params": params}, x, method=method)
-    encode = lambda params, x: model.restrict(apply(params, x, "encode"))
-    decode = lambda params, code: apply(params, code, "decode")
-    return net, encode, decode
+    def encode(params, x):
+        code, beside = model.coders.encode(params, x)
+        return model.restrict(code), beside
+
+    return encode
 
 
 def inference(model: Autoencoder) -> dict[str, Callable]:
     """The `infer` of an autoencoder."""
-    _, encode_all, decode_all = functions(model)
+    encode_all, decode_all = encoder(model), model.coders.decode
     mean = RECONSTRUCTIONS[model.network.loss].mean
 
     def encode(state, key, image):
         """One image [D] to its code [Z]."""
         del key
-        return encode_all(state.params, to_unit(image))
+        return encode_all(state.params, to_unit(image))[0]
 
     def decode(state, key, code):
-        """One code [Z] to means of pixels [D]; those of linear outputs may leave [0, 1]."""
+        """One code [Z], without switches, to means of pixels [D]; those of linear outputs may leave [0, 1]."""
         del key
-        return mean(decode_all(state.params, code))
+        return mean(decode_all(state.params, code, None))
 
     def reconstruct(state, key, image):
-        """One image [D], not corrupted here, to the means of its pixels [D]."""
+        """One image [D], not corrupted here, to the means of its pixels [D]; with its switches, if there are any."""
+        del key
+        return mean(decode_all(state.params, *encode_all(state.params, to_unit(image))))
+
+    def reconstruct_without_switches(state, key, image):
+        """One image [D] to what its code alone is decoded to [D]."""
         return decode(state, key, encode(state, key, image))
 
-    return {"encode": encode, "decode": decode, "reconstruct": reconstruct}
+    alone = {"reconstruct_without_switches": reconstruct_without_switches} if model.switches else {}
+    return {"encode": encode, "decode": decode, "reconstruct": reconstruct, **alone}
 
 
 def described(model: Autoencoder) -> dict[str, str]:
@@ -109,22 +90,22 @@ def described(model: Autoencoder) -> dict[str, str]:
     both = {loss.name: loss.definition, "squared_error": SQUARED}
     restored = {f"{name}_restored": f"{text}; encoded from {model.corruption}" for name, text in both.items()}
     corrupted = {"squared_error_corrupted": f"{SQUARED}; {model.corruption} in place of reconstructions"}
+    alone = {f"{name}_without_switches": f"{text}; decoded from the code alone" for name, text in both.items()}
     added = {penalty.name: penalty.definition} if penalty else {}
-    return {**(restored | corrupted if model.corrupt else {}), **both, **added}
+    return {**(restored | corrupted if model.corrupt else {}), **both, **(alone if model.switches else {}), **added}
 
 
 def measure(model: Autoencoder) -> Callable:
     """params, key, x [B, D], whether in training -> metric -> its terms [B], those of a penalty [B, *shape].
 
-    In training the clean images are not encoded where others are corrupted.
+    In training the clean images are not encoded where others are corrupted, and none is decoded without its switches.
     """
-    (_, encode, decode), loss = functions(model), RECONSTRUCTIONS[model.network.loss]
+    encode, decode, loss = encoder(model), model.coders.decode, RECONSTRUCTIONS[model.network.loss]
 
-    def compared(params, seen, x, ending):
-        code = encode(params, seen)
-        out = decode(params, code)
+    def compared(params, code, beside, x, ending):
+        out = decode(params, code, beside)
         values = {loss.name: loss.compare(out, x), "squared_error": squared_error(loss.mean(out), x)}
-        return code, {name + ending: value for name, value in values.items()}
+        return {name + ending: value for name, value in values.items()}
 
     def terms(params, key, x, training):
         corruption_key, penalty_key = jax.random.split(key)
@@ -132,12 +113,15 @@ def measure(model: Autoencoder) -> Callable:
         if model.corrupt:
             seen = model.corrupt(corruption_key, x)
             values = {"squared_error_corrupted": squared_error(seen, x)}
-        code, first = compared(params, seen, x, "_restored" if model.corrupt else "")
-        values |= first
-        if model.corrupt and not training:
-            values |= compared(params, x, x, "")[1]
+        code, beside = encode(params, seen)
+        values |= compared(params, code, beside, x, "_restored" if model.corrupt else "")
         if penalty := model.penalty:
-            values[penalty.name] = penalty.terms(params, lambda x: encode(params, x), penalty_key, seen, code)
+            values[penalty.name] = penalty.terms(params, lambda x: encode(params, x)[0], penalty_key, seen, code)
+        if model.corrupt and not training:
+            code, beside = encode(params, x)
+            values |= compared(params, code, beside, x, "")
+        if model.switches and not training:
+            values |= compared(params, code, None, x, "_without_switches")
         return values
 
     return terms
@@ -170,13 +154,13 @@ def technique(model: Autoencoder, optimizer: Factory) -> Technique:
 
     A batch is {"image": [B, D] uint8, or float32 in [0, 1]}; other entries are ignored.
     """
-    (net, _, _), terms, penalty = functions(model), measure(model), model.penalty
+    terms, penalty = measure(model), model.penalty
     pixels, descent = math.prod(model.shape), optimizer(model.network.learning_rate)
     objective = next(iter(described(model)))
 
     def init(key):
         state_key, net_key = jax.random.split(key)
-        return begin(state_key, net.init(net_key, jnp.zeros((1, pixels), jnp.float32))["params"], descent)
+        return begin(state_key, model.coders.init(net_key), descent)
 
     def loss(params, carry, key, batch):
         metrics = {name: each.mean(0) for name, each in terms(params, key, to_unit(batch["image"]), True).items()}

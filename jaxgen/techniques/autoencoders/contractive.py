@@ -14,7 +14,8 @@ from jaxgen.ops import contraction
 from jaxgen.optim.settings import Factory
 from jaxgen.optim.textbook import adam
 from jaxgen.techniques.autoencoders import autoencoder
-from jaxgen.techniques.autoencoders.autoencoder import Autoencoder, Network, Penalty
+from jaxgen.techniques.autoencoders.autoencoder import Autoencoder, Penalty
+from jaxgen.techniques.autoencoders.coding import Network, dense
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +43,7 @@ def model(config: Config) -> Autoencoder:
     else:
         terms = lambda params, encode, key, x, code: contraction.by_rows(encode, x)
     penalty = Penalty("jacobian", f"{definition}, mean over images", config.contraction, terms)
-    return Autoencoder(network, config.shape, penalty=penalty)
+    return Autoencoder(network, dense(network, config.shape), config.shape, penalty=penalty)
 
 
 def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:

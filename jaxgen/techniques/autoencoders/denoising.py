@@ -18,7 +18,8 @@ from jaxgen.ops.imaging import to_unit
 from jaxgen.optim.settings import Factory
 from jaxgen.optim.textbook import adam
 from jaxgen.techniques.autoencoders import autoencoder
-from jaxgen.techniques.autoencoders.autoencoder import Autoencoder, Network
+from jaxgen.techniques.autoencoders.autoencoder import Autoencoder
+from jaxgen.techniques.autoencoders.coding import Network, dense
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +47,9 @@ def corruption_of(config: Config) -> tuple[Callable[[jax.Array, jax.Array], jax.
 def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:
     """The Technique, which infers `corrupt` too; `autoencoder.technique` describes its batches."""
     apply, text = corruption_of(config)
-    model = Autoencoder(config.network, config.shape, corrupt=apply, corruption=text)
+    model = Autoencoder(
+        config.network, dense(config.network, config.shape), config.shape, corrupt=apply, corruption=text
+    )
     technique = autoencoder.technique(model, optimizer)
 
     def corrupt(state, key, image):

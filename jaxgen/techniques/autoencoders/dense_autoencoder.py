@@ -13,7 +13,7 @@ from jaxgen.core.types import Technique
 from jaxgen.optim.settings import Factory
 from jaxgen.optim.textbook import adam
 from jaxgen.techniques.autoencoders import autoencoder
-from jaxgen.techniques.autoencoders.autoencoder import Network
+from jaxgen.techniques.autoencoders.coding import Network, dense
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +26,9 @@ class Config:
 
 def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:
     """The Technique; `autoencoder.technique` describes its batches."""
-    return autoencoder.technique(autoencoder.Autoencoder(config.network, config.shape), optimizer)
+    return autoencoder.technique(
+        autoencoder.Autoencoder(config.network, dense(config.network, config.shape), config.shape), optimizer
+    )
 
 
 def tiny(optimizer: Factory = adam) -> dict[str, Technique]:

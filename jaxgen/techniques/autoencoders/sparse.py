@@ -18,7 +18,8 @@ from jaxgen.ops import sparsity
 from jaxgen.optim.settings import Factory
 from jaxgen.optim.textbook import adam
 from jaxgen.techniques.autoencoders import autoencoder
-from jaxgen.techniques.autoencoders.autoencoder import Autoencoder, Network, Penalty
+from jaxgen.techniques.autoencoders.autoencoder import Autoencoder, Penalty
+from jaxgen.techniques.autoencoders.coding import Network, dense
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,18 +41,18 @@ def model(config: Config) -> Autoencoder:
         if config.k > network.latent:
             raise Refused(f"--k={config.k} activations cannot be kept of a code of --latent={network.latent}")
         restrict = functools.partial(sparsity.largest, k=config.k)
-        return Autoencoder(network, config.shape, restrict=restrict)
+        return Autoencoder(network, dense(network, config.shape), config.shape, restrict=restrict)
     if config.sparsity == "l1":
         definition = "sum of the absolute activations of the code, mean over images"
         l1 = Penalty("l1_activations", definition, weight, lambda params, encode, key, x, code: sparsity.l1(code))
-        return Autoencoder(network, config.shape, penalty=l1)
+        return Autoencoder(network, dense(network, config.shape), config.shape, penalty=l1)
     if (network.activation, network.code) != ("sigmoid", "activated"):
         raise Refused("--sparsity=kl compares probabilities: it needs --activation=sigmoid and --code=activated")
     definition = f"sum over units of KL(target {config.target:g} || mean activation over all images), nats"
     codes = lambda params, encode, key, x, code: code
     of_mean = functools.partial(sparsity.kl_to_target, target=config.target)
     kl = Penalty("kl_activations", definition, weight, codes, of_mean, (network.latent,))
-    return Autoencoder(network, config.shape, penalty=kl)
+    return Autoencoder(network, dense(network, config.shape), config.shape, penalty=kl)
 
 
 def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:
