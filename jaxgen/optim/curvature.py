@@ -37,31 +37,37 @@ def unknown(memory: int, like: jax.Array) -> Curvature:
 
 
 def remembered(
-    known: Curvature, step: jax.Array, change: jax.Array, gradient: jax.Array, condition: jax.Array
+    known: Curvature, step: jax.Array, change: jax.Array, along: jax.Array, inner: jax.Array, condition: jax.Array
 ) -> Curvature:
-    """With one more pair in place of the oldest, where the condition [] holds and s.y is not too small.
+    """With one more pair in place of the oldest, where the condition [] holds.
 
     Args:
         known: so far.
         step: s [n].
         change: y [n].
-        gradient: [n] where the step began.
+        along: [m] y_i . s of the pairs so far.
+        inner: [] s.y, above 0 where the condition holds.
         condition: [] whether the pair counts.
     """
-    inner = product(step, change)
-    condition = condition & (inner > jnp.finfo(step.dtype).eps * jnp.abs(product(step, gradient)))
     row = jnp.where(condition, (known.newest + 1) % len(known.inverses), known.newest)
+    row, condition = jax.lax.optimization_barrier((row, condition))
     put = lambda array, new: array.at[row].set(jnp.where(condition, new, array[row]))
     steps, changes = put(known.steps, step), put(known.changes, change)
-    crossed = put(put(known.crossed, product(changes, step)).mT, product(steps, change)).mT
+    crossed = put(known.crossed, along.at[row].set(inner))
+    crossed = put(crossed.mT, product(steps, change)).mT
     squares = product(changes, change)
     squared = put(put(known.squared, squares).mT, squares)
     inverses = put(known.inverses, 1 / jnp.where(condition, inner, 1))
     return Curvature(steps, changes, crossed, squared, inverses, row)
 
 
-def inverse_hessian(known: Curvature, vector: jax.Array) -> jax.Array:
-    """H v [n], H_0 = (s.y / y.y) I of the newest pair; pairs that are not there change nothing.
+def forgotten(known: Curvature, condition: jax.Array) -> Curvature:
+    """Without any pair where the condition [] holds."""
+    return known._replace(inverses=jnp.where(condition, 0, known.inverses))
+
+
+def inverse_hessian(known: Curvature, vector: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """(H v [n], y_i . H v [m]), H_0 = (s.y / y.y) I of the newest pair; pairs that are not there change nothing.
 
     The first loop ends with q = v - Y'a, the second with r = H_0 q + S'b. So s_i . q = s_i . v - s_i . Y'a, and y_i . r
     likewise: only the factors a and b [m] are computed one after the other.
@@ -82,4 +88,6 @@ def inverse_hessian(known: Curvature, vector: jax.Array) -> jax.Array:
     scale = jnp.where(ratio > 0, 1 / jnp.where(ratio > 0, ratio, 1), 1)
     scaled = scale * (across - product(known.squared, a))
     b, _ = jax.lax.scan(backward, jnp.zeros_like(a), rows, reverse=True)
-    return scale * (vector - product(a, known.changes)) + product(b, known.steps)
+    scale, a, b = jax.lax.optimization_barrier((scale, a, b))
+    direction = scale * (vector - product(a, known.changes)) + product(b, known.steps)
+    return direction, scaled + product(b, known.crossed)

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
 
-from jaxgen.optim.curvature import Curvature, inverse_hessian, product, remembered, unknown
+from jaxgen.optim.curvature import Curvature, forgotten, inverse_hessian, product, remembered, unknown
 from jaxgen.optim.rate import Rate, advance, constant, initial_state
 
 SLOPE, DECREASE = 0.9, 1e-3  # of the Wolfe conditions: |slope| at most, decrease of the value at least, of the first's
@@ -42,6 +42,7 @@ class Search(NamedTuple):
     anchor: jax.Array  # [n] where the line begins
     gradient: jax.Array  # [n] there
     direction: jax.Array  # [n] of the line
+    along: jax.Array  # [m] y_i . direction
     first: Point  # the anchor
     low: Point  # the lowest acceptable trial so far
     high: Point  # the other end of the interval; its length is infinite before there is one
@@ -64,7 +65,8 @@ def lbfgs(rate: Rate = 1.0, *, memory: int = 10, schedule: Any = constant) -> op
         zero, none = jnp.zeros((), flat.dtype), jnp.zeros((), jnp.int32)
         vector = jnp.zeros_like(flat)
         point, far = Point(zero, zero, zero), Point(zero + jnp.inf, zero, zero)
-        search = Search(unknown(memory, flat), vector, vector, vector, point, point, far, zero, none)
+        along = jnp.zeros(memory, flat.dtype)
+        search = Search(unknown(memory, flat), vector, vector, vector, along, point, point, far, zero, none)
         return initial_state(rate, jax.tree.map(jnp.copy, search))
 
     def update(grads, state, params=None, *, value, **extra):
@@ -92,15 +94,18 @@ def _next(search, begins, theta, gradient, value, eta):
     search = search._replace(trials=search.trials + 1)
     # A search that fails begins again at its anchor, along the gradient.
     back = over & ~accepts
+    accepts, back, flat, over = jax.lax.optimization_barrier((accepts, back, flat, over))
     anchor = jnp.where(back, search.anchor, theta)
     base = jnp.where(back, search.gradient, gradient)
-    change = gradient - search.gradient
-    curvature = remembered(search.curvature, theta - search.anchor, change, search.gradient, flat & ~begins)
-    kept = curvature._replace(inverses=jnp.where(over | begins, 0, curvature.inverses))
+    # s = t d, so that s.y and s.g are known by the slopes at both ends; a pair with too small an s.y does not count.
+    inner, least = here.length * (slope - first.slope), jnp.finfo(theta.dtype).eps * here.length * jnp.abs(first.slope)
+    pair = (theta - search.anchor, gradient - search.gradient, here.length * search.along, inner)
+    curvature = remembered(search.curvature, *pair, flat & ~begins & (inner > least))
+    kept = forgotten(curvature, over | begins)
     fresh = _along(search._replace(curvature=kept), anchor, base, jnp.where(back, first.value, value), eta)
     narrowed = _narrowed(search._replace(curvature=curvature), here, low, high, fails)
     search = _where(accepts | back, fresh, narrowed)
-    return search, search.anchor + search.length * search.direction
+    return search, search.anchor + jax.lax.optimization_barrier(search.length) * search.direction
 
 
 def _where(condition, x, y):
@@ -108,17 +113,20 @@ def _where(condition, x, y):
 
 
 def _along(search, anchor, gradient, value, eta):
-    """A new line search, in the direction of the two loops; along the gradient where that does not lead down."""
-    direction = -inverse_hessian(search.curvature, gradient)
-    down = product(direction, gradient) < 0
-    direction, pairs = jnp.where(down, direction, -gradient), down & (search.curvature.inverses > 0).any()
-    norm = jnp.sqrt(jnp.maximum(product(gradient, gradient), jnp.finfo(gradient.dtype).tiny))
-    length = eta * jnp.where(pairs, 1, jnp.minimum(1, 1 / norm)).astype(gradient.dtype)
+    """A new line search, in the direction of the two loops; along the gradient, all pairs forgotten, where that does
+    not lead down.
+    """
+    direction, along = (-x for x in inverse_hessian(search.curvature, gradient))
+    slope, square = product(direction, gradient), product(gradient, gradient)
+    down = jax.lax.optimization_barrier(slope < 0)
+    direction, curvature = jnp.where(down, direction, -gradient), forgotten(search.curvature, ~down)
+    norm = jnp.sqrt(jnp.maximum(square, jnp.finfo(gradient.dtype).tiny))
+    length = eta * jnp.where((curvature.inverses > 0).any(), 1, jnp.minimum(1, 1 / norm)).astype(gradient.dtype)
     zero = jnp.zeros_like(value)
-    first = Point(zero, value, product(direction, gradient))
+    first = Point(zero, value, jnp.where(down, slope, -square))
     far, none = Point(zero + jnp.inf, zero, zero), jnp.zeros((), jnp.int32)
-    search = search._replace(anchor=anchor, gradient=gradient, direction=direction, length=length)
-    return search._replace(first=first, low=first, high=far, trials=none)
+    search = search._replace(curvature=curvature, anchor=anchor, gradient=gradient, direction=direction, along=along)
+    return search._replace(first=first, low=first, high=far, length=length, trials=none)
 
 
 def _narrowed(search, here, low, high, fails):

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.optim.curvature import inverse_hessian, remembered, unknown
+from jaxgen.optim.curvature import forgotten, inverse_hessian, remembered, unknown
 
 SIZE, MEMORY = 6, 4
 
@@ -16,6 +16,11 @@ def pairs(count):
     root = draw.normal(size=(SIZE, SIZE))
     steps = draw.normal(size=(count, SIZE))
     return steps, steps @ (root @ root.T + np.eye(SIZE))
+
+
+def with_pair(known, s, y, condition=True):
+    s, y = jnp.float32(s), jnp.float32(y)
+    return remembered(known, s, y, known.changes @ s, s @ y, jnp.array(condition))
 
 
 def by_matrices(steps, changes):
@@ -34,17 +39,18 @@ def test_fewer_pairs_than_are_remembered_and_more(count):
     steps, changes = pairs(count)
     known, vector = unknown(MEMORY, jnp.zeros(SIZE)), np.random.default_rng(1).normal(size=SIZE)
     for s, y in zip(steps, changes):
-        known = remembered(known, jnp.float32(s), jnp.float32(y), jnp.zeros(SIZE), jnp.array(True))
-    ours = jax.jit(inverse_hessian)(known, jnp.float32(vector))
+        known = with_pair(known, s, y)
+    ours, along = jax.jit(inverse_hessian)(known, jnp.float32(vector))
     np.testing.assert_allclose(ours, by_matrices(steps, changes) @ vector, rtol=2e-4, atol=2e-4)
+    np.testing.assert_allclose(along, known.changes @ ours, atol=2e-3)
+    nothing, _ = inverse_hessian(forgotten(known, jnp.array(True)), jnp.float32(vector))
+    np.testing.assert_allclose(nothing, vector, rtol=1e-6)
 
 
 def test_a_pair_that_does_not_count_changes_nothing():
     steps, changes = pairs(3)
     known = unknown(MEMORY, jnp.zeros(SIZE))
     for s, y in zip(steps, changes):
-        known = remembered(known, jnp.float32(s), jnp.float32(y), jnp.zeros(SIZE), jnp.array(True))
-    step, gradient = jnp.ones(SIZE), jnp.zeros(SIZE)
-    for change, condition in ((step, False), (-step, True)):  # the second has negative curvature
-        after = remembered(known, step, change, gradient, jnp.array(condition))
-        jax.tree.map(np.testing.assert_array_equal, after, known)
+        known = with_pair(known, s, y)
+    after = with_pair(known, np.ones(SIZE), np.ones(SIZE), False)
+    jax.tree.map(np.testing.assert_array_equal, after, known)
