@@ -75,7 +75,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 PAINTERS = {"johnson": fast_style, "adain": adain}
 # Where flags say nothing, by network: the content's layers and the style's, and adain's encoder.
 LAYERS = {
-    "auto": ("block2_conv1:1", "block1_conv1,block2_conv1,block3_conv1", "block2_conv1"),
+    "auto": ("block2_conv1:10", "block1_conv1,block2_conv1,block3_conv1", "block2_conv1"),
     "vgg19": ("block3_conv3:0.4", "block1_conv1,block2_conv1,block3_conv1,block3_conv4", "block3_conv1"),
     "vgg16": ("block3_conv3:0.4", "block1_conv2,block2_conv2,block3_conv3,block4_conv3", "block4_conv1"),
     "squeezenet": ("fire4:1", "conv1,fire2,fire3,fire4,fire5,fire7", "fire3"),
@@ -132,9 +132,9 @@ EXPERIMENT = Experiment(
         "batch_size": 4,
         "variation": 2.0,
         "learning_rate": 2e-3,
-        "steps": 60,
-        "log_every": 5,
-        "eval_every": 20,
+        "steps": 200,
+        "log_every": 10,
+        "eval_every": 50,
         "checkpoint_every": 100,
     },
     watch=Watch(painted.look, at_start=True),

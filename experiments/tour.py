@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from experiments import (
     attribution,
+    autoencoder,
     classify,
     dream,
     fast_style,
@@ -81,6 +82,12 @@ CHAPTERS = {
         vae.EXPERIMENT,
         "--dataset=glyphs --classes=0-9 --preset=mlp --steps=1000 --eval_every=250",
     ),
+    "autoencoder": trained(
+        "Letters restored",
+        autoencoder.EXPERIMENT,
+        "--kind=denoising --corruption=salt_and_pepper --latent=256 --steps=1000",
+        long=True,
+    ),
     "classifier": trained(
         "A classifier of letters, and its mistakes",
         classify.EXPERIMENT,
@@ -129,7 +136,7 @@ CHAPTERS = {
     "fast_style": trained(
         "A painter, trained for half a minute",
         fast_style.EXPERIMENT,
-        "--steps=60",
+        "--steps=150",
         long=True,
     ),
     "transfer": Stop("From a few examples", "experiments.transfer", transfer.transfer, "--seeds=2", long=True),

@@ -103,6 +103,18 @@ def test_adain_of_no_strength_does_not_depend_on_the_style():
 
 
 @pytest.mark.ci
+@pytest.mark.ci
+def test_features_of_any_size_are_decoded_alike():
+    """Those of networks for pixels up to 255 are in the hundreds; as they are, they would saturate the last sigmoid."""
+    technique = adain.tiny()["adain"]
+    state, x = jax.jit(technique.init)(jax.random.key(0)), dict(technique.inputs(jax.random.key(1))["stylize"])
+    scaled = lambda factor: jax.tree.map(lambda leaf: factor * leaf, x["network"])  # GELU of large values is linear
+    stylize = jax.jit(technique.infer["stylize"])
+    one, other = (stylize(state, jax.random.key(0), {**x, "network": scaled(factor)}) for factor in (1.0, 1000.0))
+    assert other.std() > 0.2 * one.std() > 0
+    assert 0.05 < other.min() < other.max() < 0.95
+
+
 def test_only_the_painter_learns_and_its_loss_falls(batch):
     technique = fast_style.make(CONFIG)
     state, step = jax.jit(technique.init)(jax.random.key(0)), jax.jit(technique.step)
