@@ -25,15 +25,23 @@ def max_pool(x: jax.Array) -> jax.Array:
     return _squares(x).max((-4, -2))
 
 
-@max_pool.defjvp
-def _tangent(primals, tangents):
-    (x,), (dx,) = primals, tangents
+def place_of_maximum(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Whether the first of the largest of each square of x [..., H, W, C] is in its lower row, in its right column.
+
+    Both are [..., H // 2, W // 2, C], bool.
+    """
     height, width = (size - size % 2 for size in x.shape[-3:-1])
     # Slices of x and not of its squares: jax 0.12.0.1 on CPU overwrites squares that it has yet to read.
     a, b, c, d = (x[..., i:height:2, j:width:2, :] for i in (0, 1) for j in (0, 1))
     upper, lower = b > a, d > c  # whether the right pixel of a pair is larger
     down = jnp.where(lower, d, c) > jnp.where(upper, b, a)
-    right = jnp.where(down, lower, upper)
+    return down, jnp.where(down, lower, upper)
+
+
+@max_pool.defjvp
+def _tangent(primals, tangents):
+    (x,), (dx,) = primals, tangents
+    down, right = place_of_maximum(x)
     masks = lambda second, axis: jnp.stack([~second, second], axis)
     rows, columns = (jnp.expand_dims(masks(down, -3), -2), jnp.expand_dims(masks(right, -2), -4))
     return max_pool(x), jnp.where(rows & columns, _squares(dx), 0).sum((-4, -2))

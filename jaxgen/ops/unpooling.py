@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxgen.ops.pooling import max_pool
+from jaxgen.ops.pooling import max_pool, place_of_maximum
 
 
 def max_pool_with_switches(x: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -18,11 +18,8 @@ def max_pool_with_switches(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     A switch is 2 i + j, int32, for the pixel in row i and column j of the square; of equal maxima it names the first.
     An odd last row or column is cut off. Maxima and their derivative are those of `pooling.max_pool`.
     """
-    height, width = (size - size % 2 for size in x.shape[-3:-1])
-    a, b, c, d = (x[..., i:height:2, j:width:2, :] for i in (0, 1) for j in (0, 1))
-    upper, lower = b > a, d > c  # whether the right pixel of a pair is larger
-    down = jnp.where(lower, d, c) > jnp.where(upper, b, a)
-    return max_pool(x), 2 * down.astype(jnp.int32) + jnp.where(down, lower, upper).astype(jnp.int32)
+    down, right = place_of_maximum(x)
+    return max_pool(x), 2 * down.astype(jnp.int32) + right.astype(jnp.int32)
 
 
 def unpool(y: jax.Array, switches: jax.Array, size: tuple[int, int]) -> jax.Array:
