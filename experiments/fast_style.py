@@ -33,7 +33,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     # By the first three blocks of VGG19.
     "vgg19_block3": {
         "network": "vgg19",
-        "content_layers": "block3_conv3:1",
         "variation": 2.0,
         "crop": 160,
         "batch_size": 2,
@@ -76,8 +75,8 @@ PAINTERS = {"johnson": fast_style, "adain": adain}
 # Where flags say nothing, by network: the content's layers and the style's, and adain's encoder.
 LAYERS = {
     "auto": ("block2_conv1:10", "block1_conv1,block2_conv1,block3_conv1", "block2_conv1"),
-    "vgg19": ("block3_conv3:0.4", "block1_conv1,block2_conv1,block3_conv1,block3_conv4", "block3_conv1"),
-    "vgg16": ("block3_conv3:0.4", "block1_conv2,block2_conv2,block3_conv3,block4_conv3", "block4_conv1"),
+    "vgg19": ("block3_conv3:1", "block1_conv1,block2_conv1,block3_conv1,block3_conv4", "block3_conv1"),
+    "vgg16": ("block3_conv3:1", "block1_conv2,block2_conv2,block3_conv3,block4_conv3", "block4_conv1"),
     "squeezenet": ("fire4:1", "conv1,fire2,fire3,fire4,fire5,fire7", "fire3"),
 }
 

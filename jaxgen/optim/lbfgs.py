@@ -94,6 +94,7 @@ def _next(search, begins, theta, gradient, value, eta):
     search = search._replace(trials=search.trials + 1)
     # A search that fails begins again at its anchor, along the gradient.
     back = over & ~accepts
+    # Barriers here and in `curvature`: XLA on CPU would compute such scalars anew for each of the n values.
     accepts, back, flat, over = jax.lax.optimization_barrier((accepts, back, flat, over))
     anchor = jnp.where(back, search.anchor, theta)
     base = jnp.where(back, search.gradient, gradient)
@@ -120,6 +121,7 @@ def _along(search, anchor, gradient, value, eta):
     slope, square = product(direction, gradient), product(gradient, gradient)
     down = jax.lax.optimization_barrier(slope < 0)
     direction, curvature = jnp.where(down, direction, -gradient), forgotten(search.curvature, ~down)
+    along = jnp.where(down, along, 0)  # of forgotten pairs; what is not finite would stay, as 0 times it is not 0
     norm = jnp.sqrt(jnp.maximum(square, jnp.finfo(gradient.dtype).tiny))
     length = eta * jnp.where((curvature.inverses > 0).any(), 1, jnp.minimum(1, 1 / norm)).astype(gradient.dtype)
     zero = jnp.zeros_like(value)
