@@ -36,7 +36,7 @@ def restored(technique: Technique, state: State, images: Dataset) -> tuple[np.nd
     seen, text = [np.asarray(to_unit(jnp.asarray(shown)))], "Test images and, below each,"
     if "corrupt" in technique.infer:
         seen.append(np.asarray(vmapped(technique, "corrupt")(state, key, shown)))
-        text += " what was made of it, and"
+        text += " the same corrupted, and"
     seen.append(np.asarray(vmapped(technique, "reconstruct")(state, key, seen[-1])))
     text += " its reconstruction"
     if "reconstruct_without_switches" in technique.infer:
