@@ -11,11 +11,26 @@ import time
 from collections.abc import Iterable, Iterator
 
 from benchmarks.contender import Loop, Work
-from benchmarks.loops import adam, classifier, gan, grid, imagery, lbfgs, lstm, sampling, stylizing, transformer, vae
+from benchmarks.loops import (
+    adam,
+    autoencoder,
+    classifier,
+    gan,
+    grid,
+    imagery,
+    lbfgs,
+    lstm,
+    sampling,
+    stylizing,
+    transformer,
+    vae,
+)
 from jaxgen.run import machine
 
 LOOPS: dict[str, Loop] = {  # each by the name that --only has for it
     "vae": vae.LOOP,
+    "autoencoder": autoencoder.LOOP,
+    "penalty": autoencoder.PENALTIES,
     "classifier": classifier.LOOP,
     "gan": gan.LOOP,
     "stylizing": stylizing.LOOP,
