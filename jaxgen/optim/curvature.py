@@ -25,6 +25,21 @@ class Curvature(NamedTuple):
     newest: jax.Array  # [] int32, the row of the newest pair
 
 
+class Products(NamedTuple):
+    """Of all pairs with a vector; of pairs that are not there, anything."""
+
+    steps: jax.Array  # [m] s_i . v
+    changes: jax.Array  # [m] y_i . v
+
+
+class Ends(NamedTuple):
+    """The gradients at both ends of a step."""
+
+    before: jax.Array  # [n]
+    after: jax.Array  # [n]
+    products: Products  # of the pairs so far with `before`
+
+
 def product(a: jax.Array, b: jax.Array) -> jax.Array:
     """Of vectors or matrices, in float32 on every device: searches compare nearly equal numbers."""
     return jnp.matmul(a, b, precision="highest")
@@ -36,29 +51,38 @@ def unknown(memory: int, like: jax.Array) -> Curvature:
     return Curvature(rows, rows, inner, inner, jnp.zeros(memory, like.dtype), jnp.zeros((), jnp.int32))
 
 
+def products(known: Curvature, vector: jax.Array) -> Products:
+    """With a vector [n]."""
+    return Products(product(known.steps, vector), product(known.changes, vector))
+
+
 def remembered(
-    known: Curvature, step: jax.Array, change: jax.Array, along: jax.Array, inner: jax.Array, condition: jax.Array
-) -> Curvature:
-    """With one more pair in place of the oldest, where the condition [] holds.
+    known: Curvature, step: jax.Array, inner: jax.Array, along: jax.Array, ends: Ends, condition: jax.Array
+) -> tuple[Curvature, Products]:
+    """With one more pair in place of the oldest, where the condition [] holds; and the products with its last gradient.
+
+    Those with the change of the gradient are differences of products, so that the pairs are read once.
 
     Args:
         known: so far.
         step: s [n].
-        change: y [n].
-        along: [m] y_i . s of the pairs so far.
         inner: [] s.y, above 0 where the condition holds.
+        along: [m] y_i . s of the pairs so far.
+        ends: the gradients before and after the step.
         condition: [] whether the pair counts.
     """
     row = jnp.where(condition, (known.newest + 1) % len(known.inverses), known.newest)
     row, condition = jax.lax.optimization_barrier((row, condition))
+    change = ends.after - ends.before
     put = lambda array, new: array.at[row].set(jnp.where(condition, new, array[row]))
-    steps, changes = put(known.steps, step), put(known.changes, change)
-    crossed = put(known.crossed, along.at[row].set(inner))
-    crossed = put(crossed.mT, product(steps, change)).mT
-    squares = product(changes, change)
+    known = known._replace(steps=put(known.steps, step), changes=put(known.changes, change))
+    after = products(known, ends.after)
+    crosses = (after.steps - ends.products.steps).at[row].set(inner)
+    squares = (after.changes - ends.products.changes).at[row].set(product(change, change))
+    crossed = put(put(known.crossed, along.at[row].set(inner)).mT, crosses).mT
     squared = put(put(known.squared, squares).mT, squares)
     inverses = put(known.inverses, 1 / jnp.where(condition, inner, 1))
-    return Curvature(steps, changes, crossed, squared, inverses, row)
+    return known._replace(crossed=crossed, squared=squared, inverses=inverses, newest=row), after
 
 
 def forgotten(known: Curvature, condition: jax.Array) -> Curvature:
@@ -66,27 +90,28 @@ def forgotten(known: Curvature, condition: jax.Array) -> Curvature:
     return known._replace(inverses=jnp.where(condition, 0, known.inverses))
 
 
-def inverse_hessian(known: Curvature, vector: jax.Array) -> tuple[jax.Array, jax.Array]:
+def inverse_hessian(known: Curvature, vector: jax.Array, inner: Products) -> tuple[jax.Array, jax.Array]:
     """(H v [n], y_i . H v [m]), H_0 = (s.y / y.y) I of the newest pair; pairs that are not there change nothing.
+
+    `inner` are the products with v.
 
     The first loop ends with q = v - Y'a, the second with r = H_0 q + S'b. So s_i . q = s_i . v - s_i . Y'a, and y_i . r
     likewise: only the factors a and b [m] are computed one after the other.
     """
     count = len(known.inverses)
     rows = (known.newest - jnp.arange(count, dtype=jnp.int32)) % count  # the newest first
-    along, across = product(known.steps, vector), product(known.changes, vector)
 
     def forward(a, row):
-        return a.at[row].set(known.inverses[row] * (along[row] - product(known.crossed[row], a))), None
+        return a.at[row].set(known.inverses[row] * (inner.steps[row] - product(known.crossed[row], a))), None
 
     def backward(b, row):
-        inner = scaled[row] + product(known.crossed[:, row], b)
-        return b.at[row].set(a[row] - known.inverses[row] * inner), None
+        across = scaled[row] + product(known.crossed[:, row], b)
+        return b.at[row].set(a[row] - known.inverses[row] * across), None
 
-    a, _ = jax.lax.scan(forward, jnp.zeros_like(along), rows)
+    a, _ = jax.lax.scan(forward, jnp.zeros_like(inner.steps), rows)
     ratio = known.inverses[known.newest] * known.squared[known.newest, known.newest]  # y.y / s.y
     scale = jnp.where(ratio > 0, 1 / jnp.where(ratio > 0, ratio, 1), 1)
-    scaled = scale * (across - product(known.squared, a))
+    scaled = scale * (inner.changes - product(known.squared, a))
     b, _ = jax.lax.scan(backward, jnp.zeros_like(a), rows, reverse=True)
     scale, a, b = jax.lax.optimization_barrier((scale, a, b))
     direction = scale * (vector - product(a, known.changes)) + product(b, known.steps)

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
 
-from jaxgen.optim.curvature import Curvature, forgotten, inverse_hessian, product, remembered, unknown
+from jaxgen.optim.curvature import Curvature, Ends, Products, forgotten, inverse_hessian, product, remembered, unknown
 from jaxgen.optim.rate import Rate, advance, constant, initial_state
 
 SLOPE, DECREASE = 0.9, 1e-3  # of the Wolfe conditions: |slope| at most, decrease of the value at least, of the first's
@@ -41,6 +41,7 @@ class Search(NamedTuple):
     curvature: Curvature  # what earlier steps say of it
     anchor: jax.Array  # [n] where the line begins
     gradient: jax.Array  # [n] there
+    products: Products  # of the pairs with it
     direction: jax.Array  # [n] of the line
     along: jax.Array  # [m] y_i . direction
     first: Point  # the anchor
@@ -66,7 +67,9 @@ def lbfgs(rate: Rate = 1.0, *, memory: int = 10, schedule: Any = constant) -> op
         vector = jnp.zeros_like(flat)
         point, far = Point(zero, zero, zero), Point(zero + jnp.inf, zero, zero)
         along = jnp.zeros(memory, flat.dtype)
-        search = Search(unknown(memory, flat), vector, vector, vector, along, point, point, far, zero, none)
+        search = Search(
+            unknown(memory, flat), vector, vector, Products(along, along), vector, along, point, point, far, zero, none
+        )
         return initial_state(rate, jax.tree.map(jnp.copy, search))
 
     def update(grads, state, params=None, *, value, **extra):
@@ -100,10 +103,12 @@ def _next(search, begins, theta, gradient, value, eta):
     base = jnp.where(back, search.gradient, gradient)
     # s = t d, so that s.y and s.g are known by the slopes at both ends; a pair with too small an s.y does not count.
     inner, least = here.length * (slope - first.slope), jnp.finfo(theta.dtype).eps * here.length * jnp.abs(first.slope)
-    pair = (theta - search.anchor, gradient - search.gradient, here.length * search.along, inner)
-    curvature = remembered(search.curvature, *pair, flat & ~begins & (inner > least))
-    kept = forgotten(curvature, over | begins)
-    fresh = _along(search._replace(curvature=kept), anchor, base, jnp.where(back, first.value, value), eta)
+    ends, pairs = Ends(search.gradient, gradient, search.products), flat & ~begins & (inner > least)
+    step = theta - search.anchor
+    curvature, after = remembered(search.curvature, step, inner, here.length * search.along, ends, pairs)
+    inner = _where(back, search.products, after)
+    fresh = search._replace(curvature=forgotten(curvature, over | begins), anchor=anchor, gradient=base, products=inner)
+    fresh = _along(fresh, jnp.where(back, first.value, value), eta)
     narrowed = _narrowed(search._replace(curvature=curvature), here, low, high, fails)
     search = _where(accepts | back, fresh, narrowed)
     return search, search.anchor + jax.lax.optimization_barrier(search.length) * search.direction
@@ -113,11 +118,12 @@ def _where(condition, x, y):
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), x, y)
 
 
-def _along(search, anchor, gradient, value, eta):
-    """A new line search, in the direction of the two loops; along the gradient, all pairs forgotten, where that does
-    not lead down.
+def _along(search, value, eta):
+    """A new line search from the anchor, in the direction of the two loops; along the gradient, all pairs forgotten,
+    where that does not lead down.
     """
-    direction, along = (-x for x in inverse_hessian(search.curvature, gradient))
+    gradient = search.gradient
+    direction, along = (-x for x in inverse_hessian(search.curvature, gradient, search.products))
     slope, square = product(direction, gradient), product(gradient, gradient)
     down = jax.lax.optimization_barrier(slope < 0)
     direction, curvature = jnp.where(down, direction, -gradient), forgotten(search.curvature, ~down)
@@ -127,7 +133,7 @@ def _along(search, anchor, gradient, value, eta):
     zero = jnp.zeros_like(value)
     first = Point(zero, value, jnp.where(down, slope, -square))
     far, none = Point(zero + jnp.inf, zero, zero), jnp.zeros((), jnp.int32)
-    search = search._replace(curvature=curvature, anchor=anchor, gradient=gradient, direction=direction, along=along)
+    search = search._replace(curvature=curvature, direction=direction, along=along)
     return search._replace(first=first, low=first, high=far, length=length, trials=none)
 
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.optim.curvature import forgotten, inverse_hessian, remembered, unknown
+from jaxgen.optim.curvature import Ends, forgotten, inverse_hessian, products, remembered, unknown
 
 SIZE, MEMORY = 6, 4
 
@@ -19,8 +19,12 @@ def pairs(count):
 
 
 def with_pair(known, s, y, condition=True):
-    s, y = jnp.float32(s), jnp.float32(y)
-    return remembered(known, s, y, known.changes @ s, s @ y, jnp.array(condition))
+    """The pair, as a step from a gradient of ones."""
+    s, y, before = jnp.float32(s), jnp.float32(y), jnp.ones(SIZE)
+    ends = Ends(before, before + y, products(known, before))
+    known, after = remembered(known, s, s @ y, known.changes @ s, ends, jnp.array(condition))
+    jax.tree.map(np.testing.assert_array_equal, after, products(known, ends.after))
+    return known
 
 
 def by_matrices(steps, changes):
@@ -37,13 +41,14 @@ def by_matrices(steps, changes):
 @pytest.mark.parametrize("count", [1, 3, 4, 9])
 def test_fewer_pairs_than_are_remembered_and_more(count):
     steps, changes = pairs(count)
-    known, vector = unknown(MEMORY, jnp.zeros(SIZE)), np.random.default_rng(1).normal(size=SIZE)
+    known = unknown(MEMORY, jnp.zeros(SIZE))
+    vector = jnp.float32(np.random.default_rng(1).normal(size=SIZE))
     for s, y in zip(steps, changes):
         known = with_pair(known, s, y)
-    ours, along = jax.jit(inverse_hessian)(known, jnp.float32(vector))
+    ours, along = jax.jit(inverse_hessian)(known, vector, products(known, vector))
     np.testing.assert_allclose(ours, by_matrices(steps, changes) @ vector, rtol=2e-4, atol=2e-4)
     np.testing.assert_allclose(along, known.changes @ ours, atol=2e-3)
-    nothing, _ = inverse_hessian(forgotten(known, jnp.array(True)), jnp.float32(vector))
+    nothing, _ = inverse_hessian(forgotten(known, jnp.array(True)), vector, products(known, vector))
     np.testing.assert_allclose(nothing, vector, rtol=1e-6)
 
 
