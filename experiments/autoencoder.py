@@ -19,10 +19,10 @@ from typing import Any
 
 from jaxgen.core.config import fitted
 from jaxgen.figures import reconstructions
-from jaxgen.run import cli, image_reader
+from jaxgen.run import cli, moved_reader
 from jaxgen.run.experiment import Choice, Data, Experiment, Reader
-from jaxgen.run.image_reader import ImageFlags
 from jaxgen.run.inherit import check_alike
+from jaxgen.run.moved_reader import MovedFlags
 from jaxgen.techniques.autoencoders import (
     contractive,
     convolutional_autoencoder,
@@ -69,12 +69,12 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-def read(flags: ImageFlags, config: Any) -> Data:
+def read(flags: MovedFlags, config: Any) -> Data:
     """Images; says where a code is no smaller than they are and nothing keeps the network from copying.
 
-    Raises Refused, see `image_reader.read` and the `make` of each kind.
+    Raises Refused, see `moved_reader.read` and the `make` of each kind.
     """
-    data = image_reader.read(flags, config)
+    data = moved_reader.read(flags, config)
     module = next(module for module in KINDS.values() if isinstance(config, module.Config))
     module.make(fitted(config, data.facts))
     pixels, latent = math.prod(data.examples.shape), config.network.latent
@@ -97,7 +97,7 @@ EXPERIMENT = Experiment(
     text="An encoder maps each image to a code, a decoder maps the code back to the image, and both are trained on "
     "what is lost on the way.",
     technique=Choice("kind", "what keeps the code from being a copy of the image", KINDS),
-    data=Reader(ImageFlags, read),
+    data=Reader(MovedFlags, read),
     presets=PRESETS,
     defaults={"dataset": "glyphs", "learning_rate": 3e-3, "steps": 2000, "eval_every": 500, "checkpoint_every": 1000},
     anew=anew,

@@ -103,6 +103,7 @@ WRONG = {
     "--kind=stacked": "--kind=dense|sparse|denoising|contractive|convolutional",
     "--kind=convolutional --channels=2,2,2,2": "they need at least 16 x 16 pixels, not 8 x 8",
     "--kind=convolutional --channels=": "--channels is empty; --kind=dense has no convolutions",
+    "--kind=convolutional --unpooling=evenly": "--unpooling=evenly is for --down=pooled or switches",
     "--k=3": "--k is for --kind=sparse, not dense",
     "--kind=sparse --sparsity=largest --k=33": "--k=33 activations cannot be kept of a code of --latent=32",
     "--kind=sparse --activation=relu": "--sparsity=kl compares probabilities: it needs --activation=sigmoid",

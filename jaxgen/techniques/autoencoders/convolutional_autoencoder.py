@@ -57,6 +57,8 @@ def convolutional(network: Convolutions, shape: tuple[int, int, int]) -> Coders:
     if min(shape[:2]) < least:
         halvings = f"--channels={network.channels} halves images {len(channels)} times"
         raise Refused(f"{halvings}: they need at least {least} x {least} pixels, not {shape[0]} x {shape[1]}")
+    if network.down == "strided" and network.unpooling != "first":
+        raise Refused(f"--unpooling={network.unpooling} is for --down=pooled or switches; strides pool nothing")
     activated = network.code == "activated"
     ways: Any = {"side": network.side, "down": network.down, "unpooling": network.unpooling}
     net = MirroredConv(shape, channels, network.latent, network.activation, activated, **ways)
