@@ -65,7 +65,10 @@ def test_a_run_paints_and_measures_each_term_at_the_start_and_at_the_end(run):
 def test_a_run_that_was_stopped_ends_with_the_same_parameters(run, network, folder, tmp_path, capsys):
     flags = (TINY, LAYERS, f"--dataset={folder} --image_size=20")
     assert go(network, tmp_path / "parts", *flags, "--steps=2") == 0
-    assert go(network, tmp_path / "parts", *flags) == 0
+    assert go(network, tmp_path / "parts", *flags, "--slow=3 --slow_content=1e3") == 0
+    slow = [(path / "samples/slow-1-flower.png").read_bytes() for path in (run, tmp_path / "parts")]
+    assert slow[0] != slow[1]
+    assert "its content weighing 1000 times as much" in (tmp_path / "parts/report.html").read_text()
     sha = [json.loads((path / "summary.json").read_text())["params_sha256"] for path in (run, tmp_path / "parts")]
     assert sha[0] == sha[1]
     capsys.readouterr()

@@ -53,6 +53,8 @@ def compared(setting: Setting, paint: Paint, shown: Sequence[Brush]) -> Iterator
         "ms": f"of a painting, the median of {REPEATS}, compiled before",
         "updates": "of L-BFGS, each one evaluation of the same loss and its gradient, from the photograph on",
     }
+    if setting.flags.slow_content != 1.0:
+        notes["updates"] += f", its content weighing {setting.flags.slow_content:g} times as much"
     yield Table("Held-out photographs", columns, rows, notes=notes)
 
 
@@ -81,11 +83,11 @@ def optimised(
     """The photograph after so many updates of L-BFGS on the same losses; programs are compiled before the clock."""
     examples: Photographs = setting.data.examples
     network, variables = examples.fixed.network, setting.data.train.shared["network"]
-    text = lambda chosen: ",".join(f"{term.layer}:{term.weight!r}" for term in chosen)
+    text = lambda chosen, times=1.0: ",".join(f"{term.layer}:{times * term.weight!r}" for term in chosen)
     config = style.Config(
         image.image.shape,
         setting.config.network,
-        content_layers=text(terms[0]),
+        content_layers=text(terms[0], setting.flags.slow_content),
         style_layers=text(terms[1]),
         distance=setting.config.distance,
         variation=setting.config.variation,

@@ -39,6 +39,7 @@ class PaintFlags(CropFlags):
     mix: str = _paint("", "of --stylize_only, styles with weights: a:0.5,b:0.5; empty: each style in turn")
     strength: float = _paint(1.0, "of --model=adain: 0 none of the style, 1 all of it", lower=0.0, upper=1.0)
     slow: int = _paint(0, "updates of the slow method, experiments.style's, beside the report's paintings", lower=0)
+    slow_content: float = _paint(1.0, "of --slow: times the content's weights; 0.1 is experiments.style's", above=0.0)
 
 
 class Brush(NamedTuple):
