@@ -6,6 +6,7 @@ Prints "ready" when the contender is warm; then, for each line on stdin, a numbe
 and prints its speed, in the loop's unit, and its quality, which was taken after a fixed amount of work.
 """
 
+import contextlib
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -65,7 +66,9 @@ def main(name: str, label: str, case: str) -> None:
     loop = LOOPS[name]
     (contender,) = (each for each in loop.contenders if each.label == label)
     machine.prepare(contender.devices)
-    for answer in answers(contender.prepare(loop.cases[case]), sys.stdin):
+    with contextlib.redirect_stdout(sys.stderr):  # what an experiment prints is no answer
+        work = contender.prepare(loop.cases[case])
+    for answer in answers(work, sys.stdin):
         print(answer, flush=True)
 
 

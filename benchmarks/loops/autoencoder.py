@@ -4,7 +4,7 @@
 ReLU units, a quarter of the pixels masked. `conv`: two strided convolutions of 16 and 32 channels, 32 linear units, and
 back.
 Quality: the cross-entropy of the reconstruction, nats an image, averaged over the fifth call: updates 401 to 500 of
-dense networks, 81 to 100 of the convolutional one.
+dense networks, 241 to 300 of the convolutional one.
 """
 
 from collections.abc import Callable, Mapping
@@ -41,7 +41,7 @@ TIED = {"kind": "contractive", "tied": True}
 CASES = {
     "contractive": Sizes({**TIED, "contraction": 0.1}),
     "denoising": Sizes({"kind": "denoising", "corrupted": 0.25}, loss="cross_entropy_restored"),
-    "conv": Sizes({"kind": "convolutional", "channels": "16,32"}, 20, latent=32),
+    "conv": Sizes({"kind": "convolutional", "channels": "16,32"}, 60, latent=32),
 }
 PENALTY, RATE = 0.1, 1e-3
 
