@@ -97,7 +97,7 @@ class StackedFlags(image_reader.ImageFlags):
 
 
 def read(flags: StackedFlags, config: Any) -> Data:
-    """Images, with labels for a classifier. Raises Refused, see `image_reader.read`, `recut` and `stacked_autoencoder.make`."""
+    """Images, with labels for a classifier. Raises Refused, see `image_reader.read`, `recut` and `make`."""
     classes = 2 if config.top == "classifier" else 0
     images = image_reader.read_dataset(flags, classes)
     data = image_reader.data_of(recut(images, flags.validate) if flags.validate else images, flags)

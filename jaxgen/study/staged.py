@@ -115,7 +115,7 @@ def train_stages(
                 valid.append(np.asarray(metric))
             advanced(number, done)
         best_step = np.asarray(runs.progress.best_step)
-        previous = side_by_side.lifted(ending(policy), mode)((), runs)
+        previous = side_by_side.lifted(ending(policy), mode, once=True)((), runs)
         jax.block_until_ready(previous)
         yield Ended(first, previous, np.array(valid), best_step, time.perf_counter() - begun)
 
