@@ -97,9 +97,9 @@ def planned(flags: Flags) -> tuple[Data, Any, dict[str, list[Stage]]]:
     names, every = [name for name in flags.rows.split(",") if name], kinds(flags)
     if unknown := [name for name in names if name not in every] or ([] if names else ["nothing"]):
         raise Refused(f"--rows are names separated by commas, not {unknown[0]}; known: {', '.join(every)}")
-    same = ("dataset", "data_dir", "validate", "batch_size", "pretrain_epochs", "epochs", "patience")
-    rates = ("pretrain_rate", "learning_rate")
-    common = [f"--{name}={getattr(flags, name)}" for name in (*same, *rates) if getattr(flags, name) != ""]
+    same = ["dataset", "data_dir", "validate", "batch_size", "pretrain_epochs", "epochs", "patience"]
+    same += ["pretrain_rate", "learning_rate"]
+    common = [f"--{name}={getattr(flags, name)}" for name in same]
     common += ["--hidden=", f"--latent={flags.units}", "--top=classifier", "--resident_mb=65536"]
     first = read(stacked.EXPERIMENT, parse(stacked.EXPERIMENT, common))
     once = stacked.EXPERIMENT.data._replace(read=lambda flags, config: first.data)  # not anew for each row
@@ -120,8 +120,8 @@ def encoder_measures(layer: Mapping[str, jax.Array], image: jax.Array) -> tuple[
 
 def trained(name: str, stages: Sequence[Stage], policy: Any, data: Data, seeds: range) -> tuple[dict[str, Any], Any]:
     """A row as JSON, a number for each seed under each name, and seed 0's State before the fine-tuning."""
-    total, before = sum(stage.steps for stage in stages), np.cumsum([0, *(stage.steps for stage in stages)])
-    with bar(total, name) as advance:
+    before = np.cumsum([0, *(stage.steps for stage in stages)])
+    with bar(int(before[-1]), name) as advance:
         follow = lambda stage, done: advance(int(before[stage]) + done, {})
         ended = list(train_stages(stages, seeds, data.epoch, policy, advanced=follow))
     last = ended[-1]
@@ -176,22 +176,20 @@ def pretraining(argv: list[str]) -> list[page.Chapter]:
     folder = Path(os.path.expanduser(flags.workdir))
     data, policy, stages = planned(flags)
     free = ("workdir", "data_dir", "dataset", "rows")
-    identity = {name: value for name, value in values(flags).items() if name not in free} | {"data": data.sha256}
+    identity = {"data": data.sha256} | {name: value for name, value in values(flags).items() if name not in free}
     rows, missing = read_kept(folder, identity), list[str]()
     for name in [name for name in stages if name not in rows]:
         rows[name], state = trained(name, stages[name], policy, data, range(flags.seeds))
-        filters = first_filters(state, data.examples.shape)
-        _, _, failed = shown(folder / "figures", [filters._replace(name=name)])
-        missing += failed
+        filters = first_filters(state, data.examples.shape)._replace(name=name)
+        missing += shown(folder / "figures", [filters])[2]
         keep(folder, identity, rows)
         forget_programs()
     rows = {name: rows[name] for name in stages}
     result = table(flags, rows, data.examples.name)
-    for line in [[*result.columns], *([cell.text for cell in line] for line in result.rows)]:
-        print(" | ".join(line))
+    print(" | ".join(result.columns), *(" | ".join(cell.text for cell in row) for row in result.rows), sep="\n")
     paths = {name: folder / "figures" / f"{name}.png" for name in rows}
-    title = lambda name: f"Filters before the labels, seed 0: {kinds(flags)[name].title}"
-    pictures = [Picture(path, title(name)) for name, path in paths.items() if path.exists()]
+    caption = "Filters before the labels, seed 0: "
+    pictures = [Picture(path, caption + kinds(flags)[name].title) for name, path in paths.items() if path.exists()]
     chapter = page.Chapter("Pre-training", TEXT, pictures=pictures, tables=[result], missing=missing)
     page.write(folder / "report.html", "What pre-training is worth", [chapter])
     print(f"report: {folder / 'report.html'}")

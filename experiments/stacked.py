@@ -47,6 +47,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "rifai": {
         **SIGMOID,
         **TUNED,
+        "hidden": "",
         "latent": 1000,
         "top": "classifier",
         "pretraining": "contractive",

@@ -39,7 +39,8 @@ def beginning(stage: Stage, number: int, policy: Policy) -> Callable[[Any, tuple
         seed, previous = own
         key = jax.random.key(seed)
         state = first_state(blank, key, number, previous)
-        return Run(state, begin_progress(policy, state), *stage_keys(key, number)[1:], key_of_test(key))
+        _, data_key, eval_key = stage_keys(key, number)
+        return Run(state, begin_progress(policy, state), data_key, eval_key, key_of_test(key))
 
     return begin
 

@@ -93,17 +93,16 @@ def regularised(config: Config, layer: Network, shape: tuple[int, int, int]) -> 
     strength = STRENGTHS.get(kind, 0.0) if config.strength is None else config.strength
     if kind in SHARES and strength > 1:
         raise Refused(f"--strength={strength:g} of --pretraining={kind} is a share of the inputs: it is at most 1")
-    if kind == "plain":
-        return Autoencoder(layer, dense(layer, shape), shape)
+    if kind in ("masking", "salt_and_pepper", "gaussian"):
+        apply, text = denoising.corruption_of(denoising.Config(shape, layer, kind, strength, strength))
+        return Autoencoder(layer, dense(layer, shape), shape, corrupt=apply, corruption=text)
+    if kind in ("kl", "l1"):
+        return sparse.model(sparse.Config(shape, layer, kind, strength, config.target))
     if kind == "contractive":
         # Of one sigmoid layer the norm is a closed form; of others it would take a backward pass for each unit.
         exact = layer.activation == "sigmoid" and layer.code == "activated"
-        own = contractive.Config(shape, layer, strength, "exact" if exact else "hutchinson")
-        return contractive.model(own)
-    if kind in ("kl", "l1"):
-        return sparse.model(sparse.Config(shape, layer, kind, strength, config.target))
-    apply, text = denoising.corruption_of(denoising.Config(shape, layer, kind, strength, strength))
-    return Autoencoder(layer, dense(layer, shape), shape, corrupt=apply, corruption=text)
+        return contractive.model(contractive.Config(shape, layer, strength, "exact" if exact else "hutchinson"))
+    return Autoencoder(layer, dense(layer, shape), shape)
 
 
 def unrolled(layers: Sequence[Any]) -> dict[str, Any]:
