@@ -17,6 +17,8 @@ from experiments import (
     halves,
     mixtures,
     modes,
+    pretraining,
+    stacked,
     style,
     text,
     tour,
@@ -38,12 +40,13 @@ PAGES = {
 README = ROOT / "README.md"
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-TRAINED = (autoencoder, classify, dream, fast_style, gan, halves, mixtures, style, text, vae, visualize)
+TRAINED = (autoencoder, classify, dream, fast_style, gan, halves, mixtures, stacked, style, text, vae, visualize)
 RUNS = {each.EXPERIMENT.name: each.EXPERIMENT for each in TRAINED}
 SCRIPTS = {
     "experiments.tour": tour.Flags,
     "experiments.attribution": attribution.Flags,
     "experiments.modes": modes.Flags,
+    "experiments.pretraining": pretraining.Flags,
     "experiments.transfer": transfer.Flags,
     "experiments.optimizer_study": command.Flags,
     "jaxgen.study": command.Flags,

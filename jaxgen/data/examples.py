@@ -100,6 +100,25 @@ def hold_out(train: Examples, count: int = VALID) -> tuple[Examples, Examples]:
     return rest, valid
 
 
+def recut(images: Dataset, count: int) -> Dataset:
+    """The set with `count` images for validation, the first of what trained or the last of what validated moved over.
+
+    Raises Refused where no training image would be left, and where the images are not held in memory.
+    """
+    train, valid, test = images.train, images.valid, images.test
+    both = len(train.label) + len(valid.label)
+    if not 0 < count < both:
+        raise Refused(f"of the {both:,} images of {images.name} that do not test, {count:,} cannot validate")
+    columns = []
+    for first, second in zip(valid, train):
+        if isinstance(first, Rows) or isinstance(second, Rows):
+            raise Refused(f"{images.name} is not held in memory, and only such a set can be cut anew")
+        joined = np.concatenate([first, second])
+        columns.append((joined[:count], joined[count:]))
+    valid, train = (Examples(*each) for each in zip(*columns))
+    return dataset(images.name, images.shape, images.classes, train, valid, test)
+
+
 def in_three(
     train: Examples, test: Examples | None = None, valid: Examples | None = None
 ) -> tuple[Examples, Examples, Examples]:

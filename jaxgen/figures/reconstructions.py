@@ -61,6 +61,14 @@ def plane(codes: np.ndarray) -> np.ndarray:
     return np.stack([x.ravel(), y.ravel()], 1).astype(np.float32)
 
 
+def first_filters(state: State, shape: tuple[int, int, int]) -> Figure:
+    """The filters of an encoder's first dense layer."""
+    kernel = np.asarray(state.params["encoder_0"]["kernel"])
+    return still(
+        "filters", "Filters of the encoder, each on its own scale: grey is 0", grid(filters(kernel), shape, 20)
+    )
+
+
 def show(setting: Setting, result: Result) -> Iterator[Figure]:
     """Reconstructions; filters of an encoder of one layer; codes of the first MOST test images, of two dimensions."""
     technique, state, images = result.stage.technique, result.state, setting.data.examples
@@ -68,9 +76,7 @@ def show(setting: Setting, result: Result) -> Iterator[Figure]:
     picture, caption = restored(technique, state, images)
     yield still("reconstructions", caption, picture)
     if "encoder_0" in state.params and "encoder_1" not in state.params:
-        kernel = np.asarray(state.params["encoder_0"]["kernel"])
-        caption = "Filters of the encoder, each on its own scale: grey is 0"
-        yield still("filters", caption, grid(filters(kernel), images.shape, 20))
+        yield first_filters(state, images.shape)
     if network.latent == 2:
         codes = codes_of(technique, state, rows.read(images.test.image, slice(0, MOST)))
         caption = "Codes of test images"

@@ -40,3 +40,8 @@ def hutchinson(key: jax.Array, encode: Encode, x: jax.Array) -> jax.Array:
     """
     signs = jax.random.rademacher(key, x.shape, jnp.float32)
     return jnp.square(jax.jvp(encode, (x,), (signs,))[1]).sum(-1)
+
+
+def saturation(code: jax.Array, margin: float = 0.05) -> jax.Array:
+    """Share of the units of codes [B, Z] of sigmoids that are below `margin` or above 1 - margin: [B]."""
+    return ((code < margin) | (code > 1.0 - margin)).mean(-1, dtype=jnp.float32)

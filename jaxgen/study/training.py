@@ -15,7 +15,7 @@ from jaxgen.core.batches import functions_of, holdout_batch, training_batch
 from jaxgen.core.evaluation import key_of_test
 from jaxgen.core.loop import all_finite, stage_keys
 from jaxgen.core.progress import Progress, adapt, begin_progress
-from jaxgen.core.types import Fold, Holdout, State, Technique
+from jaxgen.core.types import Fold, Holdout, Source, State, Technique
 from jaxgen.run.record import number
 from jaxgen.study import side_by_side
 from jaxgen.study.problems import Problem, Trial, byte_count, state_at_rate
@@ -43,12 +43,12 @@ class Programs(NamedTuple):
     examine: Callable[[Any, Run], tuple[Run, jax.Array]]  # arrays of the test split -> runs, metric [W]
 
 
-def advancing(problem: Problem, technique: Technique) -> Callable:
+def advancing(train: Source, technique: Technique) -> Callable:
     """A function ((arrays, updates), Run) -> Run, mean training loss [], whether everything stayed finite [].
 
     The number of updates is traced: one program serves the timing, every interval and the last one.
     """
-    functions = functions_of(problem.train)
+    functions = functions_of(train)
 
     def advance(shared, run):
         arrays, updates = shared
@@ -104,7 +104,7 @@ def compiled_programs(problem: Problem, optimizer: str, mode: str) -> Programs:
     def examine(arrays, run):
         return run, objective_of(fold, problem.test, arrays, run.state, run.test_key)
 
-    later = (advancing(problem, technique), judge, examine)
+    later = (advancing(problem.train, technique), judge, examine)
     return Programs(side_by_side.lifted(begin, mode, once=True), *(side_by_side.lifted(f, mode) for f in later))
 
 

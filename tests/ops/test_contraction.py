@@ -56,3 +56,9 @@ def test_gradients_of_the_estimate():
     many = jnp.tile(X, (2000, 1))
     estimate = averaged(lambda w: contraction.hutchinson(jax.random.key(2), encode(w), many))
     np.testing.assert_allclose(estimate, exact, atol=0.05 * float(jnp.abs(exact).max()))
+
+
+def test_saturation_is_a_share_of_units():
+    code = jnp.asarray([[0.0, 0.049, 0.06, 0.94], [0.96, 0.5, 0.5, 0.5]], jnp.float32)
+    np.testing.assert_array_equal(contraction.saturation(code), [0.5, 0.25])
+    np.testing.assert_array_equal(contraction.saturation(code, 0.07), [1.0, 0.25])
