@@ -21,7 +21,7 @@ def test_lloyd_ends_where_scikit_learn_does_from_the_same_centres():
     start = x[[0, 5, 9, 20]]
     ours, theirs = jax.jit(lloyd)(x - x.mean(0), start - x.mean(0)), KMeans(4, init=start, n_init=1, tol=0).fit(x)
     assert (np.asarray(ours.label) == theirs.labels_).all()
-    assert ours.inertia == pytest.approx(theirs.inertia_, rel=1e-4)
+    assert float(ours.inertia) == pytest.approx(theirs.inertia_, rel=1e-4)
     np.testing.assert_allclose(ours.centres + x.mean(0)[None], theirs.cluster_centers_, rtol=1e-5)
 
 
@@ -29,8 +29,8 @@ def test_the_best_of_several_starts():
     x = points(1)
     ours = jax.jit(lambda key, x: k_means(key, x, 5, 30))(KEY, x)
     theirs = KMeans(5, n_init=30, random_state=0).fit(x)
-    assert theirs.inertia_ * 0.999 < ours.inertia < theirs.inertia_ * 1.01
-    assert np.square(x - np.asarray(ours.centres)[ours.label]).sum() == pytest.approx(ours.inertia, rel=1e-3)
+    assert theirs.inertia_ * 0.999 < float(ours.inertia) < theirs.inertia_ * 1.01
+    assert np.square(x - np.asarray(ours.centres)[ours.label]).sum() == pytest.approx(float(ours.inertia), rel=1e-3)
 
 
 def test_starts_are_spread_out():
