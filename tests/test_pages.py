@@ -11,12 +11,15 @@ from experiments import (
     attribution,
     autoencoder,
     classify,
+    clustering,
+    codes,
     dream,
     fast_style,
     gan,
     halves,
     mixtures,
     modes,
+    restore,
     style,
     text,
     tour,
@@ -38,12 +41,14 @@ PAGES = {
 README = ROOT / "README.md"
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-TRAINED = (autoencoder, classify, dream, fast_style, gan, halves, mixtures, style, text, vae, visualize)
+TRAINED = (autoencoder, classify, clustering, dream, fast_style, gan, halves, mixtures, style, text, vae, visualize)
 RUNS = {each.EXPERIMENT.name: each.EXPERIMENT for each in TRAINED}
 SCRIPTS = {
     "experiments.tour": tour.Flags,
     "experiments.attribution": attribution.Flags,
+    "experiments.codes": codes.Flags,
     "experiments.modes": modes.Flags,
+    "experiments.restore": restore.Flags,
     "experiments.transfer": transfer.Flags,
     "experiments.optimizer_study": command.Flags,
     "jaxgen.study": command.Flags,
