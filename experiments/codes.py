@@ -175,8 +175,8 @@ def compare(argv: list[str]) -> list[page.Chapter]:
     if others:
         area = anomalies.of_components(images, others, flags.latent)
         rows[f"PCA, {flags.latent}"] = [{**each, "anomalies": area} for each in rows[f"PCA, {flags.latent}"]]
-    for kind, each in runs.items():
-        rows[kind] = [measured(run, images, others, seed, flags.scaling) for seed, run in enumerate(each)]
+    for kind, trained in runs.items():
+        rows[kind] = [measured(run, images, others, seed, flags.scaling) for seed, run in enumerate(trained)]
     notes = {**codes.DEFINITIONS, **({"anomalies": anomalies.DEFINITION} if others else {})}
     caption = f"{flags.latent} codes of {flags.dataset} after {flags.steps:,} updates"
     table = seeded.table(caption, rows, list(notes), codes.SHARES, notes)

@@ -114,12 +114,11 @@ def compare(argv: list[str]) -> list[page.Chapter]:
             for seed, split in enumerate((images.valid, images.test))
         )
         restored = {name: [each] for name, each in restoring.baselines(images, valid, test).items()}
-        for name, each in runs.items():
-            restored[f"trained on {name}"] = [restoring.by_network(*run, test) for run in each]
+        for name, trained in runs.items():
+            restored[f"trained on {name}"] = [restoring.by_network(*run, test) for run in trained]
         for name, every in restored.items():
-            values = rows.setdefault(name, [{} for _ in every])
-            for value, each in zip(values, every):
-                value[column] = restoring.quality(each, test.clean)
+            for value, one in zip(rows.setdefault(name, [{} for _ in every]), every):
+                value[column] = restoring.quality(one, test.clean)
         below = [name for name in restored if name != "corrupted"]
         caption = f"{flags.test_corruption} {level:g}: test images, corrupted, and restored by {', '.join(below)}"
         pictures = [restored[name][0] for name in below]

@@ -57,7 +57,6 @@ def test_networks_stand_beside_filters(tmp_path, capsys):
         (codes.compare, "--held_out=0-8", "has 1; at least 2 are needed"),
         (codes.compare, "--held_out=x", "digits has no class 'x'"),
         (codes.compare, "--also=--k=3", "--k is for --kind=sparse, not dense"),
-        (codes.compare, "--dataset=frogs --data_dir=/nowhere", "frogs"),
         (restore.compare, "--trained=blur", "--trained: no corruption 'blur'"),
         (restore.compare, "--trained=,", "--trained: it names none"),
         (restore.compare, "--levels=0.1,x", "--levels are numbers above 0"),

@@ -42,5 +42,5 @@ def of_autoencoder(technique: Technique, state: State, images: Dataset, others: 
 def of_components(images: Dataset, others: Dataset, count: int) -> float:
     """The same of reconstructions from `count` principal components of the training images."""
     principal = components_of(jax.random.key(0), _unit(images.train.image, None), count)
-    errors = lambda x: np.square(np.asarray(restore(principal, project(principal, x))) - x).sum(1)
+    errors = lambda x: np.square(np.asarray(restore(principal, project(principal, jnp.asarray(x)))) - x).sum(1)
     return area_under_curve(errors(_unit(images.test.image)), errors(_unit(others.test.image)))

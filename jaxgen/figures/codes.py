@@ -6,7 +6,7 @@ Z    units of the code
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -62,27 +62,27 @@ class Features(NamedTuple):
 def pixels(images: Dataset) -> Features:
     """The images themselves as features, in [0, 1]; the first MOST of the test split."""
     read = lambda split, which: np.asarray(to_unit(jnp.asarray(rows.read(split.image, which))))
-    splits = [Split(read(split, slice(0, most)), split.label[:most]) for split, most in _splits(images)]
-    return Features(*splits, len(images.classes))
+    train, valid, test = (Split(read(split, slice(0, most)), split.label[:most]) for split, most in _splits(images))
+    return Features(train, valid, test, len(images.classes))
 
 
 def encoded(technique: Technique, state: State, images: Dataset) -> Features:
     """The codes of all images; of the first MOST of the test split."""
-    splits = [
+    train, valid, test = (
         Split(codes_of(technique, state, rows.pick(split.image, slice(0, most))), split.label[:most])
         for split, most in _splits(images)
-    ]
-    return Features(*splits, len(images.classes))
+    )
+    return Features(train, valid, test, len(images.classes))
 
 
 def _splits(images):
     return (images.train, None), (images.valid, MOST), (images.test, MOST)
 
 
-def changed(features: Features, function) -> Features:
+def changed(features: Features, function: Callable[[np.ndarray], Any]) -> Features:
     """The features of all splits by a function of [N, F]."""
-    splits = [split._replace(x=np.asarray(function(split.x))) for split in features[:3]]
-    return Features(*splits, features.classes)
+    own = lambda split: split._replace(x=np.asarray(function(split.x)))
+    return Features(own(features.train), own(features.valid), own(features.test), features.classes)
 
 
 def scaled(features: Features, how: str) -> Features:
@@ -103,9 +103,11 @@ def components_of(key: jax.Array, x: jax.Array, count: int) -> Principal:
 
 def principal_codes(features: Features, count: int, seed: int = 0) -> tuple[Features, float]:
     """Coordinates along `count` principal components of the training split, and the squared error of the test split."""
-    principal = components_of(jax.random.key(seed), features.train.x, count)
-    error = np.square(np.asarray(restore(principal, project(principal, features.test.x))) - features.test.x).sum(1)
-    return changed(features, lambda x: project(principal, x)), float(error.mean())
+    principal = components_of(jax.random.key(seed), jnp.asarray(features.train.x), count)
+    error = np.square(
+        np.asarray(restore(principal, project(principal, jnp.asarray(features.test.x)))) - features.test.x
+    ).sum(1)
+    return changed(features, lambda x: project(principal, jnp.asarray(x))), float(error.mean())
 
 
 @functools.partial(jax.jit, static_argnums=2)
@@ -139,10 +141,10 @@ def saturation(code: np.ndarray, activation: str) -> float:
 
     Of h = sigmoid the slope is h (1 - h), of tanh 1 - h^2; a rectified unit has none where it is 0.
     """
-    slopes = {
+    slopes: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "sigmoid": lambda h: 4 * h * (1 - h),
         "tanh": lambda h: 1 - h**2,
-        "relu": lambda h: np.float32(h > 0),
+        "relu": lambda h: (h > 0).astype(np.float32),
         "linear": np.ones_like,
     }
     return float((slopes[activation](np.asarray(code, np.float32)) < FLAT).mean())

@@ -44,7 +44,7 @@ def quantised(code: np.ndarray, train: np.ndarray) -> np.ndarray:
     low, high = train.min(0, keepdims=True), train.max(0, keepdims=True)
     width = (high - low) / LEVELS  # 0 of a unit that never changes
     steps = np.rint((code - low) / np.where(width > 0, width, 1.0))
-    return np.float32(low + width * np.clip(steps, 0, LEVELS))
+    return (low + width * np.clip(steps, 0, LEVELS)).astype(np.float32)
 
 
 def jpeg(image: np.ndarray, quality: int) -> tuple[np.ndarray, int, int]:
@@ -101,8 +101,8 @@ def of_components(images: Dataset, count: int) -> Compressed:
         np.asarray(to_unit(jnp.asarray(rows.read(split.image, slice(0, most))))) for split, most in _measured(images)
     )
     principal = components_of(jax.random.key(0), train, count)
-    code, own = (np.asarray(project(principal, image)) for image in (test, train))
-    return of_codes(f"PCA, {count}", code, own, lambda code: np.asarray(restore(principal, code)), test)
+    code, own = (np.asarray(project(principal, jnp.asarray(image))) for image in (test, train))
+    return of_codes(f"PCA, {count}", code, own, lambda code: np.asarray(restore(principal, jnp.asarray(code))), test)
 
 
 def show(codes: list[Compressed], components: list[Compressed], images: Dataset) -> tuple[Figure, Table]:

@@ -45,7 +45,7 @@ def filled(technique: Technique, state: State, x: np.ndarray, mask: np.ndarray, 
     image = np.where(mask, start, x)
     for _ in range(ROUNDS):
         image = np.where(mask, np.clip(reconstruct(state, jax.random.key(0), image), 0.0, 1.0), x)
-    return np.float32(image)
+    return image.astype(np.float32)
 
 
 def show(technique: Technique, state: State, images: Dataset, part: Literal["block", "half"] = "block") -> Figure:

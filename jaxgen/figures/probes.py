@@ -96,7 +96,7 @@ def probe_accuracy(train: Split, valid: Split, test: Split, classes: int) -> flo
     spare = max(0, FILLED - len(train.label))
     weight = np.pad(np.full(len(train.label), 1 / len(train.label), np.float32), (0, spare))
     x, label = np.pad(scaled(train), ((0, spare), (0, 0))), np.pad(train.label, (0, spare))
-    kernels, biases = map(np.asarray, logistic(x, label, weight, np.float32(DECAYS), classes))
+    kernels, biases = map(np.asarray, logistic(x, label, weight, np.array(DECAYS, np.float32), classes))
     right = lambda split, n: float(((scaled(split) @ kernels[n] + biases[n]).argmax(1) == split.label).mean())
     return right(test, int(np.argmax([right(valid, n) for n in range(len(DECAYS))])))
 

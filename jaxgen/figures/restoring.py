@@ -68,7 +68,7 @@ def by_components(images: Dataset, valid: Corrupted, test: Corrupted) -> tuple[n
     most = min(x.shape[1], len(x) - 1, max(COMPONENTS))
     whole = components_of(jax.random.key(0), x, most)
     first = lambda count: whole._replace(components=whole.components[:count])
-    by = lambda count, seen: np.asarray(restore(first(count), project(first(count), seen)))
+    by = lambda count, seen: np.asarray(restore(first(count), project(first(count), jnp.asarray(seen))))
     counts = [count for count in COMPONENTS if count <= most]
     best = max(counts, key=lambda count: quality(by(count, valid.seen), valid.clean))
     return by(best, test.seen), best
