@@ -39,7 +39,9 @@ EXPERIMENT = Experiment(
     defaults={
         "dataset": "digits",
         "hidden": "128,128,256",
-        "steps": 1500,
+        "corrupted": 0.1,
+        "learning_rate": 2e-3,
+        "steps": 3000,
         "eval_every": 500,
         "checkpoint_every": 500,
     },

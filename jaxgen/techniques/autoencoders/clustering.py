@@ -51,7 +51,9 @@ class Config:
     reconstruction: float = knob(0.01, "weight of the reconstruction's loss beside that of the clusters", lower=0.0)
     averaging: float = knob(0.99, "share of the clusters' frequencies that a batch keeps", lower=0.0, upper=0.9999)
     pretraining: float = knob(0.8, "share of the updates, before centres are drawn", above=0.0, upper=0.9999)
-    corrupted: float = knob(0.2, "share of pixels set to 0 in what is encoded, until then", lower=0.0, upper=1.0)
+    # At the rate of the pretraining some clusters took most images at once, and others lost all of theirs.
+    slower: float = knob(0.1, "factor of the learning rate after that", above=0.0)
+    corrupted: float = knob(0.2, "share of pixels set to 0 in the pretraining", lower=0.0, upper=1.0)
 
 
 def soft_assignment(code: jax.Array, centres: jax.Array, freedom: float = 1.0) -> jax.Array:
@@ -124,7 +126,7 @@ def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:
     A batch is {"image": [B, D] uint8, or float32 in [0, 1]}; other entries are ignored.
     """
     kind, encode, compared = model(config), embed(config), RECONSTRUCTIONS[config.network.loss]
-    descent, pixels = optimizer(config.network.learning_rate), math.prod(config.shape)
+    descent, pixels = optimizer(config.slower * config.network.learning_rate), math.prod(config.shape)
     of_autoencoder = autoencoder.technique(kind, optimizer)
 
     def init(key):
@@ -190,7 +192,7 @@ def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:
 
 def tiny(optimizer: Factory = adam) -> dict[str, Technique]:
     """With the decoder and without, for the contract tests."""
-    small = {"shape": (4, 4, 1), "latent": 3, "hidden": "8", "clusters": 4, "learning_rate": 1e-2}
+    small = {"shape": (4, 4, 1), "latent": 3, "hidden": "8", "clusters": 4, "learning_rate": 1e-2, "slower": 1.0}
     change = lambda fields: make(changed(Config(), {**small, **fields}), optimizer)
     return {
         "clusters_improved": change({"reconstruction": 0.1}),
