@@ -168,9 +168,9 @@ def compare(argv: list[str]) -> list[page.Chapter]:
         check(*each, images)
     prepare(1, AUTO)
     runs = {kind: [train(flags, *commands[kind], kind, seed) for seed in range(flags.seeds)] for kind in kinds}
-    first = {f"{kind}, {flags.latent}": each[0] for kind, each in runs.items()}
-    first |= {f"{kinds[0]}, {size}": train(flags, *further[size], f"{kinds[0]}_{size}_", 0) for size in sizes}
-    compressed = [compression.of_autoencoder(name, each.technique, each.state, images) for name, each in first.items()]
+    first = [(kind, each[0]) for kind, each in runs.items()]
+    first += [(kinds[0], train(flags, *further[size], f"{kinds[0]}_{size}_", 0)) for size in sizes]
+    compressed = [compression.of_autoencoder(kind, run.technique, run.state, images) for kind, run in first]
     rows = dict(codes.baselines(images, flags.latent, flags.seeds, flags.scaling))
     if others:
         area = anomalies.of_components(images, others, flags.latent)

@@ -34,7 +34,7 @@ DEFINITION = "sum over all pixels in [0, 1], mean over the first test images"
 class Compressed(NamedTuple):
     """What one way of compressing comes to."""
 
-    name: str
+    name: str  # of a kind; codes of several sizes have the same
     size: float  # bytes of an image
     error: float  # squared error, see DEFINITION
 
@@ -102,7 +102,7 @@ def of_components(images: Dataset, count: int) -> Compressed:
     )
     principal = components_of(jax.random.key(0), train, count)
     code, own = (np.asarray(project(principal, jnp.asarray(image))) for image in (test, train))
-    return of_codes(f"PCA, {count}", code, own, lambda code: np.asarray(restore(principal, jnp.asarray(code))), test)
+    return of_codes("PCA", code, own, lambda code: np.asarray(restore(principal, jnp.asarray(code))), test)
 
 
 def show(codes: list[Compressed], components: list[Compressed], images: Dataset) -> tuple[Figure, Table]:
@@ -113,8 +113,15 @@ def show(codes: list[Compressed], components: list[Compressed], images: Dataset)
     """
     x = np.asarray(to_unit(jnp.asarray(rows.read(images.test.image, slice(0, MEASURED)))))
     files, data = map(list, zip(*jpegs(x, images.shape)))
-    curve = lambda each: (np.array([one.size for one in each]), np.array([one.error for one in each]))
-    ways = {"autoencoder": codes, "PCA": components, "JPEG, data alone": data, "JPEG, files": files}
+    ways: dict[str, list[Compressed]] = {}
+    for each in [*codes, *components]:
+        ways.setdefault(each.name, []).append(each)
+    ways |= {"JPEG, data alone": data, "JPEG, files": files}
+
+    def curve(points):
+        pairs = sorted({(each.size, each.error) for each in points})
+        return tuple(np.array(pairs).T)
+
     panel = Panel("", "bytes an image", "squared error", {name: curve(each) for name, each in ways.items()}, True, True)
     caption = f"Bytes of an image, and what is lost: codes in 8 bits a unit, and JPEG. Squared error: {DEFINITION}"
     figure = drawing("compression", caption, lines, [panel], "", "category")
@@ -125,6 +132,6 @@ def show(codes: list[Compressed], components: list[Compressed], images: Dataset)
         whole = files[data.index(best)].size
         note = f"{best.name}: {best.size:.0f} bytes of data, a file of {whole:.0f}"
         texts = [f"{code.size:.0f}", f"{code.error:.2f}", f"{component.error:.2f}"]
-        listed.append([Cell(code.name), *map(Cell, texts), Cell(f"{best.error:.2f}", note)])
+        listed.append([Cell(f"{code.name}, {code.size:.0f}"), *map(Cell, texts), Cell(f"{best.error:.2f}", note)])
     caption = f"Squared error ({DEFINITION}; {len(x)} of them) at as many bytes: codes have 8 bits a unit"
     return figure, Table(caption, ["autoencoder", "bytes", "its error", "PCA", "JPEG"], listed)
