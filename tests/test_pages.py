@@ -11,6 +11,8 @@ from experiments import (
     attribution,
     autoencoder,
     classify,
+    clustering,
+    codes,
     dream,
     fast_style,
     gan,
@@ -18,6 +20,7 @@ from experiments import (
     mixtures,
     modes,
     pretraining,
+    restore,
     stacked,
     style,
     text,
@@ -40,13 +43,29 @@ PAGES = {
 README = ROOT / "README.md"
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-TRAINED = (autoencoder, classify, dream, fast_style, gan, halves, mixtures, stacked, style, text, vae, visualize)
+TRAINED = (
+    autoencoder,
+    classify,
+    clustering,
+    dream,
+    fast_style,
+    gan,
+    halves,
+    mixtures,
+    stacked,
+    style,
+    text,
+    vae,
+    visualize,
+)
 RUNS = {each.EXPERIMENT.name: each.EXPERIMENT for each in TRAINED}
 SCRIPTS = {
     "experiments.tour": tour.Flags,
     "experiments.attribution": attribution.Flags,
+    "experiments.codes": codes.Flags,
     "experiments.modes": modes.Flags,
     "experiments.pretraining": pretraining.Flags,
+    "experiments.restore": restore.Flags,
     "experiments.transfer": transfer.Flags,
     "experiments.optimizer_study": command.Flags,
     "jaxgen.study": command.Flags,

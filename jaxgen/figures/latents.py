@@ -50,10 +50,24 @@ def prior_samples(technique: Technique, state: State, shape, seed: int = 0) -> n
     return grid(vmapped(technique, "sample")(state, jax.random.key(seed), jnp.zeros(100)), shape, 10)
 
 
+def inferred(technique: Technique, state: State, name: str, x: Any, seed: int = 0) -> np.ndarray:
+    """An `infer` function of all rows x [N, ...], an array in memory or rows on disk: [N, ...].
+
+    Blocks of one size, so that it is compiled once; what is drawn depends on `seed` and the place of a row.
+    """
+    function, count = vmapped(technique, name), rows.count(x)
+    size, results = min(BLOCK, count), []
+    for first in range(0, count, size):
+        block = rows.read(x, slice(first, first + size))
+        filled = np.concatenate([block, np.repeat(block[:1], size - len(block), axis=0)])
+        key = jax.random.fold_in(jax.random.key(seed), first)
+        results.append(np.asarray(function(state, key, filled))[: len(block)])
+    return np.concatenate(results)
+
+
 def codes_of(technique: Technique, state: State, images: Any) -> np.ndarray:
     """The codes [N, Z] of images [N, D], an array in memory or rows on disk."""
-    encode, blocks = vmapped(technique, "encode"), [slice(n, n + BLOCK) for n in range(0, rows.count(images), BLOCK)]
-    return np.concatenate([encode(state, jax.random.key(0), rows.read(images, block)) for block in blocks])
+    return inferred(technique, state, "encode", images)
 
 
 def to_plane(codes: np.ndarray) -> tuple[np.ndarray, str]:

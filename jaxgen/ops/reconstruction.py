@@ -17,6 +17,14 @@ def squared_error(mean: jax.Array, x: jax.Array) -> jax.Array:
     return jnp.square(mean - x).sum(-1)
 
 
+def psnr(restored: jax.Array, x: jax.Array) -> jax.Array:
+    """Peak signal-to-noise ratio, 10 log10(1 / mean squared error), in dB of each image: [..., D], [..., D] to [...].
+
+    Of values in [0, 1], so that the peak is 1; nothing is clipped here. Infinite where both are equal.
+    """
+    return -10.0 * jnp.log10(jnp.square(restored - x).mean(-1))
+
+
 class Reconstruction(NamedTuple):
     """How a decoder's output `out` [..., D] is compared with its target x."""
 

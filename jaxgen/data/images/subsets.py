@@ -48,6 +48,18 @@ def narrowed(whole: Dataset, classes: str = "", per_class: int = 0, seed: int = 
     return dataset(whole.name, whole.shape, tuple(names), *parts)
 
 
+def held_out(whole: Dataset, classes: str) -> tuple[Dataset, Dataset]:
+    """The set without these classes, named as for `narrowed`, and those classes alone; each numbered from 0.
+
+    Raises Refused as `narrowed`, and where fewer than two classes are left.
+    """
+    others = narrowed(whole, classes)
+    kept = [name for name in whole.classes if name not in others.classes]
+    if len(kept) < 2:
+        raise Refused(f"without the classes {classes} {whole.name} has {len(kept)}; at least 2 are needed")
+    return narrowed(whole, ",".join(kept)), others
+
+
 def _names(classes: str, whole: Dataset) -> list[str]:
     """The class names in the flag's value."""
     all_names, names = whole.classes, []
