@@ -31,17 +31,16 @@ def read_with_network(
         names: the network -> the activations that it must have.
         classifier: see `fixed_networks.fixed`.
 
-    Raises Refused, see `image_reader.read` and `fixed`, and for images with neither 1 nor 3 channels, or too small.
+    Raises Refused, see `image_reader.read` and `fixed`, and for images with neither 1 nor 3 channels, or too
+    small for these activations.
     """
     data = image_reader.read(flags, config)
     height, width, channels = data.facts["shape"]
     if channels not in (1, 3):
         raise Refused(f"--dataset={flags.dataset} has {channels} channels; a network sees grey images or colours")
     frozen = fixed(flags, names, classifier)
-    least = frozen.network.least
-    if min(height, width) < least:
-        size = f"{height} x {width} pixels"
-        raise Refused(f"--dataset={flags.dataset} has images of {size}; {frozen.network.name} takes {least} a side")
+    image = jax.ShapeDtypeStruct((1, height, width, 3), jnp.float32)
+    jax.eval_shape(lambda *args: frozen.network.apply(*args, names(frozen.network)), frozen.variables, image)
     print(f"network: {frozen.origin}")
     facts = {**data.facts, "network": frozen.description}
     data = data._replace(facts=facts, sha256=fingerprint((data.sha256, frozen.variables)))

@@ -132,6 +132,6 @@ def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:
 def tiny(optimizer: Factory = adam) -> dict[str, Technique]:
     """Grey images and a term of pixels, and images with colours, for the contract tests."""
     network = ("cnn", "8x8x3", "3,4", "5", "gelu", "", "3")
-    small = Config((9, 8, 1), network, "mlp", 8, 2, "layer1:50", 0.1, 0.5, 1e-2)
+    small = Config((8, 8, 1), network, "mlp", 8, 2, "layer1:50", 0.1, 0.5, 1e-2)
     deep = dataclasses.replace(small, shape=(8, 8, 3), coder="deep", layers="layer1:50,layer2:50", pixels=0.0)
     return {"perceptual_grey": make(small, optimizer), "perceptual_deep": make(deep, optimizer)}
