@@ -12,11 +12,13 @@ from experiments import (
     autoencoder,
     classify,
     dream,
+    faces,
     fast_style,
     gan,
     halves,
     mixtures,
     modes,
+    perceptual,
     style,
     text,
     tour,
@@ -38,11 +40,12 @@ PAGES = {
 README = ROOT / "README.md"
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-TRAINED = (autoencoder, classify, dream, fast_style, gan, halves, mixtures, style, text, vae, visualize)
+TRAINED = (autoencoder, classify, dream, fast_style, gan, halves, mixtures, perceptual, style, text, vae, visualize)
 RUNS = {each.EXPERIMENT.name: each.EXPERIMENT for each in TRAINED}
 SCRIPTS = {
     "experiments.tour": tour.Flags,
     "experiments.attribution": attribution.Flags,
+    "experiments.faces": faces.Flags,
     "experiments.modes": modes.Flags,
     "experiments.transfer": transfer.Flags,
     "experiments.optimizer_study": command.Flags,
