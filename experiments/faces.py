@@ -23,8 +23,8 @@ from experiments import classify, perceptual, vae
 from jaxgen.core.config import knob
 from jaxgen.core.types import Refused
 from jaxgen.data.examples import Dataset
-from jaxgen.figures import concepts
-from jaxgen.figures.concepts import Attributed, Model
+from jaxgen.figures import concept_moves
+from jaxgen.figures.concept_moves import Attributed, Model
 from jaxgen.ops.concepts import Probe
 from jaxgen.ops.reconstruction import squared_error
 from jaxgen.report import page
@@ -112,7 +112,7 @@ def trained(flags: Flags, argv: Mapping[str, list[str]]) -> tuple[dict[str, page
 
 def compared(models: Mapping[str, Model], judge: FeatureJudge, images: Dataset, test: Attributed) -> Table:
     """How far reconstructions of test images are from them, each with its interval; prints it."""
-    restored = {name: concepts.moved(model, test.image, 0.0) for name, model in models.items()}
+    restored = {name: concept_moves.moved(model, test.image, 0.0) for name, model in models.items()}
     measured = {name: [distances(judge, each, test.image, images.shape)] for name, each in restored.items()}
     for name, each in restored.items():
         measured[name].append(np.asarray(squared_error(jnp.asarray(each), jnp.asarray(test.image))))
@@ -136,7 +136,7 @@ def moves(
     models: Mapping[str, Model], probe: Probe, valid: Attributed, test: Attributed, attribute: str
 ) -> tuple[Table, dict[str, float]]:
     """How often the attribute comes and goes along the concept vector, and how far it takes to come; prints it."""
-    right = concepts.says(probe, test.image) == test.has
+    right = concept_moves.says(probe, test.image) == test.has
     texts = [f"{100 * right[test.has == each].mean():.1f} %" for each in (True, False)]
     caption = (
         f"Test images that change along the vector of {attribute!r}, by so many times its length, chosen on validation "
@@ -149,17 +149,17 @@ def moves(
     rows, strengths = [], {}
     for name, model in models.items():
         for sign, verb in ((1, "comes"), (-1, "goes")):
-            strength = concepts.chosen_strength(model, probe, valid, sign)
+            strength = concept_moves.chosen_strength(model, probe, valid, sign)
             strengths.setdefault(name, strength)
             some = test.image[test.has != (sign > 0)]
-            means_nothing = concepts.random_vector(model.vector)
+            means_nothing = concept_moves.random_vector(model.vector)
             cells = []
             for vector in (None, means_nothing):
-                share = float(concepts.flips(model, probe, some, strength, vector).mean())
+                share = float(concept_moves.flips(model, probe, some, strength, vector).mean())
                 cells.append(
                     "{:.1f} % ({:.1f} to {:.1f})".format(*(100 * x for x in (share, *wilson(share, len(some)))))
                 )
-            before = float((concepts.says(probe, concepts.moved(model, some, 0.0)) != (sign > 0)).mean())
+            before = float((concept_moves.says(probe, concept_moves.moved(model, some, 0.0)) != (sign > 0)).mean())
             line = (f"{TITLES[name]}, {attribute!r} {verb}", f"{strength:+g}", f"{100 * before:.1f} %", *cells)
             print(f"{line[0]}: by {line[1]}, {line[3]} of {len(some)} flip; in a random direction {line[4]}")
             rows.append([Cell(text) for text in line])
@@ -174,16 +174,16 @@ def faces(argv: list[str]) -> list[page.Chapter]:
     judge, (images, lines) = judge_of(flags), commands(flags)
     chapters, loaded = trained(flags, lines)
     number = images.classes.index(flags.attribute)
-    train, valid, test = (concepts.attributed(each, number) for each in (images.train, images.valid, images.test))
-    probe = concepts.fitted_probe(train, valid)
-    models = {name: concepts.model(*each, train) for name, each in loaded.items()}
+    train, valid, test = (concept_moves.attributed(each, number) for each in (images.train, images.valid, images.test))
+    probe = concept_moves.fitted_probe(train, valid)
+    models = {name: concept_moves.model(*each, train) for name, each in loaded.items()}
     tables = [compared(models, judge, images, test)]
     table, strengths = moves(models, probe, valid, test, flags.attribute)
     without = test.image[~test.has]
-    some, others = (each[:: -(-len(each) // concepts.SHOWN)] for each in (test.image, without))
-    figures = [concepts.beside_each_other(images, some, [(TITLES[name], model) for name, model in models.items()])]
+    some, others = (each[:: -(-len(each) // concept_moves.SHOWN)] for each in (test.image, without))
+    figures = [concept_moves.beside_each_other(images, some, [(TITLES[name], model) for name, model in models.items()])]
     named = [(name, model, strengths[name]) for name, model in models.items()]
-    figures += concepts.before_and_after("moved", images, others, named)
+    figures += concept_moves.before_and_after("moved", images, others, named)
     directory = Path(os.path.expanduser(flags.workdir))
     pictures, _, missing = shown(directory / "figures", figures)
     first = page.Chapter("Faces", TEXT, pictures=pictures, tables=[*tables, table], missing=missing)
