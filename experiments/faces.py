@@ -46,7 +46,7 @@ TEXT = (
 TITLES = {"plain": "the plain VAE", "perceptual": "the VAE of deep features"}
 # What the plain VAE's run has of the other one's flags.
 SAME = ("dataset", "mirror", "batch_size", "log_every", "eval_every", "checkpoint_every", "compilation_cache")
-PLAIN = {"likelihood": "gaussian", "schedule": "cosine", "learning_rate": 1e-3}
+PLAIN = {"likelihood": "greyscale", "schedule": "cosine", "learning_rate": 1e-3}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +63,9 @@ class Flags(WeightFlags):
     coder: str = knob("deep", "encoder and decoder of both: deep, conv or mlp")
     latent: int = knob(100, "dimensions of the codes", lower=1, upper=2**20)
     beta: float | None = knob(None, "weight of the KL with deep features; of the preset where not given", lower=0.0)
+    # Cross-entropy of grey values weighs errors as a normal density of standard deviation 0.45 does; with this weight of
+    # the KL, as one of 0.1: the error that a code is to leave.
+    plain_beta: float = knob(0.05, "weight of the plain VAE's KL", lower=0.0)
     batch_size: int | None = knob(None, "images in a batch; of the preset where not given", lower=1, upper=2**20)
     steps: int | None = knob(None, "updates of each; of the preset where not given", lower=1, upper=10**7)
 
@@ -92,7 +95,7 @@ def commands(flags: Flags) -> tuple[Dataset, dict[str, list[str]]]:
         raise Refused(f"--attribute={flags.attribute} is no class of {flags.dataset}, which has {known}")
     perceptual.read(parsed.flags, parsed.config)
     same = [f"--{name}={getattr(parsed.flags, name)}" for name in (*SAME, "data_dir", "steps")]
-    fields = {"network": parsed.config.coder, "latent": parsed.config.latent, **PLAIN}
+    fields = {"network": parsed.config.coder, "latent": parsed.config.latent, "beta": flags.plain_beta, **PLAIN}
     plain = [*same, *(f"--{name}={value}" for name, value in fields.items())]
     parse(vae.EXPERIMENT, plain)
     return images, {"plain": plain, "perceptual": argv}

@@ -75,15 +75,17 @@ def deep(shape: tuple[int, int, int], code: int, dtype: Any) -> tuple[Layers, La
     halvings = max(1, round(math.log2(min(height, width) / SMALLEST)))
     widths = [min(WIDTH * 2**n, WIDEST) for n in range(halvings)]
     least = (*(-(-size // 2**halvings) for size in (height, width)), widths[-1])
-    active = lambda x: nn.leaky_relu(x, 0.2)
+    # He's kernels keep the size of activations, as batch normalisation would.
+    active, inner = lambda x: nn.leaky_relu(x, 0.2), nn.initializers.he_normal()
     crop = lambda x: x[..., :height, :width, :]  # the encoder rounds an odd size up
     flat = lambda x: x.reshape(*x.shape[:-3], -1)
     down: Layers = [lambda x: x.reshape(*x.shape[:-1], *shape)]
     for features in widths:
-        down += [Conv(features, (4, 4), 2, dtype=dtype), active]
-    up: Layers = [nn.Dense(math.prod(least), dtype=dtype), active, lambda x: x.reshape(*x.shape[:-1], *least)]
+        down += [Conv(features, (4, 4), 2, dtype=dtype, kernel_init=inner), active]
+    up: Layers = [nn.Dense(math.prod(least), dtype=dtype, kernel_init=inner), active]
+    up += [lambda x: x.reshape(*x.shape[:-1], *least)]
     for features in [*reversed(widths[:-1]), WIDTH]:
-        up += [ResizeConv(features), active]
+        up += [ResizeConv(features, kernel_init=inner), active]
     return [*down, flat, nn.Dense(code, dtype=dtype)], [*up, crop, Conv(channels, dtype=dtype), flat]
 
 

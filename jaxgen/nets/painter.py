@@ -51,12 +51,13 @@ class ResizeConv(nn.Module):
 
     features: int
     use_bias: bool = True
+    kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """[..., H, W, C] to [..., 2 H, 2 W, features]; any leading axes, computed in the type of x."""
         shape = (3, 3, x.shape[-1], self.features)
-        kernel = self.param("kernel", nn.initializers.lecun_normal(), shape, jnp.float32).astype(x.dtype)
+        kernel = self.param("kernel", self.kernel_init, shape, jnp.float32).astype(x.dtype)
         y = _with_bias(self, resize_conv(x.reshape(-1, *x.shape[-3:]), kernel))
         return y.reshape(*x.shape[:-3], *y.shape[1:])
 
