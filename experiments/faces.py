@@ -63,8 +63,7 @@ class Flags(WeightFlags):
     coder: str = knob("deep", "encoder and decoder of both: deep, conv or mlp")
     latent: int = knob(100, "dimensions of the codes", lower=1, upper=2**20)
     beta: float | None = knob(None, "weight of the KL with deep features; of the preset where not given", lower=0.0)
-    # Cross-entropy of grey values weighs errors as a normal density of standard deviation 0.45 does; with this weight of
-    # the KL, as one of 0.1: the error that a code is to leave.
+    # Cross-entropy of grey values is as wide as a normal density of deviation 0.45; this makes its weight that of 0.1.
     plain_beta: float = knob(0.05, "weight of the plain VAE's KL", lower=0.0)
     batch_size: int | None = knob(None, "images in a batch; of the preset where not given", lower=1, upper=2**20)
     steps: int | None = knob(None, "updates of each; of the preset where not given", lower=1, upper=10**7)
@@ -149,7 +148,7 @@ def moves(
         "intervals are those of independent images; images of one person are not."
     )
     print(f"probe: right for {texts[0]} of test images with {attribute!r}, {texts[1]} without")
-    rows, strengths = [], {}
+    rows, strengths = [], dict[str, float]()
     for name, model in models.items():
         for sign, verb in ((1, "comes"), (-1, "goes")):
             strength = concept_moves.chosen_strength(model, probe, valid, sign)
@@ -179,7 +178,7 @@ def faces(argv: list[str]) -> list[page.Chapter]:
     number = images.classes.index(flags.attribute)
     train, valid, test = (concept_moves.attributed(each, number) for each in (images.train, images.valid, images.test))
     probe = concept_moves.fitted_probe(train, valid)
-    models = {name: concept_moves.model(*each, train) for name, each in loaded.items()}
+    models = {name: concept_moves.model(technique, state, train) for name, (technique, state) in loaded.items()}
     tables = [compared(models, judge, images, test)]
     table, strengths = moves(models, probe, valid, test, flags.attribute)
     without = test.image[~test.has]

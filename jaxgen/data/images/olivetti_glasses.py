@@ -11,6 +11,7 @@ from jaxgen.data.images.olivetti import EACH, PEOPLE, SIDE
 
 CLASSES = ("without glasses", "with glasses")
 # First and last photographs of those with glasses, in the order of people and of the file: 119 of 400.
+WITH: tuple[tuple[int, int], ...]
 WITH = ((10, 19), (30, 32), (37, 38), (50, 59), (63, 64), (69, 69), (120, 121), (124, 139), (160, 161), (164, 169))
 WITH += ((180, 182), (185, 185), (189, 192), (194, 194), (196, 199), (260, 279), (300, 309), (330, 339), (358, 369))
 # Of validation and test: people who wear glasses in some photographs at least, and people who never do.
