@@ -110,6 +110,11 @@ def random_vector(like: np.ndarray, seed: int = 0) -> np.ndarray:
     return (drawn * np.linalg.norm(like) / np.linalg.norm(drawn)).astype(np.float32)
 
 
+def in_columns(images: Dataset, *sets: np.ndarray) -> np.ndarray:
+    """Sets of N images, each [N, D], below each other in columns of at most SHOWN, as one image."""
+    return grid(below_each(SHOWN, *sets), images.shape, min(SHOWN, len(sets[0])))
+
+
 def before_and_after(
     name: str, images: Dataset, shown: np.ndarray, each: Sequence[tuple[str, Model, float]]
 ) -> Iterator[Figure]:
@@ -124,11 +129,11 @@ def before_and_after(
             f"{title}: test images of other people than it was trained on; below each its reconstruction, and moved by "
             f"{', '.join(f'{strength * share:+.3g}' for share in shares[1:])} of the concept vector"
         )
-        yield still(f"{name}-{title}", caption, grid(below_each(SHOWN, shown, *rows_of), images.shape, SHOWN))
+        yield still(f"{name}-{title}", caption, in_columns(images, shown, *rows_of))
 
 
 def beside_each_other(images: Dataset, shown: np.ndarray, each: Sequence[tuple[str, Model]]) -> Figure:
     """Test images [N, D] and, below each, its reconstruction by every model, from its posterior's mean."""
     rows_of = [moved(one, shown, 0.0) for _, one in each]
     caption = f"Test images and, below each, the reconstructions of {', then '.join(title for title, _ in each)}"
-    return still("reconstructions", caption, grid(below_each(SHOWN, shown, *rows_of), images.shape, SHOWN))
+    return still("reconstructions", caption, in_columns(images, shown, *rows_of))
