@@ -29,6 +29,7 @@ from jaxgen.data.images import sets
 from jaxgen.data.images.photograph import EMBEDDED, fitted, from_test_split, photograph
 from jaxgen.figures import attributions
 from jaxgen.figures.attributions import Attributions
+from jaxgen.nets.pretrained.terms import names, objective
 from jaxgen.report import page
 from jaxgen.report.items import Cell, Table
 from jaxgen.run import cli
@@ -38,7 +39,6 @@ from jaxgen.run.parsing import alone
 from jaxgen.run.results import shown
 from jaxgen.run.targets import Probe, activations_of, named, probe_of, score_of, size_of, words
 from jaxgen.techniques.imagery.attribution import attribute
-from jaxgen.techniques.imagery.terms import names, objective
 
 BASELINES = {"black": 0.0, "grey": 0.5, "white": 1.0}
 ROWS = 224  # of a photograph where --height is silent

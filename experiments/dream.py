@@ -24,13 +24,14 @@ from experiments import classify
 from jaxgen.core.config import fitted, knob
 from jaxgen.core.types import Fold, Refused, Stage
 from jaxgen.figures import dreams
+from jaxgen.nets.pretrained import terms
 from jaxgen.nets.pretrained.network import Network
 from jaxgen.ops.imaging import signed
 from jaxgen.run import cli
 from jaxgen.run.experiment import Data, Experiment, Reader, Setting, Watch, shares, sharing, stage, updates
 from jaxgen.run.picture_reader import PictureFlags, guide_of, read_picture
 from jaxgen.run.provenance import fingerprint
-from jaxgen.techniques.imagery import deepdream, terms
+from jaxgen.techniques.imagery import deepdream
 
 PRESETS: dict[str, dict[str, Any]] = {
     "chollet": {

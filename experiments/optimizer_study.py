@@ -17,7 +17,7 @@ with new ones.
 
 import sys
 
-from experiments import autoencoder, classify, gan, mixtures, text, vae
+from experiments import autoencoder, classify, gan, mixtures, perceptual, text, vae
 from jaxgen.study import command
 
 EXPERIMENTS = {
@@ -26,6 +26,7 @@ EXPERIMENTS = {
     "gan": gan.EXPERIMENT,
     "language": text.EXPERIMENT,
     "mixtures": mixtures.EXPERIMENT,
+    "perceptual": perceptual.EXPERIMENT,
     "vae": vae.EXPERIMENT,
 }
 TASKS = "classifier:digits"  # by default

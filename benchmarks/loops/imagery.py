@@ -19,13 +19,14 @@ from experiments import dream
 from jaxgen.core import loop
 from jaxgen.core.types import Stage
 from jaxgen.data.sources import beside, resident
+from jaxgen.nets.pretrained import terms
 from jaxgen.nets.pretrained.assemble import TORCH
 from jaxgen.nets.pretrained.networks import network
 from jaxgen.nets.pretrained.preparing import DEVIATIONS, MEANS
 from jaxgen.ops.image_gradient import LEAST
 from jaxgen.optim.textbook import sgd
 from jaxgen.run.experiment import LARGEST
-from jaxgen.techniques.imagery import deepdream, terms
+from jaxgen.techniques.imagery import deepdream
 
 RATE = 0.01
 

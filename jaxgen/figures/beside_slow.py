@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgen.nets.pretrained.terms import Term, names
 from jaxgen.optim.lbfgs import lbfgs
 from jaxgen.report.items import Cell, Figure, Table
 from jaxgen.report.pictures import still
@@ -16,7 +17,6 @@ from jaxgen.run.crop_reader import Named, Photographs, statistics_of
 from jaxgen.run.experiment import Setting
 from jaxgen.run.stylizing import Brush, Paint
 from jaxgen.techniques.imagery import painted_losses, style
-from jaxgen.techniques.imagery.terms import Term, names
 
 REPEATS = 5  # paintings of an image, of whose times the median counts
 

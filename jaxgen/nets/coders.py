@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 
 from jaxgen.nets.layers import Conv, ConvTranspose
+from jaxgen.nets.painter import ResizeConv
 
 Layers = list[Callable[..., Any]]
 
@@ -58,3 +59,34 @@ def convolutional(shape: tuple[int, int, int], code: int, dtype: Any) -> tuple[L
     up: Layers = [nn.Dense(math.prod(half), dtype=dtype), nn.relu, shaped(*half)]
     up += [ConvTranspose(32, strides=(2, 2), dtype=dtype), nn.relu, crop, Conv(channels, dtype=dtype), flat]
     return down, up
+
+
+WIDTH, WIDEST, SMALLEST = 32, 256, 4  # channels of the first convolution, of the widest one; pixels a side of the last
+
+
+def deep(shape: tuple[int, int, int], code: int, dtype: Any) -> tuple[Layers, Layers]:
+    """Convolutions that halve the image until it has about 4 pixels a side, each with twice the channels.
+
+    The network of Hou et al. 2017 (https://arxiv.org/abs/1610.00291, figure 2) without its batch normalisation: 4x4
+    kernels of stride 2 and a dense layer; then images enlarged by repeated pixels, and 3x3 kernels. Arguments as in
+    `dense`.
+    """
+    height, width, channels = shape
+    halvings = max(1, round(math.log2(min(height, width) / SMALLEST)))
+    widths = [min(WIDTH * 2**n, WIDEST) for n in range(halvings)]
+    least = (*(-(-size // 2**halvings) for size in (height, width)), widths[-1])
+    # He's kernels keep the size of activations, as batch normalisation would.
+    active, inner = lambda x: nn.leaky_relu(x, 0.2), nn.initializers.he_normal()
+    crop = lambda x: x[..., :height, :width, :]  # the encoder rounds an odd size up
+    flat = lambda x: x.reshape(*x.shape[:-3], -1)
+    down: Layers = [lambda x: x.reshape(*x.shape[:-1], *shape)]
+    for features in widths:
+        down += [Conv(features, (4, 4), 2, dtype=dtype, kernel_init=inner), active]
+    up: Layers = [nn.Dense(math.prod(least), dtype=dtype, kernel_init=inner), active]
+    up += [lambda x: x.reshape(*x.shape[:-1], *least)]
+    for features in [*reversed(widths[:-1]), WIDTH]:
+        up += [ResizeConv(features, kernel_init=inner), active]
+    return [*down, flat, nn.Dense(code, dtype=dtype)], [*up, crop, Conv(channels, dtype=dtype), flat]
+
+
+CONVOLUTIONAL = {"conv": convolutional, "deep": deep}

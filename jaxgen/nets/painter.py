@@ -51,13 +51,15 @@ class ResizeConv(nn.Module):
 
     features: int
     use_bias: bool = True
+    kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        """[B, H, W, C] to [B, 2 H, 2 W, features]."""
+        """[..., H, W, C] to [..., 2 H, 2 W, features]; any leading axes, computed in the type of x."""
         shape = (3, 3, x.shape[-1], self.features)
-        y = resize_conv(x, self.param("kernel", nn.initializers.lecun_normal(), shape, jnp.float32))
-        return _with_bias(self, y)
+        kernel = self.param("kernel", self.kernel_init, shape, jnp.float32).astype(x.dtype)
+        y = _with_bias(self, resize_conv(x.reshape(-1, *x.shape[-3:]), kernel))
+        return y.reshape(*x.shape[:-3], *y.shape[1:])
 
 
 def _with_bias(layer, y):
@@ -65,7 +67,7 @@ def _with_bias(layer, y):
     if not layer.use_bias:
         return y
     bias = layer.param("bias", nn.initializers.zeros_init(), (layer.features,), jnp.float32)
-    return y + bias.reshape((1,) * (y.ndim - 1) + (-1,))
+    return y + bias.astype(y.dtype).reshape((1,) * (y.ndim - 1) + (-1,))
 
 
 class StyledNorm(nn.Module):

@@ -26,7 +26,6 @@ class MovedFlags(ImageFlags):
     )
     rotate: float = knob(0.0, "degrees that they are rotated by, at most, each way", lower=0.0, upper=180.0, group=DATA)
     zoom: float = knob(0.0, "0.1: enlarged or made smaller by up to a tenth", lower=0.0, upper=9.0, group=DATA)
-    flip: bool = knob(False, "half of them left to right", group=DATA)
 
 
 @functools.cache  # jit knows a function by its identity
@@ -38,5 +37,5 @@ def moving(ranges: Ranges, shape: Shape) -> Callable[[dict, jax.Array], dict]:
 def read(flags: MovedFlags, config: Any) -> Data:
     """As `image_reader.read`, with moved training images. Raises Refused, see there."""
     data = image_reader.read(flags, config)
-    ranges = Ranges(flags.shift, flags.rotate, flags.zoom, flags.flip)
+    ranges = Ranges(flags.shift, flags.rotate, flags.zoom)
     return data if ranges == Ranges() else data._replace(train=mapped(data.train, moving(ranges, data.facts["shape"])))

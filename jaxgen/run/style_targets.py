@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.data.images.photograph import resized
+from jaxgen.nets.pretrained.terms import names, terms
 from jaxgen.ops.colours import luminance, matched, with_histograms_of
 from jaxgen.ops.imaging import to_unit
 from jaxgen.run.fixed_networks import Fixed
 from jaxgen.techniques.imagery import style_losses
-from jaxgen.techniques.imagery.terms import names, terms
 
 SMALLEST = 32  # pixels a side of a style image
 MOST = 4  # times the result's pixels

@@ -10,9 +10,9 @@ import numpy as np
 from jaxgen.core.types import Refused
 from jaxgen.nets.pretrained.network import Network, nearest
 from jaxgen.nets.pretrained.networks import NETWORKS
+from jaxgen.nets.pretrained.terms import PATTERN, Term, names, terms
 from jaxgen.run.experiment import Experiment
 from jaxgen.run.fixed_networks import Fixed, available, fixed
-from jaxgen.techniques.imagery.terms import PATTERN, Term, names, terms
 
 BLOCKS = re.compile(r"layer\d+|block\d+_conv\d+|mixed\d+|fire\d+")  # activations that a network is known by
 SHOWN = 4  # of them
@@ -45,7 +45,7 @@ def probe_of(flags: Any, target: str, layer: str, classifier: Experiment) -> Pro
     Args:
         flags: see `fixed`.
         target: a class by name, or by number where its network has no names for them; or terms such as "mixed5/13",
-            see `techniques.imagery.terms`. "": a class where there are weights for it, a channel otherwise.
+            see `nets.pretrained.terms`. "": a class where there are weights for it, a channel otherwise.
         layer: whose features are looked at; "": the deepest one with positions that the score is computed from.
         classifier: see `fixed`.
 

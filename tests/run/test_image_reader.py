@@ -8,7 +8,7 @@ import pytest
 from jaxgen.core.batches import arrays_of, functions_of, training_batch
 from jaxgen.core.types import Refused
 from jaxgen.run import moved_reader
-from jaxgen.run.image_reader import ImageFlags, read_dataset
+from jaxgen.run.image_reader import ImageFlags, read, read_dataset
 from jaxgen.run.moved_reader import MovedFlags
 
 
@@ -31,3 +31,23 @@ def test_training_images_are_moved_and_others_are_not():
     np.testing.assert_allclose(mass(first), mass(again), rtol=0.3)  # some leave at the border
     assert batch(still, 0)["image"].dtype == jnp.uint8
     np.testing.assert_array_equal(moved.valid.arrays["image"], still.valid.arrays["image"])
+
+
+def test_half_of_the_training_images_are_mirrored_anew_in_each_batch():
+    """And none of another split, which are the data's own, in order."""
+    batches = {}
+    for mirror in (False, True):
+        data = read(ImageFlags(dataset="digits", batch_size=100, mirror=mirror), None)
+        take = jax.jit(
+            lambda n, train=data.train: training_batch(
+                functions_of(train), arrays_of(train), None, jax.random.key(0), n
+            )
+        )
+        batches[mirror] = np.stack([np.asarray(take(n)["image"]).reshape(-1, 8, 8) for n in (0, 1)])
+    plain, mirrored = batches.values()
+    same, other = ((mirrored == each).all((2, 3)) for each in (plain, plain[..., ::-1]))
+    assert (same | other).all()
+    assert 0.3 < other.mean() < 0.7
+    assert (other[0] != other[1]).any()
+    assert data.valid.transform is None
+    assert data.test.transform is None

@@ -62,14 +62,9 @@ def test_every_experiment_of_ours_is_a_task():
     modules = [f"experiments.{each.name}" for each in pkgutil.iter_modules(experiments.__path__)]
     values = [vars(importlib.import_module(name)).get("EXPERIMENT") for name in modules]
     # The one example of the first three is what changes: nothing is held out. A painter's loss does not tell how it
-<<<<<<< HEAD
-    # paints; halves are the classifier's experiment with other images; a stack trains in several stages.
-    left_out = {f"experiments.{name}" for name in ("dream", "style", "visualize", "fast_style", "halves", "stacked")}
-=======
-    # paints; halves are the classifier's experiment with other images; clusters begin with another technique's stage.
-    names = ("dream", "style", "visualize", "fast_style", "halves", "clustering")
+    # paints; halves are the classifier's experiment with other images; a stack and clusters take several stages.
+    names = ("dream", "style", "visualize", "fast_style", "halves", "stacked", "clustering")
     left_out = {f"experiments.{name}" for name in names}
->>>>>>> codes
     assert {each.name for each in values if each is not None} - left_out == {each.name for each in EXPERIMENTS.values()}
 
 

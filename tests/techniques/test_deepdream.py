@@ -11,10 +11,10 @@ from jaxgen.core import loop
 from jaxgen.core.types import Refused, Stage
 from jaxgen.data.sources import beside, resident
 from jaxgen.nets.pretrained.described import network_of
+from jaxgen.nets.pretrained.terms import Term, names, terms
 from jaxgen.optim.textbook import sgd
 from jaxgen.techniques.imagery import deepdream
 from jaxgen.techniques.imagery.guided import guided
-from jaxgen.techniques.imagery.terms import Term, names, terms
 
 NETWORK = ("cnn", "8x8x3", "3,4", "5", "gelu", "", "3")
 CONFIG = deepdream.Config((12, 10, 3), NETWORK, layers="layer1:0.5,layer2:2")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy.linalg
 
+from jaxgen.nets.pretrained.terms import Term
 from jaxgen.techniques.imagery import style_losses as s
-from jaxgen.techniques.imagery.terms import Term
 
 DRAWS = np.random.default_rng(0)
 OURS, THEIRS = (DRAWS.normal(m, 1.0, (h, 5, 4)).astype(np.float32) for m, h in ((0.5, 6), (1.0, 7)))

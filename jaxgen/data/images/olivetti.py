@@ -49,8 +49,8 @@ def read_faces(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return image, label.astype(np.int32)
 
 
-def load(data_dir: str = "") -> Dataset:
-    """Faces [64, 64, 1]: 8 photographs of each person for training, 1 for validation, 1 for the test, always the same.
+def faces(data_dir: str = "") -> tuple[np.ndarray, np.ndarray]:
+    """Images [400, 64, 64] uint8 and people's numbers [400] int32.
 
     Raises:
         Refused: the file is damaged, or missing and cannot be downloaded.
@@ -62,7 +62,15 @@ def load(data_dir: str = "") -> Dataset:
 
         path = bases[0] / "olivetti" / MATLAB
         fetch("olivetti", SOURCE, path.parent)
-    image, label = read_faces(path)
+    return read_faces(path)
+
+
+def load(data_dir: str = "") -> Dataset:
+    """Faces [64, 64, 1]: 8 photographs of each person for training, 1 for validation, 1 for the test, always the same.
+
+    Raises Refused, see `faces`.
+    """
+    image, label = faces(data_dir)
     order = np.argsort(label, kind="stable").reshape(PEOPLE, EACH)
     order = np.random.Generator(np.random.PCG64(0)).permuted(order, axis=1)
     flat, names = image.reshape(len(image), -1), tuple(f"person {n + 1}" for n in range(PEOPLE))

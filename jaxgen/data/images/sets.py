@@ -12,7 +12,7 @@ from collections.abc import Callable
 from jaxgen.core.types import Refused
 from jaxgen.data.examples import Dataset, Examples, split
 from jaxgen.data.formats import npz
-from jaxgen.data.images import digits, frogs, glyphs, olivetti, originals, stacked
+from jaxgen.data.images import digits, frogs, glyphs, olivetti, olivetti_glasses, originals, stacked
 from jaxgen.data.images.subsets import narrowed
 from jaxgen.data.places import TFDS, candidate_paths, existing
 from jaxgen.data.rows import RESIDENT
@@ -24,6 +24,7 @@ LOADERS: dict[str, Callable[[str], Dataset]] = {  # each takes data_dir
     "glyphs": glyphs.load,
     **{name: functools.partial(originals.original_dataset, name) for name in originals.ORIGINALS},
     "olivetti": olivetti.load,
+    "olivetti_glasses": olivetti_glasses.load,
     "frogs": frogs.load,
     stacked.NAME: stacked.load,
 }

@@ -41,7 +41,7 @@ class Config:
     """`shape` is the data set's; the rest are flags."""
 
     shape: tuple[int, int, int] = (28, 28, 1)
-    network: Literal["mlp", "conv"] = knob("mlp", "encoder and decoder")
+    network: Literal["mlp", "conv", "deep"] = knob("mlp", "encoder and decoder; see `nets.coders`")
     latent: int = knob(16, "dimensions of the code", lower=1, upper=2**20)
     hidden: int = knob(512, "units of the MLP's hidden layers", lower=1, upper=2**20)
     depth: int = knob(1, "hidden layers of the MLP each way", lower=1, upper=100)
@@ -62,8 +62,8 @@ class Config:
 def network(config: Config) -> tuple[coders.Layers, coders.Layers]:
     """The layers of the encoder and of the decoder."""
     code, dtype = 2 * config.latent, jnp.bfloat16 if config.precision == "bf16" else jnp.float32
-    if config.network == "conv":
-        return coders.convolutional(config.shape, code, dtype)
+    if config.network in coders.CONVOLUTIONAL:
+        return coders.CONVOLUTIONAL[config.network](config.shape, code, dtype)
     activation = {"relu": nn.relu, "tanh": jnp.tanh}[config.activation]
     return coders.dense(config.shape, code, config.hidden, config.depth, activation, dtype)
 

@@ -24,12 +24,12 @@ from jaxgen.core.types import Technique
 from jaxgen.nets.painter import ReflectedConv, ResizeConv
 from jaxgen.nets.pretrained.described import network_of
 from jaxgen.nets.pretrained.network import asked
+from jaxgen.nets.pretrained.terms import Term, names, terms
 from jaxgen.ops.imaging import to_unit
 from jaxgen.ops.instance import EPSILON, Moments, adain, moments
 from jaxgen.optim.settings import Factory
 from jaxgen.optim.textbook import adam
 from jaxgen.techniques.imagery import painted_losses, style_losses
-from jaxgen.techniques.imagery.terms import Term, names, terms
 
 NARROWEST = 32  # channels of the decoder's last layers, unless the encoder has fewer
 

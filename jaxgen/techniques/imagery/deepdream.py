@@ -23,13 +23,13 @@ from jaxgen.core.steps import begin, gradient_step
 from jaxgen.core.types import Fold, Refused, State, Technique
 from jaxgen.nets.pretrained.described import network_of
 from jaxgen.nets.pretrained.network import asked
+from jaxgen.nets.pretrained.terms import names, objective, terms
 from jaxgen.ops.image_gradient import by_mean_magnitude, with_gradient
 from jaxgen.ops.imaging import to_unit, unsigned
 from jaxgen.ops.tiling import rolled_gradient, tiled_gradient
 from jaxgen.optim.settings import Factory
 from jaxgen.optim.textbook import sgd
 from jaxgen.techniques.imagery.guided import guided
-from jaxgen.techniques.imagery.terms import names, objective, terms
 
 LOSS = "weighted sum of the layers' mean squares, or of what --guide makes of them, which dreaming raises"
 Size = tuple[int, int]

@@ -23,11 +23,11 @@ from jaxgen.core.types import Technique
 from jaxgen.nets.painter import Painter
 from jaxgen.nets.pretrained.described import network_of
 from jaxgen.nets.pretrained.network import asked
+from jaxgen.nets.pretrained.terms import Term, names, terms
 from jaxgen.ops.imaging import to_unit
 from jaxgen.optim.settings import Factory
 from jaxgen.optim.textbook import adam
 from jaxgen.techniques.imagery import painted_losses
-from jaxgen.techniques.imagery.terms import Term, names, terms
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import jax
 import jax.numpy as jnp
 
-from jaxgen.techniques.imagery.terms import Term
+from jaxgen.nets.pretrained.terms import Term
 
 
 def guided(activations: Mapping[str, jax.Array], guide: Mapping[str, jax.Array], terms: Sequence[Term]) -> jax.Array:

@@ -16,10 +16,10 @@ import jax.numpy as jnp
 from jaxgen.core.folds import averaged
 from jaxgen.core.types import Batch, Fold, State
 from jaxgen.nets.pretrained.network import Network
+from jaxgen.nets.pretrained.terms import Term, names
 from jaxgen.ops.imaging import to_unit
 from jaxgen.ops.variation import total_variation
 from jaxgen.techniques.imagery import style_losses
-from jaxgen.techniques.imagery.terms import Term, names
 
 Terms = tuple[Term, ...]
 EACH = {

@@ -22,12 +22,12 @@ from jaxgen.core.steps import begin, gradient_step
 from jaxgen.core.types import Fold, State, Technique
 from jaxgen.nets.pretrained.described import network_of
 from jaxgen.nets.pretrained.network import asked
+from jaxgen.nets.pretrained.terms import names, terms
 from jaxgen.ops.averages import decayed, ramped
 from jaxgen.optim.lbfgs import lbfgs
 from jaxgen.optim.settings import Factory
 from jaxgen.techniques.imagery import style_losses
 from jaxgen.techniques.imagery.style_objective import definitions, losses, metric_names
-from jaxgen.techniques.imagery.terms import names, terms
 
 LEAST = float(jnp.finfo(jnp.float32).max)
 

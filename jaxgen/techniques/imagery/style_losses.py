@@ -17,8 +17,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxgen.nets.pretrained.terms import Term
 from jaxgen.ops.gram import gram_matrix
-from jaxgen.techniques.imagery.terms import Term
 
 RIDGE = 1e-3  # share of the target's mean variance that `wasserstein` adds to the variances of both
 TINY = 1e-12  # least divisor, of features that are all 0

@@ -11,10 +11,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.nets.pretrained.described import network_of
+from jaxgen.nets.pretrained.terms import names, terms
 from jaxgen.ops.variation import total_variation
 from jaxgen.techniques.imagery import style_losses
 from jaxgen.techniques.imagery.feature_tiles import of_parts
-from jaxgen.techniques.imagery.terms import names, terms
 
 
 def losses(config: Any, batch: Mapping[str, Any], image: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:

@@ -10,6 +10,7 @@ from refusals import refused
 from jaxgen.data.examples import Examples, dataset, split
 from jaxgen.data.images import digits, glyphs, originals, sets
 
+ELSEWHERE = {"olivetti", "olivetti_glasses", "frogs", "stacked_mnist"}  # where these are tested
 SETS = {
     "digits": ((8, 8, 1), 1797, 10),
     "glyphs": ((28, 28, 1), 13_442, 47),
@@ -32,7 +33,7 @@ def test_a_set_is_complete_and_the_same_every_time(loaded):
             assert set(part.label.tolist()) == set(range(classes))
         assert (found.train.image.min(), found.train.image.max()) == (0, 255)
     assert sets.load("digits").sha256 == loaded["digits"].sha256
-    assert set(sets.NAMES) == {*SETS, *originals.ORIGINALS, "olivetti", "frogs", "stacked_mnist"}  # tested elsewhere
+    assert set(sets.NAMES) == {*SETS, *originals.ORIGINALS, *ELSEWHERE}
 
 
 @pytest.mark.slow  # draws all again

@@ -104,6 +104,16 @@ def test_olivetti_in_both_formats(tmp_path):
     (tmp_path / "b").mkdir()
     savemat(tmp_path / "b" / olivetti.MATLAB, {"faces": image.swapaxes(1, 2).reshape(400, -1).T})
     assert sets.load("olivetti", str(tmp_path / "b")).sha256 == found.sha256
+    glasses = sets.load("olivetti_glasses", str(tmp_path / "b"))
+    parts = [
+        {int(np.flatnonzero((image.reshape(400, -1) == row).all(1))[0]) // 10 for row in part.image}
+        for part in glasses[3:6]
+    ]
+    assert [len(part) for part in parts] == [28, 4, 8]
+    assert len(set.union(*parts)) == 40  # people of the splits are apart
+    assert sum(int(part.label.sum()) for part in glasses[3:6]) == 119
+    assert glasses.classes[1] == "with glasses"
+    assert all(0 < part.label.mean() < 1 for part in glasses[3:6])
     (tmp_path / "b" / olivetti.MATLAB).write_bytes(b"nothing")
     refused(r"olivettifaces\.mat cannot be read", sets.load, "olivetti", str(tmp_path / "b"))
     for labels in (np.arange(400) / 10, label - 1, np.full(400, 10**11)):
@@ -168,4 +178,5 @@ def test_real_mnist_in_a_second_and_real_faces_and_frogs():
     mean = (int(found.train.image.sum()) + int(found.valid.image.sum())) / (60_000 * 784 * 255)
     assert mean == pytest.approx(0.1307, abs=1e-4)
     assert sizes(sets.load("olivetti", REAL)) == [320, 40, 40]
+    assert sizes(sets.load("olivetti_glasses", REAL)) == [280, 40, 80]
     assert sizes(sets.load("frogs", REAL)) == [4500, 500, 1000]

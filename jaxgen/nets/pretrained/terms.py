@@ -50,3 +50,11 @@ def objective(terms: Sequence[Term]) -> objectives.Objective:
     """The weighted sum: activations, name -> [B, h, w, F] or [B, F], to []."""
     one = lambda t: objectives.layer(t.layer) if t.channel is None else objectives.channel(t.layer, t.channel)
     return objectives.total([(term.weight, one(term)) for term in terms])
+
+
+def layer_weights(text: str, flag: str) -> tuple[tuple[str, float], ...]:
+    """The layers of "layer1:0.5,layer2", each with its weight. Raises Refused for a channel, and see `terms`."""
+    parts = terms(text, flag)
+    if single := [part for part in parts if part.channel is not None]:
+        raise Refused(f"--{flag} compares whole layers, not channel {single[0].channel} of {single[0].layer}")
+    return tuple((part.layer, part.weight) for part in parts)
