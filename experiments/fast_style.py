@@ -36,7 +36,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "variation": 2.0,
         "crop": 160,
         "batch_size": 2,
-        "steps": 6000,
+        "steps": 2500,
         "schedule": "cosine",
         "log_every": 100,
         "eval_every": 1000,
