@@ -153,7 +153,7 @@ EXPERIMENT = Experiment(
     },
     plan=plan,
     watch=Watch(dreams.look),
-    folds=first_loss,
+    beginnings=first_loss,
     show=dreams.show,
 )
 

@@ -137,7 +137,7 @@ EXPERIMENT = Experiment(
         "checkpoint_every": 100,
     },
     watch=Watch(painted.look, at_start=True),
-    folds=beginnings,
+    beginnings=beginnings,
     show=painted.show,
     instead=functools.partial(stylizing.stylize_only, modules=PAINTERS, classifier=classify.EXPERIMENT),
 )

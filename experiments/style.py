@@ -144,7 +144,7 @@ EXPERIMENT = Experiment(
     },
     plan=plan,
     watch=Watch(stylized.look),
-    folds=beginnings,
+    beginnings=beginnings,
     show=stylized.show,
 )
 

@@ -53,6 +53,7 @@ def paint(workdir, *more):
 
 def test_a_run_paints_and_measures_each_term_at_the_start_and_at_the_end(run):
     metrics = json.loads((run / "summary.json").read_text())["metrics"]
+    assert next(iter(metrics)) == "test_loss"  # the headline
     for name in ("loss", "content", "style", "variation", "style_share", "content_layer1", "style_layer1"):
         assert {f"test_{name}", f"test_first_{name}"} <= metrics.keys()
     pictures = {path.name for path in (run / "samples").iterdir()}

@@ -83,7 +83,7 @@ def on_devices(stages: Sequence[Stage], flags: Any) -> Sequence[Stage]:
 
 
 def measure(experiment: Experiment, setting: Setting, stage: Stage, state: State) -> tuple[dict[str, Measured], Any]:
-    """The metrics of the test split, those of the experiment's further folds first, and the technique's tally.
+    """The metrics of the test split, the experiment's further ones first, and the technique's tally.
 
     On several devices each of them reads its part of every batch, as in training.
     """
@@ -92,11 +92,10 @@ def measure(experiment: Experiment, setting: Setting, stage: Stage, state: State
         return {}, None
     if placed := machine.shardings(flags.batch_size, flags.devices):
         data, state = data._replace(test=spread_whole(data.test, *placed)), place(state, placed[0])
-    metrics: dict[str, Measured] = {}
-    for further in experiment.folds(setting):
-        metrics |= finish_fold(further, counted(further, state, data, flags, slow=True))
-    own = counted(fold, state, data, flags)
-    return results.prefixed({**metrics, **finish_fold(fold, own)}, data.judged), own
+    further = lambda folds: [finish_fold(each, counted(each, state, data, flags, slow=True)) for each in folds(setting)]
+    before, own, after = further(experiment.folds), counted(fold, state, data, flags), further(experiment.beginnings)
+    metrics = dict(item for each in (*before, finish_fold(fold, own), *after) for item in each.items())
+    return results.prefixed(metrics, data.judged), own
 
 
 def counted(fold: Fold, state: State, data: Data, flags: Any, slow: bool = False) -> Any:

@@ -106,6 +106,7 @@ class Experiment(NamedTuple):
     anew: Callable[[Mapping[str, Any], Any], Iterable[str]] = nothing
     watch: Watch | None = None
     folds: Callable[[Setting], Iterable[Fold]] = nothing  # further measures of the test split, listed before the others
+    beginnings: Callable[[Setting], Iterable[Fold]] = nothing  # what they compare with, listed after them
     show: Callable[[Setting, Result], Iterable[Figure | Table]] = nothing
     instead: Callable[[Any], Callable[[], None] | None] = lambda flags: None  # what to do where nothing is trained
 
