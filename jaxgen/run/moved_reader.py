@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from jaxgen.core.config import knob
 from jaxgen.data.sources import mapped
@@ -26,16 +27,27 @@ class MovedFlags(ImageFlags):
     )
     rotate: float = knob(0.0, "degrees that they are rotated by, at most, each way", lower=0.0, upper=180.0, group=DATA)
     zoom: float = knob(0.0, "0.1: enlarged or made smaller by up to a tenth", lower=0.0, upper=9.0, group=DATA)
+    # Moved images are smoother, being interpolated; a network that sees no others restores sharp ones worse.
+    moved: float = knob(1.0, "share of the training images that are", above=0.0, upper=1.0, group=DATA)
 
 
 @functools.cache  # jit knows a function by its identity
-def moving(ranges: Ranges, shape: Shape) -> Callable[[dict, jax.Array], dict]:
-    """(batch, key) -> the batch with its "image" [B, D] moved, float32 in [0, 1]; a loss's target moves with it."""
-    return lambda batch, key: {**batch, "image": augment(key, to_unit(batch["image"]), shape, ranges)}
+def moving(ranges: Ranges, shape: Shape, share: float) -> Callable[[dict, jax.Array], dict]:
+    """(batch, key) -> the batch, a share of its "image" [B, D] moved, float32 in [0, 1]; a loss's target moves too."""
+
+    def move(batch, key):
+        move_key, choice_key = jax.random.split(key)
+        image = to_unit(batch["image"])
+        moves = jax.random.bernoulli(choice_key, share, (len(image), 1))
+        return {**batch, "image": jnp.where(moves, augment(move_key, image, shape, ranges), image)}
+
+    return move
 
 
 def read(flags: MovedFlags, config: Any) -> Data:
     """As `image_reader.read`, with moved training images. Raises Refused, see there."""
     data = image_reader.read(flags, config)
     ranges = Ranges(flags.shift, flags.rotate, flags.zoom)
-    return data if ranges == Ranges() else data._replace(train=mapped(data.train, moving(ranges, data.facts["shape"])))
+    if ranges == Ranges():
+        return data
+    return data._replace(train=mapped(data.train, moving(ranges, data.facts["shape"], flags.moved)))

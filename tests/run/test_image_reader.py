@@ -31,6 +31,10 @@ def test_training_images_are_moved_and_others_are_not():
     np.testing.assert_allclose(mass(first), mass(again), rtol=0.3)  # some leave at the border
     assert batch(still, 0)["image"].dtype == jnp.uint8
     np.testing.assert_array_equal(moved.valid.arrays["image"], still.valid.arrays["image"])
+    some = moved_reader.read(MovedFlags(dataset="digits", batch_size=200, shift=1.0, moved=0.4, in_order=True), None)
+    other = moved_reader.read(MovedFlags(dataset="digits", batch_size=200, in_order=True), None)
+    same = np.isclose(batch(some, 0)["image"], np.asarray(batch(other, 0)["image"]) / np.float32(255)).all(1)
+    assert 0.5 < same.mean() < 0.7
 
 
 def test_half_of_the_training_images_are_mirrored_anew_in_each_batch():
