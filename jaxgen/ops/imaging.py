@@ -10,6 +10,11 @@ def to_unit(image: jax.Array) -> jax.Array:
     return image.astype(jnp.float32) / 255.0 if image.dtype == jnp.uint8 else image
 
 
+def speckled(key: jax.Array, *shape: int) -> jax.Array:
+    """Black pixels of that shape, uint8, of which three of ten are white: images for examples of batches."""
+    return 255 * jax.random.bernoulli(key, 0.3, shape).astype(jnp.uint8)
+
+
 def tile(images, columns: int, padding: int = 1, background: float = 0.5):
     """Images [N, H, W, C] in rows of `columns`, left to right: [rows H + gaps, columns W + gaps, C].
 

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.ops.imaging import tile
+from jaxgen.ops.imaging import speckled, tile
 
 
 def loop(images, columns, padding, fill):
@@ -59,3 +59,10 @@ def test_tile_is_pure_and_compiles():
 def test_what_cannot_be_tiled_is_named(shape, columns, padding):
     with pytest.raises(ValueError, match=r"expected images \[N >= 1, H, W, C\]"):
         tile(np.zeros(shape), columns, padding)
+
+
+def test_speckled_images_are_black_and_white():
+    image = np.asarray(speckled(jax.random.key(0), 30, 1000))
+    assert image.dtype == np.uint8
+    assert set(np.unique(image)) == {0, 255}
+    assert abs((image > 0).mean() - 0.3) < 0.01

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.core.types import Refused, Technique
+from jaxgen.ops.imaging import speckled
 from jaxgen.ops.minibatch import group_size
 from jaxgen.optim.settings import Factory
 from jaxgen.techniques.adversarial import game, judging
@@ -41,7 +42,7 @@ def technique(players: Players, rules: Rules, config: Any, optimizer: Factory, c
         data_key, label_key, judge_key = jax.random.split(key, 3)
         label = jax.random.randint(label_key, (config.batch,), 0, classes, jnp.int32)
         if players.column == "image":
-            real = 255 * jax.random.bernoulli(data_key, 0.3, (config.batch, players.size)).astype(jnp.uint8)
+            real = speckled(data_key, config.batch, players.size)
         else:
             real = jax.random.normal(data_key, (config.batch, players.size), jnp.float32)
         batch = {players.column: real, "label": label}

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from jaxgen.core.steps import begin, gradient_step
 from jaxgen.core.types import Fold, Technique
-from jaxgen.ops.imaging import to_unit
+from jaxgen.ops.imaging import speckled, to_unit
 from jaxgen.ops.reconstruction import RECONSTRUCTIONS, SQUARED, squared_error
 from jaxgen.optim.settings import Factory
 from jaxgen.techniques.autoencoders.coding import Coders, Common
@@ -171,7 +171,7 @@ def technique(model: Autoencoder, optimizer: Factory) -> Technique:
         return value, (carry, {"loss": value, **metrics})
 
     def example(key):
-        return {"image": 255 * jax.random.bernoulli(key, 0.3, (8, pixels)).astype(jnp.uint8)}
+        return {"image": speckled(key, 8, pixels)}
 
     def inputs(key):
         image_key, code_key = jax.random.split(key)

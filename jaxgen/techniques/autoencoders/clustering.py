@@ -28,7 +28,7 @@ from jaxgen.core.folds import averaged
 from jaxgen.core.steps import begin, gradient_step
 from jaxgen.core.types import Refused, State, Technique
 from jaxgen.ops.clusters import k_means, squared_distances_to
-from jaxgen.ops.imaging import to_unit
+from jaxgen.ops.imaging import speckled, to_unit
 from jaxgen.ops.reconstruction import RECONSTRUCTIONS, SQUARED, squared_error
 from jaxgen.optim.settings import Factory
 from jaxgen.optim.textbook import adam
@@ -171,7 +171,7 @@ def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:
         )
 
     def example(key):
-        return {"image": 255 * jax.random.bernoulli(key, 0.3, (8, pixels)).astype(jnp.uint8)}
+        return {"image": speckled(key, 8, pixels)}
 
     def inputs(key):
         others = of_autoencoder.inputs(key)

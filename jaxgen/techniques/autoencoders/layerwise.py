@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.core.types import Technique
-from jaxgen.ops.imaging import to_unit
+from jaxgen.ops.imaging import speckled, to_unit
 from jaxgen.ops.reconstruction import RECONSTRUCTIONS
 from jaxgen.optim.settings import Factory
 from jaxgen.techniques.autoencoders import autoencoder
@@ -72,7 +72,7 @@ def technique(below: Sequence[Autoencoder], layer: Autoencoder, optimizer: Facto
         return decode(state, key, encode(state, key, image))
 
     def example(key):
-        return {"image": 255 * jax.random.bernoulli(key, 0.3, (8, pixels)).astype(jnp.uint8)}
+        return {"image": speckled(key, 8, pixels)}
 
     def inputs(key):
         image_key, code_key = jax.random.split(key)

@@ -28,7 +28,7 @@ from jaxgen.nets.pretrained.network import asked
 from jaxgen.nets.pretrained.terms import layer_weights
 from jaxgen.ops.distributions import kl_standard_normal
 from jaxgen.ops.feature_distance import weighted_loss
-from jaxgen.ops.imaging import to_unit
+from jaxgen.ops.imaging import speckled, to_unit
 from jaxgen.ops.likelihoods import LIKELIHOODS
 from jaxgen.ops.reconstruction import SQUARED, squared_error
 from jaxgen.optim.settings import Factory
@@ -108,12 +108,12 @@ def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:
 
     def example(key):
         image_key, network_key = jax.random.split(key)
-        image = 255 * jax.random.bernoulli(image_key, 0.3, (8, pixels)).astype(jnp.uint8)
+        image = speckled(image_key, 8, pixels)
         return {"image": image, "network": network.init(network_key, names)}
 
     def inputs(key):
         image_key, code_key = jax.random.split(key)
-        image = 255 * jax.random.bernoulli(image_key, 0.3, (pixels,)).astype(jnp.uint8)
+        image = speckled(image_key, pixels)
         z = jax.random.normal(code_key, (config.latent,), jnp.float32)
         return {"sample": (), "encode": image, "decode": z, "reconstruct": image}
 

@@ -15,7 +15,7 @@ from jaxgen.core.steps import begin, gradient_step
 from jaxgen.core.types import Refused, Technique
 from jaxgen.nets.mirrored import Affine
 from jaxgen.ops.classification import cross_entropy, hard_label
-from jaxgen.ops.imaging import to_unit
+from jaxgen.ops.imaging import speckled, to_unit
 from jaxgen.optim.settings import Factory
 from jaxgen.techniques.autoencoders.coding import Network, dense
 
@@ -73,7 +73,7 @@ def technique(
 
     def example(key):
         image_key, label_key = jax.random.split(key)
-        image = 255 * jax.random.bernoulli(image_key, 0.3, (8, pixels)).astype(jnp.uint8)
+        image = speckled(image_key, 8, pixels)
         return {"image": image, "label": jax.random.randint(label_key, (8,), 0, classes, jnp.int32)}
 
     def inputs(key):

@@ -29,7 +29,7 @@ from jaxgen.core.types import Refused, Technique
 from jaxgen.nets import coders
 from jaxgen.ops import importance
 from jaxgen.ops.distributions import kl_standard_normal, reparameterise
-from jaxgen.ops.imaging import to_unit
+from jaxgen.ops.imaging import speckled, to_unit
 from jaxgen.ops.likelihoods import LIKELIHOODS
 from jaxgen.optim.textbook import adam
 
@@ -218,7 +218,7 @@ def make(config=Config(), optimizer=adam):
         return objective(drawn), -drawn.log_likelihood.mean(0), drawn.kl
 
     def example(key):
-        return {"image": 255 * jax.random.bernoulli(key, 0.3, (8, pixels)).astype(jnp.uint8)}
+        return {"image": speckled(key, 8, pixels)}
 
     def inputs(key):
         image_key, code_key = jax.random.split(key)

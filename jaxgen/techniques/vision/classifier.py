@@ -23,7 +23,7 @@ from jaxgen.core.steps import begin, gradient_step
 from jaxgen.core.types import Refused, Technique
 from jaxgen.ops.augment import Ranges, augment
 from jaxgen.ops.classification import cross_entropy, hard_label
-from jaxgen.ops.imaging import to_unit
+from jaxgen.ops.imaging import speckled, to_unit
 from jaxgen.optim.settings import Factory
 
 
@@ -186,7 +186,7 @@ def technique(model: Classifier, optimizer: Factory) -> Technique:
 
     def example(key):
         image_key, label_key = jax.random.split(key)
-        image = 255 * jax.random.bernoulli(image_key, 0.3, (8, pixels)).astype(jnp.uint8)
+        image = speckled(image_key, 8, pixels)
         return {"image": image, "label": jax.random.randint(label_key, (8,), 0, classes, jnp.int32)}
 
     def inputs(key):
