@@ -28,7 +28,7 @@ KINDS = {  # flags -> metrics on the test split, pictures
         {"reconstructions"},
     ),
     "--kind=contractive --preset=plane --hidden=6 --epochs=1 --batch_size=400": (
-        ["squared_error", "jacobian"],
+        ["cross_entropy", "squared_error", "jacobian"],
         {"reconstructions", "codes", "plane"},
     ),
     "--preset=painter --channels=2,3": (
@@ -144,8 +144,8 @@ def test_presets_have_the_networks_of_their_sources():
     widths = {
         "lecture": ("", 32, "sigmoid", "activated", True, "squared"),
         "keras": ("", 32, "relu", "activated", False, "cross_entropy"),
-        "deep": ("1000,500,250", 30, "relu", "linear", False, "squared"),
-        "plane": ("1000,500,250", 2, "relu", "linear", False, "squared"),
+        "deep": ("1000,500,250", 30, "relu", "linear", False, "cross_entropy"),
+        "plane": ("1000,500,250", 2, "relu", "linear", False, "cross_entropy"),
     }
     assert {*widths, "painter"} == autoencoder.PRESETS.keys()
     for preset, expected in widths.items():
