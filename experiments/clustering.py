@@ -16,7 +16,6 @@ from jaxgen.run import cli, image_reader
 from jaxgen.run.experiment import Experiment, Setting, stage, updates
 from jaxgen.techniques.autoencoders import clustering, denoising
 
-
 PRESETS: dict[str, dict[str, Any]] = {
     # The network of Xie et al. 2016; ours: Adam, and all layers trained at once.
     "dec": {

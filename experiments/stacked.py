@@ -6,7 +6,7 @@ python -m experiments.stacked --top=classifier --pretrain_steps=0   the same cla
 python -m experiments.stacked --top=classifier --freeze             its layers as pre-training left them
 python -m experiments.stacked --preset=denoising --dataset=mnist    three layers of 1,000, 25 % masked: Vincent et al.
 python -m experiments.stacked --preset=rifai --dataset=mnist        one contractive layer of 1,000: Rifai et al. 2011
-python -m experiments.stacked --preset=deep --dataset=mnist         784-1000-500-250-30, unrolled: Hinton & Salakhutdinov
+python -m experiments.stacked --preset=deep --dataset=mnist         784-1000-500-250-30, unrolled
 
 Layers are --hidden and, the last one, --latent. Each learns for --pretrain_epochs or --pretrain_steps at
 --pretrain_rate; --epochs, --steps and --learning_rate are those of the fine-tuning, and so is --patience. What the
