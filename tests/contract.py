@@ -208,12 +208,7 @@ def saved_and_restored_is_the_same(technique, directory):
 def inference_takes_one_example(technique):
     """Each `infer` function is defined for one example, vmaps over keys and examples, and gives finite numbers."""
     state, keys = begun(technique), jax.random.split(KEY, 2)
-
-    @jax.jit
-    def of_both(keys):
-        return jax.tree.map(lambda *xs: jnp.stack(xs), *(technique.inputs(key) for key in keys))
-
-    both = of_both(keys)
+    both = jax.jit(lambda keys: jax.tree.map(lambda *x: jnp.stack(x), *map(technique.inputs, keys)))(keys)
     assert both.keys() == technique.infer.keys(), "`inputs` must give one x for each `infer`"
 
     @jax.jit
