@@ -6,7 +6,7 @@ python -m experiments.faces --dataset=FOLDER --attribute=smiling          a subf
 Both have the same network, code, images and updates; then their reconstructions of test images are compared, in pixels
 and by a network that neither was trained with. A concept vector is the mean code of the training images with the
 attribute minus that of those without; codes of test images are moved along it, and a linear probe of pixels, trained on
-the training images, says whether the decoded image has the attribute.
+the training images, says whether the decoded image has the attribute. What was measured: experiments/results/faces.md.
 """
 
 import dataclasses

@@ -7,7 +7,7 @@ python -m experiments.perceptual --preset=frogs --data_dir=DATA          CIFAR-1
 python -m experiments.perceptual --network=runs/classify --dataset=PATH --layers=layer1:100
 
 Weights of VGG19 and SqueezeNet are files: see --weights. Beside a plain VAE, and glasses that are put on:
-experiments/faces.py.
+experiments/faces.py. What was measured: experiments/results/faces.md.
 """
 
 import sys

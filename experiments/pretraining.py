@@ -6,7 +6,7 @@ python -m experiments.pretraining --rows=contractive,none --seeds=5
 
 The protocol of Rifai et al. 2011 (https://icml.cc/2011/papers/455_icmlpaper.pdf): a tied autoencoder of one sigmoid
 layer, whose encoder a classifier starts from; its training stops early by the validation images. All seeds of a row are
-one compiled program. Rows that are finished are kept in --workdir: a script that was stopped goes on with the next one.
+one compiled program. Finished rows are kept in --workdir. What was measured: experiments/results/stacked.md.
 """
 
 import dataclasses

@@ -5,7 +5,8 @@ python -m experiments.restore --dataset=mnist --latent=500 --steps=20000
 python -m experiments.restore --test_corruption=salt_and_pepper --levels=0.1,0.2,0.4      what none was trained on
 
 A network is trained on each corruption at its own default strength, and then sees --test_corruption at each of
---levels. The number of components of PCA is chosen on the validation split, at each level.
+--levels. The number of components of PCA is chosen on the validation split, at each level. What was measured:
+experiments/results/codes.md.
 """
 
 import dataclasses

@@ -10,7 +10,8 @@ python -m experiments.stacked --preset=deep --dataset=mnist         784-1000-500
 
 Layers are --hidden and, the last one, --latent. Each learns for --pretrain_epochs or --pretrain_steps at
 --pretrain_rate; --epochs, --steps and --learning_rate are those of the fine-tuning, and so is --patience. What the
-kinds of pre-training are worth, one beside the other: experiments.pretraining.
+kinds of pre-training are worth, one beside the other: experiments.pretraining. What was measured of both:
+experiments/results/stacked.md.
 """
 
 import dataclasses
