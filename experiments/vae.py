@@ -12,7 +12,7 @@ What each ends at, and how long it takes: experiments/results/vae.md.
 import sys
 
 from jaxgen.figures import latents
-from jaxgen.run import cli, image_reader
+from jaxgen.run import cli, moved_reader
 from jaxgen.run.experiment import Experiment, Watch
 from jaxgen.techniques.autoencoders import vae
 
@@ -64,7 +64,7 @@ EXPERIMENT = Experiment(
     text="An encoder gives each image a normal distribution over codes, a decoder turns codes back into images, and "
     "both climb a lower bound on the images' log-likelihood.",
     technique=vae,
-    data=image_reader.reader(),
+    data=moved_reader.READER,
     presets=PRESETS,
     defaults={"dataset": "glyphs", "steps": 5000},
     watch=Watch(latents.prior),

@@ -18,6 +18,7 @@ from jaxgen.data import rows
 from jaxgen.data.examples import Dataset
 from jaxgen.figures.latents import MOST, codes_of, grid
 from jaxgen.figures.probes import Split, labelled, neighbour_accuracy, neighbours, probe_accuracy
+from jaxgen.ops import contraction
 from jaxgen.ops.clusters import k_means
 from jaxgen.ops.imaging import to_unit
 from jaxgen.ops.partitions import adjusted_rand, matched_accuracy, mutual_information
@@ -29,7 +30,6 @@ RESTARTS = 10  # of k-means
 FEW = (100, 1000)  # labels of the linear classifier, beside all
 SHOWN, NEAREST = 20, 5  # test images, and training images beside each
 SLOPES = 200  # test images whose Jacobian is computed
-FLAT = 0.05  # of an activation's largest slope
 
 DEFINITIONS = {
     "squared error": "sum over all pixels in [0, 1] of (reconstruction - image)^2, not clipped, mean over test images",
@@ -44,8 +44,8 @@ DEFINITIONS = {
     "share of images in the cluster that is assigned to their class, by the best assignment of one to the other",
     "NMI": "normalised mutual information of these clusters and the classes, arithmetic mean of entropies",
     "ARI": "adjusted Rand index of them",
-    "saturated": f"share of activations of the code, over test images, whose slope is less than {FLAT:.0%} of the "
-    "largest that the activation has; of linear codes none",
+    "saturated": "share of activations of the code, over test images, in the lowest or highest twentieth of their "
+    "range; of rectified units those that are 0, of linear ones none",
 }
 SHARES = {"5-NN", *(f"linear, {count:,}" for count in FEW), "linear, all", "clusters", "saturated"}
 
@@ -137,17 +137,11 @@ def measures(features: Features, seed: int, scaling: str = "none") -> dict[str, 
 
 
 def saturation(code: np.ndarray, activation: str) -> float:
-    """The share of activations [N, Z] whose unit's slope is less than FLAT of its largest; 0 of linear units.
-
-    Of h = sigmoid the slope is h (1 - h), of tanh 1 - h^2; a rectified unit has none where it is 0.
-    """
-    slopes: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-        "sigmoid": lambda h: 4 * h * (1 - h),
-        "tanh": lambda h: 1 - h**2,
-        "relu": lambda h: (h > 0).astype(np.float32),
-        "linear": np.ones_like,
-    }
-    return float((slopes[activation](np.asarray(code, np.float32)) < FLAT).mean())
+    """The share of activations [N, Z] that are saturated, see DEFINITIONS; 0 of linear units."""
+    if activation in ("relu", "linear"):
+        return float((code == 0).mean()) if activation == "relu" else 0.0
+    unit = code if activation == "sigmoid" else 0.5 * (code + 1.0)
+    return float(contraction.saturation(jnp.asarray(unit)).mean())
 
 
 def singular_values(technique: Technique, state: State, images: Any) -> np.ndarray:

@@ -104,9 +104,9 @@ def probe_accuracy(train: Split, valid: Split, test: Split, classes: int) -> flo
 def labelled(train: Split, count: int, classes: int, seed: int) -> Split:
     """`count` of the examples as nearly equally many of each class as there are, drawn by the seed; all where fewer."""
     order = np.random.default_rng(seed).permutation(len(train.label))
-    place = np.empty(len(order), int)  # of an example among those of its class, in that order
+    rank = np.empty(len(order), int)  # of an example among those of its class, in that order
     for number in range(classes):
         own = order[train.label[order] == number]
-        place[own] = np.arange(len(own))
-    kept = order[np.argsort(place[order], kind="stable")][:count]
+        rank[own] = np.arange(len(own))
+    kept = order[np.argsort(rank[order], kind="stable")][:count]
     return Split(train.x[kept], train.label[kept])

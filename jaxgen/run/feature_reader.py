@@ -8,15 +8,15 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.core.types import Refused
-from jaxgen.run import image_reader
+from jaxgen.run import moved_reader
 from jaxgen.run.experiment import Data, Experiment, sharing
 from jaxgen.run.fixed_networks import WeightFlags, fixed
-from jaxgen.run.image_reader import ImageFlags
+from jaxgen.run.moved_reader import MovedFlags
 from jaxgen.run.provenance import fingerprint
 
 
 @dataclasses.dataclass(frozen=True)
-class FeatureFlags(WeightFlags, ImageFlags):
+class FeatureFlags(WeightFlags, MovedFlags):
     """The flags of a run on images with a fixed network."""
 
 
@@ -31,10 +31,10 @@ def read_with_network(
         names: the network -> the activations that it must have.
         classifier: see `fixed_networks.fixed`.
 
-    Raises Refused, see `image_reader.read` and `fixed`, and for images with neither 1 nor 3 channels, or too
+    Raises Refused, see `moved_reader.read` and `fixed`, and for images with neither 1 nor 3 channels, or too
     small for these activations.
     """
-    data = image_reader.read(flags, config)
+    data = moved_reader.read(flags, config)
     height, width, channels = data.facts["shape"]
     if channels not in (1, 3):
         raise Refused(f"--dataset={flags.dataset} has {channels} channels; a network sees grey images or colours")

@@ -4,14 +4,11 @@ import dataclasses
 import functools
 from typing import Any
 
-import jax
-
 from jaxgen.core.config import knob
 from jaxgen.core.types import Refused
 from jaxgen.data.examples import Dataset
 from jaxgen.data.images import sets
-from jaxgen.data.sources import holdout, mapped, source
-from jaxgen.ops.augment import flip
+from jaxgen.data.sources import holdout, source
 from jaxgen.run.experiment import LARGEST, Data, Reader
 from jaxgen.run.flags import DATA, RunFlags
 
@@ -40,7 +37,6 @@ class ImageFlags(RunFlags):
     in_order: bool = knob(
         False, "training images in one fixed order, not shuffled anew in each pass", free=True, group=DATA
     )
-    mirror: bool = knob(False, "training images are mirrored, left to right, half of the time", group=DATA)
     image_size: int = knob(
         0,
         "side in pixels that a folder's images are resized and cropped to; 0: as they are",
@@ -83,21 +79,10 @@ def data_of(images: Dataset, flags: ImageFlags) -> Data:
     resident, size = flags.resident_mb * 2**20, flags.batch_size
     facts = {"shape": images.shape, "labels": images.classes, "batch": size}
     train = source(images.train._asdict(), size, resident, flags.in_order)
-    if flags.mirror:
-        train = mapped(train, _mirrored(images.shape))
     valid, test = (holdout(split._asdict(), size, resident) for split in (images.valid, images.test))
     return Data(
         facts, train, valid, test, len(images.train.label) // size, images.sha256, images, "test", ("images", size)
     )
-
-
-@functools.cache
-def _mirrored(shape):
-    def mirrored(batch, key):
-        exchanged = jax.random.bernoulli(key, 0.5, batch["image"].shape[:1])
-        return {**batch, "image": flip(batch["image"], shape, exchanged)}
-
-    return mirrored
 
 
 def reader(least: int = 0) -> Reader:

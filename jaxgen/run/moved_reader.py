@@ -10,10 +10,10 @@ import jax.numpy as jnp
 
 from jaxgen.core.config import knob
 from jaxgen.data.sources import mapped
-from jaxgen.ops.augment import Ranges, Shape, augment
+from jaxgen.ops.augment import Ranges, Shape, augment, flip
 from jaxgen.ops.imaging import to_unit
 from jaxgen.run import image_reader
-from jaxgen.run.experiment import Data
+from jaxgen.run.experiment import Data, Reader
 from jaxgen.run.flags import DATA
 from jaxgen.run.image_reader import ImageFlags
 
@@ -22,6 +22,7 @@ from jaxgen.run.image_reader import ImageFlags
 class MovedFlags(ImageFlags):
     """The flags of an experiment on images that may be moved in training, as `ops.augment.Ranges`."""
 
+    mirror: bool = knob(False, "training images are mirrored, left to right, half of the time", group=DATA)
     shift: float = knob(
         0.0, "pixels that training images are shifted by, at most, each way", lower=0.0, upper=4096, group=DATA
     )
@@ -44,10 +45,26 @@ def moving(ranges: Ranges, shape: Shape, share: float) -> Callable[[dict, jax.Ar
     return move
 
 
+@functools.cache
+def mirrored(shape: Shape) -> Callable[[dict, jax.Array], dict]:
+    """(batch, key) -> the batch, half of its "image" [B, D] exchanged left and right."""
+
+    def mirror(batch, key):
+        exchanged = jax.random.bernoulli(key, 0.5, batch["image"].shape[:1])
+        return {**batch, "image": flip(batch["image"], shape, exchanged)}
+
+    return mirror
+
+
 def read(flags: MovedFlags, config: Any) -> Data:
     """As `image_reader.read`, with moved training images. Raises Refused, see there."""
     data = image_reader.read(flags, config)
+    if flags.mirror:
+        data = data._replace(train=mapped(data.train, mirrored(data.facts["shape"])))
     ranges = Ranges(flags.shift, flags.rotate, flags.zoom)
     if ranges == Ranges():
         return data
     return data._replace(train=mapped(data.train, moving(ranges, data.facts["shape"], flags.moved)))
+
+
+READER = Reader(MovedFlags, read)

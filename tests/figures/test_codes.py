@@ -55,10 +55,10 @@ def test_few_labels_are_of_all_classes():
     np.testing.assert_array_equal(probes.labelled(SPLITS[0], 60, 3, 0).x[:30], few.x)
 
 
-def test_saturation_is_where_slopes_are_small():
+def test_saturation_is_near_the_ends_of_an_activations_range():
     """4 h (1 - h) < 0.05 below h = 0.0127, and above 0.9873; 1 - h^2 < 0.05 beyond 0.9747."""
-    assert codes.saturation(np.float32([[0.01, 0.02, 0.5, 0.98, 0.99]]), "sigmoid") == pytest.approx(0.4)
-    assert codes.saturation(np.float32([[-0.98, 0.97, 0.0, 0.98]]), "tanh") == pytest.approx(0.5)
+    assert codes.saturation(np.float32([[0.01, 0.06, 0.5, 0.94, 0.99]]), "sigmoid") == pytest.approx(0.4)
+    assert codes.saturation(np.float32([[-0.98, 0.89, 0.0, 0.92]]), "tanh") == pytest.approx(0.5)
     assert codes.saturation(np.float32([[0.0, 0.1, 3.0, 0.0]]), "relu") == pytest.approx(0.5)
     assert codes.saturation(np.float32([[0.0, -7.0]]), "linear") == 0
 

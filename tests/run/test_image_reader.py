@@ -8,7 +8,7 @@ import pytest
 from jaxgen.core.batches import arrays_of, functions_of, training_batch
 from jaxgen.core.types import Refused
 from jaxgen.run import moved_reader
-from jaxgen.run.image_reader import ImageFlags, read, read_dataset
+from jaxgen.run.image_reader import ImageFlags, read_dataset
 from jaxgen.run.moved_reader import MovedFlags
 
 
@@ -41,7 +41,7 @@ def test_half_of_the_training_images_are_mirrored_anew_in_each_batch():
     """And none of another split, which are the data's own, in order."""
     batches = {}
     for mirror in (False, True):
-        data = read(ImageFlags(dataset="digits", batch_size=100, mirror=mirror), None)
+        data = moved_reader.read(MovedFlags(dataset="digits", batch_size=100, mirror=mirror), None)
         take = jax.jit(
             lambda n, train=data.train: training_batch(
                 functions_of(train), arrays_of(train), None, jax.random.key(0), n

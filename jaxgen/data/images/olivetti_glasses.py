@@ -48,8 +48,8 @@ def load(data_dir: str = "") -> Dataset:
     order = np.argsort(label, kind="stable").reshape(PEOPLE, EACH)
     flat, glasses = image.reshape(len(image), -1), wearing().astype(np.int32)
 
-    def split(who):
-        ordinal = (who[:, None] * EACH + np.arange(EACH)).ravel()
+    def split(numbers):
+        ordinal = (numbers[:, None] * EACH + np.arange(EACH)).ravel()
         return Examples(flat[order.ravel()[ordinal]], glasses[ordinal])
 
     return dataset("olivetti_glasses", (SIDE, SIDE, 1), CLASSES, *map(split, people()))
