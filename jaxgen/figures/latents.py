@@ -173,10 +173,14 @@ def show(setting: Setting, result: Result) -> Iterator[Figure]:
     yield from animation(result.history("step"), prior_samples(technique, state, images.shape))
 
 
-def animation(history: Mapping[int, np.ndarray], like: np.ndarray) -> Iterator[Figure]:
+def animation(
+    history: Mapping[int, np.ndarray],
+    like: np.ndarray,
+    caption: str = "The same draws from the prior, as training went on",
+) -> Iterator[Figure]:
     """The pictures kept in training, in order; skips files whose image has another shape than `like`, times SCALE."""
     expected = to_bytes(like, SCALE)
     alike = lambda frame: (frame.shape, frame.dtype) == (expected.shape, expected.dtype)
     frames = [frame for _, frame in sorted(history.items()) if alike(frame)]
     if len(frames) > 1:
-        yield moving("training", "The same draws from the prior, as training went on", frames, 300)
+        yield moving("training", caption, frames, 300)

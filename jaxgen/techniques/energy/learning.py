@@ -1,0 +1,190 @@
+"""How a restricted Boltzmann machine learns: contrastive divergence, from the data or from persistent chains.
+
+Hinton 2002, https://doi.org/10.1162/089976602760128018; persistent chains: Tieleman 2008,
+https://doi.org/10.1145/1390156.1390290; centred units: Montavon & Mueller 2012,
+https://doi.org/10.1007/978-3-642-35289-8_33, and Melchior et al. 2016, https://jmlr.org/papers/v17/14-237.html.
+
+CD-k descends F(x) - F(x'), where x' comes from k steps of Gibbs sampling and is a constant to the gradient. The centred
+gradient is that of the same machine written as E = -a' (x - mu) - b' (h - lambda) - (x - mu) W (h - lambda), where the
+offsets mu and lambda are moving averages of the units' means over data; x and 1 - x are then learnt alike.
+
+B examples, and chains; D visible units; H hidden units; C classes.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxgen.core.config import knob
+from jaxgen.core.folds import averaged
+from jaxgen.core.steps import begin, gradient_step
+from jaxgen.core.types import Fold, Refused, State
+from jaxgen.ops import boltzmann
+from jaxgen.ops.annealed_importance import pseudo_log_likelihood
+from jaxgen.ops.averages import decayed, ramped
+from jaxgen.ops.boltzmann import Machine, Units
+from jaxgen.ops.reconstruction import squared_error
+from jaxgen.ops.sparsity import kl_to_target
+
+SCALE = 0.01  # standard deviation of the first weights, as section 8 of Hinton's guide says
+FOLLOW = 0.01  # how far an update moves the offsets to the batch's means: section 5 of Melchior et al.
+FLIPPED = 28  # visible units, spread evenly, whose conditionals stand for all in the pseudo-likelihood
+
+
+@dataclasses.dataclass(frozen=True)
+class Learning:
+    """What all machines have."""
+
+    hidden: int = knob(500, "hidden units", lower=1, upper=2**20)
+    k: int = knob(
+        1, "steps of Gibbs sampling from the data, or from the chains, to what is learnt against", lower=1, upper=10**6
+    )
+    chains: Literal["data", "persistent"] = knob(
+        "data", "where these steps begin: at the batch's images (CD), or where they ended in the update before (PCD)"
+    )
+    centred: bool = knob(
+        True, "subtract from each unit its mean over data, which makes learning indifferent to x or 1 - x"
+    )
+    sparsity: float = knob(
+        0.0, "weight of the KL divergence from --target to a hidden unit's mean activation", lower=0.0
+    )
+    target: float = knob(0.1, "mean activation that --sparsity pulls to", above=0.0, upper=0.999)
+    average: float = knob(
+        0.999,
+        "decay of the average of the parameters that is tested and sampled; 0: the last ones",
+        lower=0.0,
+        upper=0.999999,
+    )
+    learning_rate: float = knob(0.05, "of the optimiser", above=0.0)
+
+
+class Model(NamedTuple):
+    """A machine and what it models."""
+
+    learning: Learning
+    units: Units
+    visible: int  # D
+    chains: int  # B, of persistent ones
+    see: Callable[[Any, jax.Array, Any], jax.Array]  # carry, key, batch -> what the visible units are [B, D]
+    definition: str  # of that
+
+
+def learnt(model: Model, state: State) -> Machine:
+    """The machine that is tested, sampled and built upon: the average where there is one."""
+    return Machine(**(state.carry["average"] if model.learning.average else state.params))
+
+
+def centred(gradient: Machine, visible_offset: jax.Array, hidden_offset: jax.Array, scale: float = 1.0) -> Machine:
+    """The centred gradient from the gradient with offsets mu [D] and lambda [H]: equations 12 to 14 of Melchior et al.
+
+    With T the linear map from (W, a', b') to (W, a, b), a = a' - W lambda and b = b' - W^T mu, it is T T^T g. `scale`
+    is sigma of gaussian visible units, for which a = a' - sigma W lambda.
+    """
+    g, a, b = gradient
+    kernel = g - scale * a[:, None] * hidden_offset[None] - visible_offset[:, None] * b[None]
+    return Machine(kernel, a - scale * (kernel @ hidden_offset), b - visible_offset @ kernel)
+
+
+def first_state(model: Model, key: jax.Array, optimizer: Any) -> State:
+    """Small random weights, no biases, offsets of a half, and chains of random bits."""
+    state_key, kernel_key, chain_key = jax.random.split(key, 3)
+    learning, shape = model.learning, (model.visible, model.learning.hidden)
+    params = {
+        "kernel": SCALE * jax.random.normal(kernel_key, shape, jnp.float32),
+        "visible_bias": jnp.zeros(shape[0], jnp.float32),
+        "hidden_bias": jnp.zeros(shape[1], jnp.float32),
+    }
+    carry = dict[str, Any]()
+    if learning.centred:
+        visible, hidden = (jnp.full(units, 0.5, jnp.float32) for units in shape)
+        visible = boltzmann.statistic(model.units, visible)
+        hidden = jnp.zeros_like(hidden) if model.units.hidden == "linear" else hidden
+        carry |= {"visible_offset": visible, "hidden_offset": hidden}
+    if learning.chains == "persistent":
+        start = jnp.zeros((model.chains, model.visible), jnp.float32)
+        carry["chains"] = boltzmann.sample_visible(model.units, chain_key, start)
+    if learning.average:
+        carry["average"] = jax.tree.map(jnp.copy, params)
+    return begin(state_key, params, optimizer, carry)
+
+
+def step(model: Model, optimizer: Any) -> Callable[[State, Any], tuple[State, Any]]:
+    """One update, of params, offsets, chains and the average.
+
+    Raises Refused where a batch has not as many examples as there are chains.
+    """
+    learning, units = model.learning, model.units
+
+    def loss(params, carry, key, batch):
+        see_key, chain_key = jax.random.split(key)
+        x, machine = model.see(carry, see_key, batch), Machine(**params)
+        begun = carry["chains"] if learning.chains == "persistent" else x
+        if len(begun) != len(x):
+            raise Refused(f"a batch of {len(x)} examples cannot be learnt with {len(begun)} chains: one a chain")
+        negative = jax.lax.stop_gradient(boltzmann.chains(units, machine, chain_key, begun, learning.k))
+        difference = boltzmann.contrastive(units, machine, x, negative)
+        hidden = boltzmann.hidden_mean(units, machine, x)
+        penalty = learning.sparsity * kl_to_target(hidden.mean(0), learning.target) if learning.sparsity else 0.0
+        metrics = {"free_energy_difference": difference, "moved": squared_error(negative, x).mean()}
+        return difference + penalty, (changed(carry, x, hidden, negative), metrics)
+
+    def changed(carry, x, hidden, negative):
+        carry = dict(carry)
+        if learning.chains == "persistent":
+            carry["chains"] = negative
+        if learning.centred:
+            means = boltzmann.statistic(units, x).mean(0), jax.lax.stop_gradient(hidden).mean(0)
+            for name, mean in zip(("visible_offset", "hidden_offset"), means):
+                carry[name] = decayed(carry[name], mean, 1.0 - FOLLOW)
+        return carry
+
+    scale = units.sigma if units.visible == "gaussian" else 1.0
+
+    def advance(state, batch):
+        def update(gradient, opt, params=None, **extra):
+            offsets = state.carry["visible_offset"], state.carry["hidden_offset"]
+            gradient = centred(Machine(**gradient), *offsets, scale)._asdict()
+            return optax.with_extra_args_support(optimizer).update(gradient, opt, params, **extra)
+
+        preconditioned = optax.GradientTransformationExtraArgs(optimizer.init, update)
+        after, metrics = gradient_step(loss, preconditioned if learning.centred else optimizer)(state, batch)
+        if learning.average:
+            decay = ramped(learning.average, state.step.astype(jnp.float32))
+            average = decayed(state.carry["average"], after.params, decay)
+            after = after._replace(carry=after.carry | {"average": average})
+        return after, metrics
+
+    return advance
+
+
+def evaluation(model: Model) -> Fold:
+    """The Fold of one machine: the pseudo-likelihood where all units are binary, and what it reconstructs."""
+    units = model.units
+    pixels = model.visible - units.classes
+    positions = jnp.arange(min(FLIPPED, pixels), dtype=jnp.int32) * pixels // min(FLIPPED, pixels)
+
+    def measure(state, key, batch):
+        machine, x = learnt(model, state), model.see(state.carry, key, batch)
+        h = boltzmann.hidden_mean(units, machine, x)
+        mean = boltzmann.visible_mean(units, boltzmann.visible_input(units, machine, h))
+        errors = squared_error(mean[:, :pixels], x[:, :pixels])
+        free = boltzmann.free_energy(units, machine, x)
+        if units.visible == "binary":
+            return -pseudo_log_likelihood(units, machine, x, positions), errors, free
+        return errors, free
+
+    of = f"; {model.definition}"
+    definitions = {
+        "squared_error": "sum over the visible units of (x - E[x | E[h | x]])^2, mean over examples" + of,
+        "free_energy": "-log of the sum of exp(-E(x, h)) over h, nats per example; log Z is missing" + of,
+    }
+    if units.visible == "binary":
+        text = (
+            f"-sum over visible units of log p(unit | all others), from {len(positions)} of {pixels}, nats per example"
+        )
+        definitions = {"pseudo_nll": text + of, **definitions}
+    return averaged(measure, definitions)

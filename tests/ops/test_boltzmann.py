@@ -1,0 +1,130 @@
+"""Energies, conditionals and gradients against enumeration of a machine of 4 and 3 units."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen.ops import boltzmann
+from jaxgen.ops.boltzmann import Machine, Units
+
+D, H = 4, 3
+BINARY = Units()
+compiled = lambda function: jax.jit(function, static_argnums=0)
+energy, free_energy, hidden_mean, visible_input, visible_mean, contrastive = (
+    compiled(getattr(boltzmann, name))
+    for name in ("energy", "free_energy", "hidden_mean", "visible_input", "visible_mean", "contrastive")
+)
+
+
+def machine(seed=0, visible=D, dtype=jnp.float32):
+    draw = np.random.default_rng(seed).normal
+    return Machine(*(jnp.asarray(draw(size=shape), dtype) for shape in ((visible, H), (visible,), (H,))))
+
+
+def settings(units, dtype=jnp.float32):
+    return jnp.asarray(list(itertools.product([0, 1], repeat=units)), dtype)
+
+
+def joint(m, x, h):
+    """log of the unnormalised p(x, h) [len(x), len(h)], written down anew."""
+    return (x @ m.visible_bias)[:, None] + (h @ m.hidden_bias)[None] + x @ m.kernel @ h.T
+
+
+def test_free_energy_and_conditionals_are_those_of_the_enumerated_joint():
+    with jax.enable_x64(True):
+        m = machine(dtype=jnp.float64)
+        x, h = settings(D, jnp.float64), settings(H, jnp.float64)
+        logs = joint(m, x, h)
+        free = free_energy(BINARY, m, x)
+        np.testing.assert_allclose(free, -jax.nn.logsumexp(logs, axis=1), atol=1e-6)
+        p = jnp.exp(logs - jax.nn.logsumexp(logs))
+        np.testing.assert_allclose(hidden_mean(BINARY, m, x), p @ h / p.sum(1)[:, None], atol=1e-6)
+        means = visible_mean(BINARY, visible_input(BINARY, m, h))
+        np.testing.assert_allclose(means, p.T @ x / p.sum(0)[:, None], atol=1e-6)
+        np.testing.assert_allclose(energy(BINARY, m, x[5:9], h[2:6]), -jnp.diag(logs[5:9, 2:6]), atol=1e-6)
+
+
+def test_gradient_is_the_lectures_difference_of_products():
+    m, x, negative = machine(), settings(D)[3:8], settings(D)[7:12]
+    gradient = jax.jit(jax.grad(lambda m: contrastive(BINARY, m, x, negative)))(m)
+    h, other = (hidden_mean(BINARY, m, each) for each in (x, negative))
+    expected = Machine(x.T @ h - negative.T @ other, (x - negative).sum(0), (h - other).sum(0))
+    for ours, theirs in zip(gradient, expected):
+        np.testing.assert_allclose(ours, -theirs / len(x), atol=1e-6)
+
+
+def test_long_chains_have_the_gradient_of_the_likelihood():
+    m, x, all_x = machine(), settings(D)[jnp.array([1, 6, 6, 11])], settings(D)
+
+    def negative_log_likelihood(m):
+        free = free_energy(BINARY, m, all_x)
+        return free_energy(BINARY, m, x).mean() + jax.nn.logsumexp(-free)
+
+    begun = jnp.repeat(x, 5_000, axis=0)
+
+    @jax.jit
+    def gradients(m):
+        negative = boltzmann.chains(BINARY, m, jax.random.key(0), begun, 60)
+        sampled = jax.grad(lambda m: contrastive(BINARY, m, begun, negative))(m)
+        return sampled, jax.grad(negative_log_likelihood)(m)
+
+    for ours, theirs in zip(*gradients(m)):
+        np.testing.assert_allclose(ours, theirs, atol=0.02)  # 20,000 chains: standard errors below 0.004
+
+
+def test_gibbs_sampling_leaves_the_distribution_as_it_is():
+    m, all_x = machine(1), settings(D)
+    p = jax.nn.softmax(-free_energy(BINARY, m, all_x))
+    x = all_x[jax.random.choice(jax.random.key(1), 2**D, (40_000,), p=p)]
+    after = jax.jit(lambda x: boltzmann.gibbs(BINARY, m, jax.random.key(2), x))(x)
+    counts = jnp.bincount((after @ 2 ** jnp.arange(D - 1, -1, -1)).astype(jnp.int32), length=2**D)
+    expected = 40_000 * np.asarray(p)
+    assert ((counts - expected) ** 2 / expected).sum() < 44.3  # chi-squared of 15 degrees of freedom, 1 in 10,000
+
+
+def test_gaussian_visible_units_integrate_over_a_grid():
+    units, m = Units("gaussian", sigma=0.5), machine(2, visible=1)
+    x = jnp.linspace(-9.0, 9.0, 6001)[:, None]
+    h = settings(H)
+    logs = -jnp.stack([energy(units, m, x, jnp.broadcast_to(each, (len(x), H))) for each in h], 1)
+    np.testing.assert_allclose(-free_energy(units, m, x), jax.nn.logsumexp(logs, 1), rtol=1e-4, atol=1e-3)
+    p = jax.nn.softmax(logs, axis=0)
+    np.testing.assert_allclose(visible_input(units, m, h)[:, 0], (p * x).sum(0), atol=1e-3)
+    np.testing.assert_allclose(jnp.sqrt((p * x**2).sum(0) - (p * x).sum(0) ** 2), 0.5, atol=1e-3)
+
+
+def test_linear_hidden_units_integrate_over_a_grid():
+    units, m = Units(hidden="linear"), machine(3)
+    one = Machine(m.kernel[:, :1], m.visible_bias, m.hidden_bias[:1])
+    x, h = settings(D), jnp.linspace(-15.0, 15.0, 6001)
+    spacing = float(h[1] - h[0])
+    logs = -jnp.stack([energy(units, one, each[None].repeat(len(h), 0), h[:, None]) for each in x])
+    total = jax.nn.logsumexp(logs, 1) + jnp.log(spacing)
+    np.testing.assert_allclose(-free_energy(units, one, x), total, atol=1e-3)
+    np.testing.assert_allclose(hidden_mean(units, one, x)[:, 0], jax.nn.softmax(logs) @ h, atol=1e-3)
+
+
+def test_classes_are_one_softmax_unit():
+    units, m = Units(classes=2), machine(4)
+    inputs = visible_input(units, m, settings(H))
+    np.testing.assert_allclose(visible_mean(units, inputs)[:, 2:].sum(-1), 1.0, atol=1e-6)
+    drawn = boltzmann.sample_visible(units, jax.random.key(0), inputs)
+    np.testing.assert_array_equal(drawn[:, 2:].sum(-1), 1.0)
+    pixels = settings(2)
+    free = lambda c: free_energy(units, m, jnp.concatenate([pixels, jnp.eye(2)[c][None].repeat(4, 0)], 1))
+    expected = jax.nn.log_softmax(-jnp.stack([free(0), free(1)], 1))
+    np.testing.assert_allclose(boltzmann.class_log_probabilities(units, m, pixels), expected, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_free_energy_is_scikit_learns():
+    sklearn = pytest.importorskip("sklearn.neural_network")
+    m, x = machine(5), settings(D)
+    other = sklearn.BernoulliRBM(n_components=H)
+    other.components_, other.intercept_visible_, other.intercept_hidden_ = (
+        np.asarray(each) for each in (m.kernel.T, m.visible_bias, m.hidden_bias)
+    )
+    np.testing.assert_allclose(free_energy(BINARY, m, x), other._free_energy(np.asarray(x)), atol=1e-5)
