@@ -22,7 +22,7 @@ ALIKE = ("autoencoder_kl", "autoencoder_contractive", "autoencoder_masking", "ad
 FIRST = {next(iter(module.tiny())) for module in MODULES if module is not planted_growth}.difference(ALIKE)
 # Blank pixels under relu, pooling, a frozen layer; games, whose penalties hold slopes, which jump at kinks; images of
 # almost equal pixels under pooling; which activations are the largest, of a code or of a square.
-ROUGH_PARTS = ("gan", "visualize", "fast_style", "adain", "largest", "switches", "pooled")
+ROUGH_PARTS = ("rbm", "dbn", "gan", "visualize", "fast_style", "adain", "largest", "switches", "pooled")
 KINKED = [name for name in CASES if any(part in name for part in ROUGH_PARTS)]
 ROUGH = ("vae_conv", "perceptual_deep", "classifier_cnn", "classifier_noisy", *KINKED)
 # Each of these compiles a program of its own for each case. In the first tier stand those cases that differ most.

@@ -30,10 +30,17 @@ FILLED = 100  # steps
 MEASURED = 1000  # images of each split whose free energies are compared
 
 
+def first_kernel(state: State) -> np.ndarray:
+    """Weights [D, H] of the lowest layer: of a machine, of the lowest of several, or of an encoder made from them."""
+    if "encoder_0" in state.params:
+        return np.asarray(state.params["encoder_0"]["kernel"])
+    below = state.carry.get("below", ())
+    return np.asarray((below[0] if below else state.carry.get("average", state.params))["kernel"])
+
+
 def learnt_filters(state: State, shape: tuple[int, int, int]) -> np.ndarray:
-    """Weights of the first hidden units as one image, each on a scale of its own: grey is 0. Classes are left out."""
-    params = state.carry.get("average", state.params)
-    return grid(filters(np.asarray(params["kernel"])[: int(np.prod(shape))]), shape, 10)
+    """Those of the first hidden units as one image, each on a scale of its own: grey is 0. Classes are left out."""
+    return grid(filters(first_kernel(state)[: int(np.prod(shape))]), shape, 10)
 
 
 def free_energies(technique: Technique, state: State, images: Dataset) -> list[float]:
@@ -50,7 +57,7 @@ def forming(setting: Setting, stages: Sequence[Stage]) -> Callable[[int, int, St
     def look(stage, step, state):
         images = setting.data.examples
         yield Still("filters", learnt_filters(state, images.shape), 2)
-        if rows.count(images.valid.image):
+        if rows.count(images.valid.image) and "free_energy" in stages[stage].technique.infer:
             train, valid = free_energies(stages[stage].technique, state, images)
             yield Lines("free_energy", [{"train": train, "valid": valid, "gap": valid - train}])
 
@@ -139,7 +146,8 @@ def show(setting: Setting, result: Result) -> Iterator[Figure]:
     yield still("reconstructions", caption, picture)
     yield from_images(technique, state, images)
     yield from_noise(technique, state, images)
-    yield filled(technique, state, images)
+    if "fill" in technique.infer:
+        yield filled(technique, state, images)
     yield from compared(result.history("free_energy"))
     if "predict" in technique.infer:
         yield by_class(technique, state, images)

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.ops.boltzmann import Machine, Units, hidden_input, hidden_log_sum
+from jaxgen.ops.distributions import bernoulli_log_likelihood
 
 AT_ONCE = 10  # hidden units whose settings are enumerated side by side
 
@@ -145,17 +146,18 @@ def exact(machine: Machine, most: int = 25) -> jax.Array:
 def pseudo_log_likelihood(units: Units, machine: Machine, x: jax.Array, positions: jax.Array) -> jax.Array:
     """sum_d log p(x_d | all other values of x) [B], nats, of x [B, D] with binary visible units (Besag 1975).
 
-    Each term takes the free energy of x with one value flipped. They are summed over `positions` [P] alone and
-    multiplied by D / P. (scikit-learn's `score_samples` draws one position for each example.)
+    Of a value x between 0 and 1 the term is x log p(1 | rest) + (1 - x) log p(0 | rest), each of which takes a free
+    energy. Terms are summed over `positions` [P] alone and multiplied by D / P. (scikit-learn's `score_samples` draws
+    one position for each example.)
     """
-    inputs = hidden_input(units, machine, x)
-    here, pixels = hidden_log_sum(units, machine, inputs), x.shape[1] - units.classes
+    inputs, pixels = hidden_input(units, machine, x), x.shape[1] - units.classes
 
     def add(total, d):
-        change = 1.0 - 2.0 * x[:, d]  # of the value
-        flipped = hidden_log_sum(units, machine, inputs + change[:, None] * machine.kernel[d][None])
-        # log p(x_d | rest) = -log(1 + exp(F(x) - F(flipped))).
-        return total - jax.nn.softplus(change * machine.visible_bias[d] + flipped - here), None
+        black = inputs - x[:, d, None] * machine.kernel[d][None]
+        sums = [hidden_log_sum(units, machine, each) for each in (black, black + machine.kernel[d][None])]
+        return total + bernoulli_log_likelihood(
+            (machine.visible_bias[d] + sums[1] - sums[0])[:, None], x[:, d, None]
+        ), None
 
     total, _ = jax.lax.scan(add, jnp.zeros(len(x), x.dtype), positions)
     return total * (pixels / len(positions))

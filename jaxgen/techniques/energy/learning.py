@@ -39,7 +39,6 @@ FLIPPED = 28  # visible units, spread evenly, whose conditionals stand for all i
 class Learning:
     """What all machines have."""
 
-    hidden: int = knob(500, "hidden units", lower=1, upper=2**20)
     k: int = knob(
         1, "steps of Gibbs sampling from the data, or from the chains, to what is learnt against", lower=1, upper=10**6
     )
@@ -68,9 +67,13 @@ class Model(NamedTuple):
     learning: Learning
     units: Units
     visible: int  # D
+    hidden: int  # H
     chains: int  # B, of persistent ones
-    see: Callable[[Any, jax.Array, Any], jax.Array]  # carry, key, batch -> what the visible units are [B, D]
+    # carry, key, batch -> what the visible units are [B, D]: drawn where values are probabilities, and there is a key
+    see: Callable[[Any, jax.Array | None, Any], jax.Array]
     definition: str  # of that
+    pixels: int  # of an image, D of the lowest machine
+    down: Callable[[Any, jax.Array], jax.Array]  # carry, visible units without classes [B, ...] -> images [B, pixels]
 
 
 def learnt(model: Model, state: State) -> Machine:
@@ -89,15 +92,18 @@ def centred(gradient: Machine, visible_offset: jax.Array, hidden_offset: jax.Arr
     return Machine(kernel, a - scale * (kernel @ hidden_offset), b - visible_offset @ kernel)
 
 
+def first_weights(key: jax.Array, visible: int, hidden: int) -> dict[str, jax.Array]:
+    """The params of a machine before it learns: small random weights, no biases."""
+    kernel = SCALE * jax.random.normal(key, (visible, hidden), jnp.float32)
+    biases = {"visible_bias": jnp.zeros(visible, jnp.float32), "hidden_bias": jnp.zeros(hidden, jnp.float32)}
+    return {"kernel": kernel, **biases}
+
+
 def first_state(model: Model, key: jax.Array, optimizer: Any) -> State:
-    """Small random weights, no biases, offsets of a half, and chains of random bits."""
+    """Offsets of a half, and chains of random bits, beside `first_weights`."""
     state_key, kernel_key, chain_key = jax.random.split(key, 3)
-    learning, shape = model.learning, (model.visible, model.learning.hidden)
-    params = {
-        "kernel": SCALE * jax.random.normal(kernel_key, shape, jnp.float32),
-        "visible_bias": jnp.zeros(shape[0], jnp.float32),
-        "hidden_bias": jnp.zeros(shape[1], jnp.float32),
-    }
+    learning, shape = model.learning, (model.visible, model.hidden)
+    params = first_weights(kernel_key, *shape)
     carry = dict[str, Any]()
     if learning.centred:
         visible, hidden = (jnp.full(units, 0.5, jnp.float32) for units in shape)
@@ -183,8 +189,6 @@ def evaluation(model: Model) -> Fold:
         "free_energy": "-log of the sum of exp(-E(x, h)) over h, nats per example; log Z is missing" + of,
     }
     if units.visible == "binary":
-        text = (
-            f"-sum over visible units of log p(unit | all others), from {len(positions)} of {pixels}, nats per example"
-        )
+        text = f"cross-entropy of each of {pixels} visible units given the others, summed; from {len(positions)}; nats"
         definitions = {"pseudo_nll": text + of, **definitions}
     return averaged(measure, definitions)

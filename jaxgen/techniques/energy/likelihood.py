@@ -4,9 +4,12 @@ log Z is estimated by annealed importance sampling from both sides, and summed w
 for a whole evaluation. See `ops.annealed_importance`.
 """
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 
+from jaxgen.core.folds import classified
 from jaxgen.core.types import Fold, Refused
 from jaxgen.ops import annealed_importance, boltzmann
 from jaxgen.techniques.energy.learning import Model, learnt
@@ -20,7 +23,7 @@ def fold(model: Model, temperatures: int, runs: int) -> Fold:
 
     Raises Refused for units that are not binary, a softmax unit of classes included.
     """
-    units, hidden = model.units, model.learning.hidden
+    units, hidden = model.units, model.hidden
     if (units.visible, units.hidden, units.classes) != ("binary", "binary", 0):
         raise Refused("--temperatures is for machines of binary pixels and hidden units, without classes")
     betas = jnp.asarray(annealed_importance.temperatures(temperatures))
@@ -70,3 +73,14 @@ def fold(model: Model, temperatures: int, runs: int) -> Fold:
         exact_text = f"F(x) + log Z, which is -log p(x); log Z summed over all settings of {hidden} hidden units{of}"
         definitions = {"nll_exact": exact_text, **definitions}
     return Fold(start, add, finish, definitions)
+
+
+def accuracy_fold(model: Model, labels: Sequence[str]) -> Fold:
+    """The Fold of a labelled machine as a classifier: p(class | x) from the free energies of x with each class."""
+    classes = model.units.classes
+
+    def log_probabilities(state, batch):
+        x = model.see(state.carry, None, batch)[:, : model.visible - classes]
+        return boltzmann.class_log_probabilities(model.units, learnt(model, state), x)
+
+    return classified(log_probabilities, labels)

@@ -18,9 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.core.config import changed, knob, nested
-from jaxgen.core.folds import classified
 from jaxgen.core.types import Fold, Refused, Technique
-from jaxgen.ops import boltzmann
 from jaxgen.ops.boltzmann import Units
 from jaxgen.ops.classification import hard_label
 from jaxgen.ops.imaging import speckled, to_unit
@@ -29,7 +27,7 @@ from jaxgen.optim.settings import Factory
 from jaxgen.optim.textbook import momentum
 from jaxgen.techniques.energy import inferring, learning
 from jaxgen.techniques.energy.learning import Learning, Model
-from jaxgen.techniques.energy.likelihood import fold
+from jaxgen.techniques.energy.likelihood import accuracy_fold, fold
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +37,7 @@ class Config:
     shape: tuple[int, int, int] = (28, 28, 1)
     labels: tuple[str, ...] = tuple("0123456789")
     batch: int = 100
+    hidden: int = knob(500, "hidden units", lower=1, upper=2**20)
     learning: Learning = nested(Learning())
     pixels: Literal["stochastic", "static", "greyscale", "gaussian"] = knob(
         "stochastic",
@@ -66,14 +65,17 @@ def model(config: Config) -> Model:
 
     def see(carry, key, batch):
         del carry
-        x = pixels.target(key, to_unit(batch["image"]))
+        x = to_unit(batch["image"])
+        x = x if key is None else pixels.target(key, x)
         if not classes:
             return x
         return jnp.concatenate([x, jax.nn.one_hot(hard_label(batch["label"]), classes, dtype=jnp.float32)], -1)
 
     units = Units("gaussian" if gaussian else "binary", config.units, config.sigma, classes)
     text = f"gaussian pixels of sigma {config.sigma:g}" if gaussian else pixels.definition
-    return Model(config.learning, units, math.prod(config.shape) + classes, config.batch, see, text)
+    size = math.prod(config.shape)
+    sizes = {"visible": size + classes, "hidden": config.hidden, "chains": config.batch, "pixels": size}
+    return Model(config.learning, units, **sizes, see=see, definition=text, down=lambda carry, x: x)
 
 
 def likelihood(config: Config) -> Fold:
@@ -85,13 +87,7 @@ def likelihood(config: Config) -> Fold:
 
 def accuracy(config: Config) -> Fold:
     """The Fold of a labelled machine as a classifier, by free energies."""
-    own, pixels = model(config), math.prod(config.shape)
-
-    def log_probabilities(state, batch):
-        x = own.see(state.carry, jax.random.key(0), batch)[:, :pixels]
-        return boltzmann.class_log_probabilities(own.units, learning.learnt(own, state), x)
-
-    return classified(log_probabilities, config.labels)
+    return accuracy_fold(model(config), config.labels)
 
 
 def make(config: Config = Config(), optimizer: Factory = momentum) -> Technique:

@@ -1,0 +1,175 @@
+"""Deep belief networks: Boltzmann machines, one above the other, that draw images, or that deep networks start from.
+
+python -m experiments.dbn                                            digits, two machines: chains in the top one
+python -m experiments.dbn --labelled                                 with the class in it: classifies, draws by class
+python -m experiments.dbn --top=classifier                           the machines' weights, fine-tuned as a classifier
+python -m experiments.dbn --top=classifier --pretrain_epochs=0       the same classifier from random weights
+python -m experiments.dbn --preset=classifier --dataset=mnist        784-500-500-2000-10: Hinton & Salakhutdinov 2006
+python -m experiments.dbn --preset=deep --dataset=mnist              784-1000-500-250-30 and back; plane: ...-2
+python -m experiments.dbn --preset=labelled --dataset=mnist          500-500-2000 and 10 classes: Hinton et al. 2006
+
+Machines are --hidden and, the top one, --latent. Each learns for --pretrain_epochs at --learning_rate; --epochs,
+--steps and --tuning_rate are those of the fine-tuning. What was measured: experiments/results/dbn.md.
+"""
+
+import dataclasses
+import sys
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from experiments.stacked import StackedFlags
+from jaxgen.core.config import fitted, knob
+from jaxgen.core.types import Fold, Stage, State
+from jaxgen.data.examples import recut
+from jaxgen.figures import chains, stacked_layers
+from jaxgen.report.items import Figure
+from jaxgen.run import cli, image_reader
+from jaxgen.run.experiment import Data, Experiment, Reader, Result, Setting, Watch, stage, updates
+from jaxgen.run.flags import TRAINING
+from jaxgen.techniques.autoencoders import stacked_autoencoder
+from jaxgen.techniques.autoencoders.coding import Network
+from jaxgen.techniques.energy import dbn
+
+MACHINES = {
+    "batch_size": 100,
+    "optimizer": "momentum",
+    "schedule": "cosine",
+    "eval_every": 5000,
+    "checkpoint_every": 5000,
+}
+PRESETS: dict[str, dict[str, Any]] = {
+    "classifier": {
+        **MACHINES,
+        "hidden": "500,500",
+        "latent": 2000,
+        "top": "classifier",
+        "tuning_rate": 0.1,
+        "epochs": 20,
+    },
+    "labelled": {
+        **MACHINES,
+        "hidden": "500,500",
+        "latent": 2000,
+        "labelled": True,
+        "learning_rate": 0.01,
+        "pretrain_epochs": 15,
+    },
+    "deep": {
+        **MACHINES,
+        "hidden": "1000,500,250",
+        "latent": 30,
+        "code": "linear",
+        "top": "autoencoder",
+        "tuning_rate": 0.01,
+        "epochs": 30,
+    },
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class DbnFlags(StackedFlags):
+    """The flags of images and of stacked layers, and what becomes of the machines."""
+
+    top: Literal["machine", "classifier", "autoencoder"] = knob(
+        "machine", "what the machines become: the network that they are, or the start of another", group=TRAINING
+    )
+    tuning_rate: float = knob(0.1, "learning rate of the fine-tuning as another network", above=0.0, group=TRAINING)
+
+
+def read(flags: DbnFlags, config: dbn.Config) -> Data:
+    """Images, with labels where they are learnt. Raises Refused, see `image_reader.read`, `recut` and `make`."""
+    images = image_reader.read_dataset(flags, 2 if flags.top == "classifier" or config.labelled else 0)
+    data = image_reader.data_of(recut(images, flags.validate) if flags.validate else images, flags)
+    for each in machines(fitted(config, data.facts)):
+        dbn.make(each)
+    return data
+
+
+def machines(config: dbn.Config) -> list[dbn.Config]:
+    """One for each machine, the lowest first."""
+    return [dataclasses.replace(config, layer=number) for number in range(1, len(dbn.sizes(config)))]
+
+
+def plan(setting: Setting) -> list[Stage]:
+    """A stage for each machine, the lowest first, and one for the fine-tuning where there is any."""
+    flags, epoch = setting.flags, setting.data.epoch
+    each = flags.pretrain_epochs * epoch if flags.pretrain_steps is None else flags.pretrain_steps
+    tuned = flags.top != "machine"
+    policy = flags.policy
+    valid = None if tuned and (policy.patience or policy.plateau or flags.keep_best) else setting.data.valid
+    optimizer = setting.optimizers(max(1, each))[0]
+    configs = machines(setting.config) if each or not tuned else []
+    stages = [stage(setting, config, each, dbn.adopting(config, optimizer)) for config in configs]
+    stages = [one._replace(valid=valid) for one in stages]
+    return [*stages, fine_tuning(setting, updates(flags, epoch), bool(stages))] if tuned else stages
+
+
+def fine_tuning(setting: Setting, steps: int, pretrained: bool) -> Stage:
+    """The last stage: a classifier or an autoencoder of the machines' widths, which starts from their weights."""
+    config, flags, optimizer = setting.config, setting.flags, setting.optimizers(steps)[0]
+    code: Any = "linear" if config.code == "linear" else "activated"
+    network = Network(config.latent, "sigmoid", code, "cross_entropy", flags.tuning_rate, config.hidden, True)
+    last = stacked_autoencoder.Config(config.shape, config.labels, network=network, top=flags.top)
+    begin, top = stacked_autoencoder.adopting(last, optimizer), machines(config)[-1]
+
+    def adopt(previous, key, arrays):
+        return begin(previous and as_layers(top, previous), key, arrays)
+
+    technique = stacked_autoencoder.make(last, optimizer)
+    data = setting.data
+    adopt_machines = adopt if pretrained else None
+    return Stage(technique, data.train, steps, data.valid, adopt_machines, stacked_autoencoder.__name__, last)
+
+
+def as_layers(config: dbn.Config, state: State) -> State:
+    """The top machine's State as that of the last of several autoencoders, each with the weights of a machine."""
+    every = dbn.every_machine(config, state)
+    encoder = [{"kernel": each.kernel, "bias": each.hidden_bias} for each in every]
+    decoder = [{"kernel": each.kernel.T, "bias": each.visible_bias} for each in every]
+    *below, last = [{"encoder_0": up, "decoder_0": down} for up, down in zip(encoder, decoder)]
+    return state._replace(params=last, carry=tuple(below), opt=())
+
+
+def further(setting: Setting) -> list[Fold]:
+    """The accuracy of a labelled network by free energies."""
+    labelled = setting.config.labelled and setting.flags.top == "machine"
+    return [dbn.accuracy(machines(setting.config)[-1])] * labelled
+
+
+def show(setting: Setting, result: Result) -> Iterator[Figure]:
+    """What the last stage's network does."""
+    if result.stage.module == stacked_autoencoder.__name__:
+        yield from stacked_layers.show(setting._replace(config=result.stage.config), result)
+    else:
+        yield from chains.show(setting, result)
+
+
+EXPERIMENT = Experiment(
+    name="experiments.dbn",
+    doc=__doc__ or "",
+    title="Deep belief network",
+    text="Boltzmann machines learn one after the other, each on the codes of the one below. Together they are a "
+    "distribution over images, or a deep network that has seen no label yet.",
+    technique=dbn,
+    data=Reader(DbnFlags, read),
+    presets=PRESETS,
+    defaults={
+        "dataset": "digits",
+        "hidden": "128",
+        "latent": 64,
+        "batch_size": 50,
+        "optimizer": "momentum",
+        "learning_rate": 0.02,
+        "pretrain_epochs": 40,
+        "epochs": 40,
+        "eval_every": 560,
+        "checkpoint_every": 1120,
+    },
+    plan=plan,
+    watch=Watch(chains.forming, at_start=True),
+    folds=further,
+    show=show,
+)
+
+if __name__ == "__main__":
+    sys.exit(cli.main(EXPERIMENT))
