@@ -1,7 +1,7 @@
 """What pre-training is worth: one layer, pre-trained in several ways, then the same classifier fine-tuned on top.
 
 python -m experiments.pretraining                handwritten digits of 8 x 8 pixels, 64 units
-python -m experiments.pretraining --dataset=mnist --validate=10000 --units=1000 --batch_size=100      Rifai et al. 2011
+python -m experiments.pretraining --dataset=mnist --validate=10000 --units=1000 --batch_size=100 --schedule=cosine
 python -m experiments.pretraining --rows=contractive,none --seeds=5
 
 The protocol of Rifai et al. 2011 (https://icml.cc/2011/papers/455_icmlpaper.pdf): a tied autoencoder of one sigmoid
@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -63,6 +63,7 @@ class Flags:
     patience: int = knob(5, "passes without a better validation accuracy before a run stops", lower=1)
     pretrain_rate: float = knob(1e-3, "Adam's, without labels", above=0.0)
     learning_rate: float = knob(1e-3, "Adam's, with labels", above=0.0)
+    schedule: Literal["constant", "cosine"] = knob("constant", "of both rates; cosine falls to 0 at the last pass")
     contraction: float = knob(0.1, "weight of the squared norm of the Jacobian, row contractive", lower=0.0)
     sigma: float = knob(0.3, "standard deviation of the noise, row gaussian", lower=0.0)
     masked: float = knob(0.25, "share of pixels that are set to 0, row masking", lower=0.0, upper=1.0)
@@ -97,9 +98,8 @@ def planned(flags: Flags) -> tuple[Data, Any, dict[str, list[Stage]]]:
     names, every = [name for name in flags.rows.split(",") if name], kinds(flags)
     if unknown := [name for name in names if name not in every] or ([] if names else ["nothing"]):
         raise Refused(f"--rows are names separated by commas, not {unknown[0]}; known: {', '.join(every)}")
-    same = ["dataset", "data_dir", "validate", "batch_size", "pretrain_epochs", "epochs", "patience"]
-    same += ["pretrain_rate", "learning_rate"]
-    common = [f"--{name}={getattr(flags, name)}" for name in same]
+    same = "dataset data_dir validate batch_size pretrain_epochs epochs patience pretrain_rate learning_rate schedule"
+    common = [f"--{name}={getattr(flags, name)}" for name in same.split()]
     common += ["--hidden=", f"--latent={flags.units}", "--top=classifier", "--resident_mb=65536"]
     first = read(stacked.EXPERIMENT, parse(stacked.EXPERIMENT, common))
     once = stacked.EXPERIMENT.data._replace(read=lambda flags, config: first.data)  # not anew for each row

@@ -38,7 +38,8 @@ def test_both_directions_of_annealing_estimate_it():
 
 def test_temperatures_rise_from_0_to_1_as_in_the_paper():
     betas = temperatures(14_501)
-    assert betas[0] == 0 and betas[-1] == 1 and (np.diff(betas) > 0).all()
+    assert (betas[0], betas[-1]) == (0, 1)
+    assert (np.diff(betas) > 0).all()
     assert [int((betas <= end).sum()) for end in (0.5, 0.9)] == [501, 4501]
     with pytest.raises(ValueError, match="at least two"):
         temperatures(1)

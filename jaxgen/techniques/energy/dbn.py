@@ -99,9 +99,10 @@ def model(config: Config) -> Model:
 
 
 def every_machine(config: Config, state: State) -> list[Machine]:
-    """All machines of a State of `config`'s Technique, the lowest first, without the classes of a labelled one."""
+    """All machines of a State of `config`'s Technique, the lowest first; classes of the top one are equally active."""
     own, size = learnt(model(config), state), sizes(config)[config.layer - 1]
-    top = Machine(own.kernel[:size], own.visible_bias[:size], own.hidden_bias)
+    bias = own.hidden_bias + own.kernel[size:].sum(0) / max(1, own.kernel.shape[0] - size)
+    top = Machine(own.kernel[:size], own.visible_bias[:size], bias)
     return [*(Machine(**each) for each in state.carry["below"]), top]
 
 
