@@ -15,6 +15,7 @@ from benchmarks.contender import Loop, Work
 from benchmarks.loops import (
     adam,
     autoencoder,
+    boltzmann,
     classifier,
     gan,
     grid,
@@ -32,6 +33,8 @@ LOOPS: dict[str, Loop] = {  # each by the name that --only has for it
     "vae": vae.LOOP,
     "autoencoder": autoencoder.LOOP,
     "penalty": autoencoder.PENALTIES,
+    "boltzmann": boltzmann.LOOP,
+    "gibbs": boltzmann.CHAINS,
     "classifier": classifier.LOOP,
     "gan": gan.LOOP,
     "stylizing": stylizing.LOOP,

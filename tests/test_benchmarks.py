@@ -19,6 +19,8 @@ SMALL = {  # what makes a loop's sizes small
     "vae": {"hidden": 16, "batch": 8, "updates": 2, "dataset": "digits"},
     "autoencoder": {"latent": 6, "batch": 8, "updates": 2, "dataset": "digits"},
     "penalty": {"latent": 6, "batch": 8, "updates": 2, "dataset": "digits"},
+    "boltzmann": {"hidden": 6, "batch": 8, "updates": 2, "dataset": "digits"},
+    "gibbs": {"visible": 8, "hidden": 6, "chains": 40, "amount": 20},
     "classifier": {"channels": (4, 4), "hidden": 8, "batch": 16, "updates": 2, "dataset": "digits"},
     "gan": {"width": 4, "latent": 2, "batch": 4, "updates": 2},
     "imagery": {"height": 76, "width": 80, "updates": 2},
