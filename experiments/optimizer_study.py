@@ -17,7 +17,7 @@ with new ones.
 
 import sys
 
-from experiments import autoencoder, classify, gan, mixtures, perceptual, text, vae
+from experiments import autoencoder, classify, gan, mixtures, perceptual, rbm, text, vae
 from jaxgen.study import command
 
 EXPERIMENTS = {
@@ -27,6 +27,7 @@ EXPERIMENTS = {
     "language": text.EXPERIMENT,
     "mixtures": mixtures.EXPERIMENT,
     "perceptual": perceptual.EXPERIMENT,
+    "rbm": rbm.EXPERIMENT,
     "vae": vae.EXPERIMENT,
 }
 TASKS = "classifier:digits"  # by default

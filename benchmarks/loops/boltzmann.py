@@ -93,7 +93,7 @@ def scikit_learn(sizes: Sizes) -> Work:
     """BernoulliRBM, by `partial_fit` of random batches: its chains persist."""
     from sklearn.neural_network import BernoulliRBM
 
-    pixels, rng = sets.load(sizes.dataset).train.image, np.random.default_rng(0)
+    pixels, rng = np.asarray(sets.load(sizes.dataset).train.image), np.random.default_rng(0)
     own = BernoulliRBM(sizes.hidden, learning_rate=RATE, batch_size=sizes.batch, random_state=0)
 
     def call():

@@ -94,8 +94,9 @@ def model(config: Config) -> Model:
     units = Units(hidden=config.code if top else "binary", classes=classes)
     definition = LIKELIHOODS[config.pixels].definition
     definition = definition if number == 1 else f"codes of layer {number - 1} in place of pixels, {definition}"
-    count = {"visible": every[number - 1] + classes, "hidden": every[number], "chains": config.batch}
-    return Model(config.learning, units, **count, see=see, definition=definition, pixels=every[0], down=down)
+    visible = every[number - 1] + classes
+    below = down if number > 1 else None
+    return Model(config.learning, units, visible, every[number], config.batch, see, definition, below)
 
 
 def every_machine(config: Config, state: State) -> list[Machine]:

@@ -72,8 +72,8 @@ class Model(NamedTuple):
     # carry, key, batch -> what the visible units are [B, D]: drawn where values are probabilities, and there is a key
     see: Callable[[Any, jax.Array | None, Any], jax.Array]
     definition: str  # of that
-    pixels: int  # of an image, D of the lowest machine
-    down: Callable[[Any, jax.Array], jax.Array]  # carry, visible units without classes [B, ...] -> images [B, pixels]
+    # Of machines below: carry, visible units without classes [B, ...] -> images [B, D of the lowest]
+    down: Callable[[Any, jax.Array], jax.Array] | None = None
 
 
 def learnt(model: Model, state: State) -> Machine:

@@ -73,9 +73,8 @@ def model(config: Config) -> Model:
 
     units = Units("gaussian" if gaussian else "binary", config.units, config.sigma, classes)
     text = f"gaussian pixels of sigma {config.sigma:g}" if gaussian else pixels.definition
-    size = math.prod(config.shape)
-    sizes = {"visible": size + classes, "hidden": config.hidden, "chains": config.batch, "pixels": size}
-    return Model(config.learning, units, **sizes, see=see, definition=text, down=lambda carry, x: x)
+    visible = math.prod(config.shape) + classes
+    return Model(config.learning, units, visible, config.hidden, config.batch, see, text)
 
 
 def likelihood(config: Config) -> Fold:
