@@ -133,7 +133,7 @@ def as_layers(config: dbn.Config, state: State) -> State:
 def further(setting: Setting) -> list[Fold]:
     """The accuracy of a labelled network by free energies."""
     labelled = setting.config.labelled and setting.flags.top == "machine"
-    return [dbn.accuracy(machines(setting.config)[-1])] * labelled
+    return [dbn.accuracy(machines(setting.config)[-1])] if labelled else []
 
 
 def show(setting: Setting, result: Result) -> Iterator[Figure]:

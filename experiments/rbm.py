@@ -59,7 +59,8 @@ def read(flags: image_reader.ImageFlags, config: rbm.Config) -> Data:
 def further(setting):
     """The accuracy of a labelled machine; the likelihood where there are --temperatures."""
     config = setting.config
-    return [*([rbm.accuracy(config)] * config.labelled), *([rbm.likelihood(config)] * bool(config.temperatures))]
+    folds = [rbm.accuracy(config)] if config.labelled else []
+    return [*folds, rbm.likelihood(config)] if config.temperatures else folds
 
 
 EXPERIMENT = Experiment(
