@@ -67,13 +67,18 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 @dataclasses.dataclass(frozen=True)
-class DbnFlags(StackedFlags):
-    """The flags of images and of stacked layers, and what becomes of the machines."""
+class Becoming:
+    """What becomes of the machines."""
 
     top: Literal["machine", "classifier", "autoencoder"] = knob(
         "machine", "what the machines become: the network that they are, or the start of another", group=TRAINING
     )
     tuning_rate: float = knob(0.1, "learning rate of the fine-tuning as another network", above=0.0, group=TRAINING)
+
+
+@dataclasses.dataclass(frozen=True)
+class DbnFlags(Becoming, StackedFlags):
+    """The flags of images, of stacked layers and of what becomes of them."""
 
 
 def read(flags: DbnFlags, config: dbn.Config) -> Data:
@@ -108,7 +113,8 @@ def fine_tuning(setting: Setting, steps: int, pretrained: bool) -> Stage:
     """The last stage: a classifier or an autoencoder of the machines' widths, which starts from their weights."""
     config, flags, optimizer = setting.config, setting.flags, setting.optimizers(steps)[0]
     code: Any = "linear" if config.code == "linear" else "activated"
-    network = Network(config.latent, "sigmoid", code, "cross_entropy", flags.tuning_rate, config.hidden, True)
+    loss: Any = "multinomial" if config.pixels == "counts" else "cross_entropy"
+    network = Network(config.latent, "sigmoid", code, loss, flags.tuning_rate, config.hidden, True)
     last = stacked_autoencoder.Config(config.shape, config.labels, network=network, top=flags.top)
     begin, top = stacked_autoencoder.adopting(last, optimizer), machines(config)[-1]
 
@@ -124,7 +130,8 @@ def fine_tuning(setting: Setting, steps: int, pretrained: bool) -> Stage:
 def as_layers(config: dbn.Config, state: State) -> State:
     """The top machine's State as that of the last of several autoencoders, each with the weights of a machine."""
     every = dbn.every_machine(config, state)
-    encoder = [{"kernel": each.kernel, "bias": each.hidden_bias} for each in every]
+    scales = [config.words if config.pixels == "counts" else 1, *[1] * len(every)]  # of what an encoder sees
+    encoder = [{"kernel": scale * each.kernel, "bias": each.hidden_bias} for scale, each in zip(scales, every)]
     decoder = [{"kernel": each.kernel.T, "bias": each.visible_bias} for each in every]
     *below, last = [{"encoder_0": up, "decoder_0": down} for up, down in zip(encoder, decoder)]
     return state._replace(params=last, carry=tuple(below), opt=())

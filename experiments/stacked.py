@@ -80,8 +80,8 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 @dataclasses.dataclass(frozen=True)
-class StackedFlags(image_reader.ImageFlags):
-    """The flags of images, and how long each layer learns alone."""
+class Pretraining:
+    """How long each layer learns alone."""
 
     pretrain_epochs: int = knob(
         1, "passes over the training split by each layer alone, before --epochs or --steps", lower=0, group=TRAINING
@@ -93,6 +93,12 @@ class StackedFlags(image_reader.ImageFlags):
         upper=LARGEST,
         group=TRAINING,
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class StackedFlags(Pretraining, image_reader.ImageFlags):
+    """The flags of images and of layers that learn alone."""
+
     validate: int = knob(
         0, "images of training and validation together that validate; 0: as the set is cut", lower=0, group=DATA
     )

@@ -5,6 +5,9 @@ Smolensky 1986; Hinton 2002, https://doi.org/10.1162/089976602760128018; the con
 
 p(x, h) = exp(-E(x, h)) / Z with E(x, h) = -a x - b h - s(x) W h, where s(x) = x. Gaussian visible units have
 E = |x - a|^2 / (2 sigma^2) - b h - s(x) W h with s(x) = x / sigma; linear hidden units have |h - b|^2 / 2 for -b h.
+Counts are how often each of D words stands among N that are drawn from one distribution (Salakhutdinov & Hinton 2009,
+https://papers.nips.cc/paper/2009/hash/31839b036f63806cba3f47b93af8ccb5-Abstract.html): the energy is that of binary
+units, but for a constant of x, and N is the same for all documents.
 
 B    examples, or chains that run side by side
 D    visible units; the last of them may be one softmax unit of C classes
@@ -30,10 +33,11 @@ class Machine(NamedTuple):
 class Units(NamedTuple):
     """What the units of a machine are."""
 
-    visible: Literal["binary", "gaussian"] = "binary"
+    visible: Literal["binary", "gaussian", "counts"] = "binary"
     hidden: Literal["binary", "linear"] = "binary"
     sigma: float = 1.0  # standard deviation of gaussian visible units
     classes: int = 0  # the last C visible units are one softmax unit: exactly one of them is 1
+    words: int = 0  # N, of counts, which add up to it
 
 
 def statistic(units: Units, x: jax.Array) -> jax.Array:
@@ -76,6 +80,8 @@ def visible_mean(units: Units, inputs: jax.Array) -> jax.Array:
     """E[x | h] [..., D], given `visible_input` [..., D]."""
     if units.visible == "gaussian":
         return inputs
+    if units.visible == "counts":
+        return units.words * jax.nn.softmax(inputs)
     pixels, classes = _split(units, inputs)
     return (
         jnp.concatenate([jax.nn.sigmoid(pixels), jax.nn.softmax(classes)], -1)
@@ -88,12 +94,27 @@ def sample_visible(units: Units, key: jax.Array, inputs: jax.Array) -> jax.Array
     """x [B, D] drawn from p(x | h), given `visible_input`."""
     if units.visible == "gaussian":
         return inputs + units.sigma * jax.random.normal(key, inputs.shape, jnp.float32)
+    if units.visible == "counts":
+        return jax.vmap(_multinomial, (0, 0, None))(
+            jax.random.split(key, len(inputs)), jax.nn.softmax(inputs), units.words
+        )
     if not units.classes:
         return _bernoulli(key, inputs)
     pixel_key, class_key = jax.random.split(key)
     pixels, classes = _split(units, inputs)
     label = jax.random.categorical(class_key, classes)
     return jnp.concatenate([_bernoulli(pixel_key, pixels), jax.nn.one_hot(label, units.classes, dtype=jnp.float32)], -1)
+
+
+def _multinomial(key, p, count):
+    """How often each of D values of probabilities p [D] occurs among `count` draws: [D].
+
+    By sorting the draws and looking up the sums of p among them: D log(count) steps.
+    """
+    draws = jnp.sort(jax.random.uniform(key, (count,), jnp.float32))
+    ends = jnp.cumsum(p).at[-1].set(1.0)  # whatever the rounding of the sum
+    below = jnp.searchsorted(draws, ends, side="left").astype(jnp.float32)
+    return jnp.diff(below, prepend=0.0)
 
 
 def _split(units, x):

@@ -36,9 +36,13 @@ class Reconstruction(NamedTuple):
 
 SQUARED = "sum over all pixels in [0, 1] of (reconstruction - image)^2, not clipped, mean over images"
 ENTROPY = "-x log p - (1 - x) log(1 - p), sum over all pixels x in [0, 1], nats per image"
+WORDS = "-sum over words of their share of a document times log p(word), nats a word, mean over documents"
 RECONSTRUCTIONS = {
     "squared": Reconstruction("squared_error", lambda out: out, squared_error, SQUARED),
     "cross_entropy": Reconstruction(
         "cross_entropy", jax.nn.sigmoid, lambda out, x: -bernoulli_log_likelihood(out, x), ENTROPY
+    ),
+    "multinomial": Reconstruction(
+        "multinomial", jax.nn.softmax, lambda out, x: -(x * jax.nn.log_softmax(out)).sum(-1), WORDS
     ),
 }

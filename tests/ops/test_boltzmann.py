@@ -119,6 +119,18 @@ def test_classes_are_one_softmax_unit():
     np.testing.assert_allclose(boltzmann.class_log_probabilities(units, m, pixels), expected, atol=1e-5)
 
 
+def test_counts_are_drawn_from_one_distribution():
+    units, m = Units("counts", words=5), machine(6)
+    inputs = jnp.tile(visible_input(units, m, settings(H)[3:4]), (20_000, 1))
+    drawn = np.asarray(jax.jit(lambda key: boltzmann.sample_visible(units, key, inputs))(jax.random.key(0)))
+    p = np.exp(np.asarray(inputs[0], np.float64))
+    p /= p.sum()
+    np.testing.assert_array_equal(drawn.sum(1), 5)
+    np.testing.assert_allclose(visible_mean(units, inputs[:1])[0], 5 * p, rtol=1e-5)
+    np.testing.assert_allclose(drawn.mean(0), 5 * p, atol=0.05)
+    np.testing.assert_allclose(np.cov(drawn.T), 5 * (np.diag(p) - np.outer(p, p)), atol=0.05)
+
+
 @pytest.mark.slow
 def test_free_energy_is_scikit_learns():
     sklearn = pytest.importorskip("sklearn.neural_network")

@@ -69,17 +69,22 @@ def test_networks_that_start_from_machines_compute_what_these_do():
         if kind == "autoencoder":
             reconstruct = jax.jit(jax.vmap(technique.infer["reconstruct"], (None, None, 0)))
             machines = dbn.every_machine(config, state)
-            np.testing.assert_allclose(reconstruct(begun, KEY, IMAGE), dbn.downwards(machines, ours), atol=1e-5)
+            np.testing.assert_allclose(reconstruct(begun, KEY, IMAGE), dbn.downwards(config, machines, ours), atol=1e-5)
 
 
 def test_passes_are_those_of_single_machines():
     rng = np.random.default_rng(1)
     made = lambda d, h: Machine(*(np.float32(rng.normal(size=shape)) for shape in ((d, h), (d,), (h,))))
     machines = [made(6, 5), made(5, 4)]
-    code = dbn.upwards(machines, jnp.asarray(IMAGE))
-    assert code.shape == (8, 4)
-    np.testing.assert_allclose(code, dbn.upwards(machines[1:], dbn.upwards(machines[:1], jnp.asarray(IMAGE))))
-    assert dbn.downwards(machines, code).shape == (8, 6)
+    softmax = lambda z: np.exp(z) / np.exp(z).sum(1, keepdims=True)
+    for pixels, words, output in (("greyscale", 1, sigmoid), ("counts", 7, softmax)):
+        config = changed(CONFIG, {"pixels": pixels, "words": words, "code": "linear"})
+        code = dbn.upwards(config, machines, jnp.asarray(IMAGE))
+        below = sigmoid(words * IMAGE @ machines[0].kernel + machines[0].hidden_bias)
+        np.testing.assert_allclose(code, below @ machines[1].kernel + machines[1].hidden_bias, atol=1e-5)
+        up = sigmoid(np.asarray(code) @ machines[1].kernel.T + machines[1].visible_bias)
+        expected = output(up @ machines[0].kernel.T + machines[0].visible_bias)
+        np.testing.assert_allclose(dbn.downwards(config, machines, code), expected, atol=1e-5)
 
 
 def test_a_labelled_network_needs_classes():

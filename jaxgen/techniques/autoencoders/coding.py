@@ -29,8 +29,10 @@ class Common:
     code: Literal["activated", "linear"] = knob(
         "activated", "whether the code has the activation; the default of convolutional is linear"
     )
-    loss: Literal["cross_entropy", "squared"] = knob(
-        "cross_entropy", "of the reconstruction: with sigmoid outputs, in nats; or the squared error of linear outputs"
+    loss: Literal["cross_entropy", "squared", "multinomial"] = knob(
+        "cross_entropy",
+        "of the reconstruction: with sigmoid outputs, in nats; the squared error of linear outputs; or, of values that "
+        "add up to 1, as the shares of words in a document do, with softmax outputs",
     )
     learning_rate: float = knob(1e-3, "of the optimiser", above=0.0)
 

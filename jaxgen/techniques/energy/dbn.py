@@ -43,9 +43,12 @@ class Config:
     hidden: str = knob("500,500", "hidden units of the machines below the top one")
     latent: int = knob(2000, "hidden units of the top machine", lower=1, upper=2**20)
     learning: Learning = nested(Learning())
-    pixels: Literal["stochastic", "greyscale"] = knob(
-        "stochastic", "and codes, in learning: drawn anew each time with their values as probabilities, or as they are"
+    pixels: Literal["stochastic", "greyscale", "counts"] = knob(
+        "stochastic",
+        "and codes, in learning: drawn anew each time with their values as probabilities, or as they are; counts: the "
+        "values are shares of words in a document, of --words",
     )
+    words: int = knob(100, "that all documents are taken to have", lower=1, upper=2**20)
     code: Literal["binary", "linear"] = knob("binary", "hidden units of the top machine")
     labelled: bool = knob(False, "model the class beside the codes in the top machine")
     linear_rate: float = knob(
@@ -58,18 +61,27 @@ def sizes(config: Config) -> tuple[int, ...]:
     return (math.prod(config.shape), *widths(config.hidden, "hidden"), config.latent)
 
 
-def upwards(machines: Sequence[Machine], x: jax.Array) -> jax.Array:
-    """Images [B, D] in [0, 1] to the means of the highest machine's hidden units [B, H]."""
-    for machine in machines:
-        x = boltzmann.hidden_mean(Units(), machine, x)
+def units_of(config: Config, layer: int) -> Units:
+    """Those of a machine of this number, from 1; without the class."""
+    hidden: Literal["binary", "linear"] = config.code if layer == len(sizes(config)) - 1 else "binary"
+    counts = config.pixels == "counts" and layer == 1
+    return Units("counts", hidden, words=config.words) if counts else Units(hidden=hidden)
+
+
+def upwards(config: Config, machines: Sequence[Machine], x: jax.Array) -> jax.Array:
+    """Images [B, D] in [0, 1] to the means of the highest machine's hidden units [B, H], from the lowest on."""
+    x = x * config.words if config.pixels == "counts" else x
+    for number, machine in enumerate(machines, 1):
+        x = boltzmann.hidden_mean(units_of(config, number), machine, x)
     return x
 
 
-def downwards(machines: Sequence[Machine], code: jax.Array) -> jax.Array:
-    """Codes [B, H] of the highest machine to means of pixels [B, D]."""
-    for machine in reversed(machines):
-        code = boltzmann.visible_mean(Units(), boltzmann.visible_input(Units(), machine, code))
-    return code
+def downwards(config: Config, machines: Sequence[Machine], code: jax.Array) -> jax.Array:
+    """Codes [B, H] of the highest machine to means of pixels [B, D], or to shares of words."""
+    for number, machine in reversed(list(enumerate(machines, 1))):
+        units = units_of(config, number)
+        code = boltzmann.visible_mean(units, boltzmann.visible_input(units, machine, code))
+    return code / config.words if config.pixels == "counts" else code
 
 
 def model(config: Config) -> Model:
@@ -79,23 +91,26 @@ def model(config: Config) -> Model:
     classes = len(config.labels) if config.labelled and top else 0
     if config.labelled and len(config.labels) < 2:
         raise Refused(f"--labelled needs a set of at least two classes; this one has {len(config.labels)}")
-    draws = config.pixels == "stochastic"
+    units = units_of(config, number)._replace(classes=classes)
+    if config.labelled and units.visible == "counts":
+        raise Refused("--labelled needs --hidden: a class beside counts of words is not modelled")
+    draws = config.pixels == "stochastic" or (config.pixels == "counts" and number > 1)
 
     def see(carry, key, batch):
-        x = upwards([Machine(**each) for each in carry["below"]], to_unit(batch["image"]))
+        x = upwards(config, [Machine(**each) for each in carry["below"]], to_unit(batch["image"]))
         x = binarise(key, x) if draws and key is not None else x
         if not classes:
             return x
         return jnp.concatenate([x, jax.nn.one_hot(hard_label(batch["label"]), classes, dtype=jnp.float32)], -1)
 
     def down(carry, x):
-        return downwards([Machine(**each) for each in carry["below"]], x)
+        return downwards(config, [Machine(**each) for each in carry["below"]], x)
 
-    units = Units(hidden=config.code if top else "binary", classes=classes)
-    definition = LIKELIHOODS[config.pixels].definition
+    counts = f"counts of {config.words} words a document"
+    definition = counts if config.pixels == "counts" else LIKELIHOODS[config.pixels].definition
     definition = definition if number == 1 else f"codes of layer {number - 1} in place of pixels, {definition}"
     visible = every[number - 1] + classes
-    below = down if number > 1 else None
+    below = down if number > 1 or units.visible == "counts" else None
     return Model(config.learning, units, visible, every[number], config.batch, see, definition, below)
 
 

@@ -72,7 +72,7 @@ class Model(NamedTuple):
     # carry, key, batch -> what the visible units are [B, D]: drawn where values are probabilities, and there is a key
     see: Callable[[Any, jax.Array | None, Any], jax.Array]
     definition: str  # of that
-    # Of machines below: carry, visible units without classes [B, ...] -> images [B, D of the lowest]
+    # carry, visible units without classes [B, ...] -> images [B, D of the lowest machine]; None: they are images
     down: Callable[[Any, jax.Array], jax.Array] | None = None
 
 
@@ -100,15 +100,15 @@ def first_weights(key: jax.Array, visible: int, hidden: int) -> dict[str, jax.Ar
 
 
 def first_state(model: Model, key: jax.Array, optimizer: Any) -> State:
-    """Offsets of a half, and chains of random bits, beside `first_weights`."""
+    """Offsets that are the means without weights, and chains of random values, beside `first_weights`."""
     state_key, kernel_key, chain_key = jax.random.split(key, 3)
     learning, shape = model.learning, (model.visible, model.hidden)
     params = first_weights(kernel_key, *shape)
     carry = dict[str, Any]()
     if learning.centred:
-        visible, hidden = (jnp.full(units, 0.5, jnp.float32) for units in shape)
-        visible = boltzmann.statistic(model.units, visible)
-        hidden = jnp.zeros_like(hidden) if model.units.hidden == "linear" else hidden
+        mean = boltzmann.visible_mean(model.units, jnp.zeros(shape[0], jnp.float32))
+        visible = boltzmann.statistic(model.units, mean)
+        hidden = jnp.full(shape[1], 0.0 if model.units.hidden == "linear" else 0.5, jnp.float32)
         carry |= {"visible_offset": visible, "hidden_offset": hidden}
     if learning.chains == "persistent":
         start = jnp.zeros((model.chains, model.visible), jnp.float32)
