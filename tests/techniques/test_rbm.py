@@ -100,9 +100,11 @@ def test_chains_persist_offsets_follow_and_parameters_are_averaged():
         jax.eval_shape(technique.step, state, {name: each[:7] for name, each in BATCH.items()})
 
 
-def trained_nll(image, **fields):
+def trained_nll(image):
     """-log p(x), exactly, of a machine after 600 updates on the images."""
-    config, technique = made(chains="persistent", k=2, learning_rate=0.1, average=0.99, temperatures=50, **fields)
+    config, technique = made(
+        chains="persistent", k=2, learning_rate=0.1, average=0.99, temperatures=50, pixels="stochastic"
+    )
 
     @jax.jit
     def train(image):
@@ -176,7 +178,8 @@ def test_what_cannot_be_a_machine_is_refused():
         "at least two classes; this one has 1": {"labelled": True, "labels": ("a",)},
         "needs binary pixels": {"labelled": True, "pixels": "gaussian"},
         "at least 2, or 0": {"temperatures": 1},
-        "binary pixels and hidden units": {"temperatures": 9, "units": "linear"},
+        "binary pixels and hidden units": {"temperatures": 9, "units": "linear", "pixels": "static"},
+        "have no likelihood": {"temperatures": 9},
     }
     for message, fields in cases.items():
         with pytest.raises(Refused, match=message):

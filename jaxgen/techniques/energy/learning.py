@@ -135,7 +135,7 @@ def step(model: Model, optimizer: Any) -> Callable[[State, Any], tuple[State, An
         difference = boltzmann.contrastive(units, machine, x, negative)
         hidden = boltzmann.hidden_mean(units, machine, x)
         penalty = learning.sparsity * kl_to_target(hidden.mean(0), learning.target) if learning.sparsity else 0.0
-        metrics = {"free_energy_difference": difference, "moved": squared_error(negative, x).mean()}
+        metrics = {"free_energy_difference": difference, "chain_distance": squared_error(negative, x).mean()}
         return difference + penalty, (changed(carry, x, hidden, negative), metrics)
 
     def changed(carry, x, hidden, negative):

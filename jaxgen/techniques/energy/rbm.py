@@ -78,9 +78,11 @@ def model(config: Config) -> Model:
 
 
 def likelihood(config: Config) -> Fold:
-    """The Fold of -log p(x). Raises Refused for fewer than two temperatures, and for units that are not binary."""
+    """The Fold of -log p(x). Raises Refused for fewer than two temperatures, and for units or images not binary."""
     if config.temperatures < 2:
         raise Refused(f"--temperatures are at least 2, or 0 for no likelihood, not {config.temperatures}")
+    if config.pixels == "greyscale":
+        raise Refused("--pixels=greyscale have no likelihood: the machine is one of black and white images")
     return fold(model(config), config.temperatures, config.runs)
 
 
@@ -92,8 +94,8 @@ def accuracy(config: Config) -> Fold:
 def make(config: Config = Config(), optimizer: Factory = momentum) -> Technique:
     """A batch is {"image": [B, D] uint8, or float32 in [0, 1]}, of a labelled machine with "label" [B] as well.
 
-    Params: `kernel` [D, H], `visible_bias` [D] and `hidden_bias` [H], centred where `Config` says so: `learning.learnt`
-    returns the machine that they stand for. Raises Refused, see `model`.
+    Params: `kernel` [D, H], `visible_bias` [D] and `hidden_bias` [H]; `learning.learnt` returns the machine that is
+    tested, which may be an average. Raises Refused, see `model` and `likelihood`.
     """
     own, descent = model(config), optimizer(config.learning.learning_rate)
     if config.temperatures:
