@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from experiments import dbn, rbm
+from experiments import dbn, documents, rbm
+from jaxgen.data.text import documents as texts
 from jaxgen.figures import chains
 from jaxgen.run import cli
 
@@ -59,6 +60,27 @@ def test_machines_become_another_network(top, tmp_path):
     drawn = {path.name for path in (tmp_path / "run/samples").iterdir()}
     assert {"classifier": "confusion.png", "autoencoder": "reconstructions.png"}[top] in drawn
     assert {f"filters-{step:08d}.png" for step in (0, 4, 8, 12)} <= drawn
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize("latent", [2, 3])
+def test_codes_of_documents_are_compared(latent, tmp_path, monkeypatch):
+    topics = {"cats": "mouse milk purr fur", "cars": "wheel motor road fuel", "songs": "choir voice tune chord"}
+    rng = np.random.default_rng(0)
+    every = [(" ".join(rng.choice(words.split(), 9)), name) for name, words in topics.items() for _ in range(40)]
+    monkeypatch.setattr(texts, "docstrings", lambda: every)
+    flags = f"--hidden= --latent={latent} --vocabulary=12 --batch_size=20 --pretrain_steps=20 --steps=120"
+    flags += (
+        f" --words=9 --optimizer=adam --tuning_rate=0.1 --log_every=20 --eval_every=20 --workdir={tmp_path / 'run'}"
+    )
+    assert cli.main(documents.EXPERIMENT, flags.split()) == 0
+    summary = json.loads((tmp_path / "run/summary.json").read_text())
+    assert 0 < summary["metrics"]["test_multinomial"]["value"] < np.log(12) - 0.5  # as of words that are all alike
+    drawn = {path.name for path in (tmp_path / "run/samples").iterdir()}
+    planes = {"plane.png", "plane_lsa.png"} if latent == 2 else set()
+    assert drawn == {"neighbours.png"} | planes
+    assert "LSA, " in (tmp_path / "run/report.html").read_text()
+    assert cli.main(documents.EXPERIMENT, [*flags.split(), "--batch_size=999", f"--workdir={tmp_path / 'no'}"]) == 2
 
 
 @pytest.mark.ci

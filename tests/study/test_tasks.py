@@ -63,7 +63,7 @@ def test_every_experiment_of_ours_is_a_task():
     values = [vars(importlib.import_module(name)).get("EXPERIMENT") for name in modules]
     # The one example of the first three is what changes: nothing is held out. A painter's loss does not tell how it
     # paints; halves are the classifier's experiment with other images; stacks and clusters take several stages.
-    names = ("dream", "style", "visualize", "fast_style", "halves", "stacked", "clustering", "dbn")
+    names = ("dream", "style", "visualize", "fast_style", "halves", "stacked", "clustering", "dbn", "documents")
     left_out = {f"experiments.{name}" for name in names}
     assert {each.name for each in values if each is not None} - left_out == {each.name for each in EXPERIMENTS.values()}
 
