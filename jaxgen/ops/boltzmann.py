@@ -195,6 +195,6 @@ def contrastive(units: Units, machine: Machine, x: jax.Array, negative: jax.Arra
     No gradient passes through x'. That of W is the mean of -s(x) E[h | x]^T + s(x') E[h | x']^T: probabilities of the
     hidden units take the place of their draws, as section 3 of the guide says.
     """
-    negative = jax.lax.stop_gradient(negative)
-    both = free_energy(units, machine, jnp.concatenate([x, negative]))  # one product, for both
-    return both[: len(x)].mean() - both[len(x) :].mean()
+    # Not one product for both: that of x is also the first of a chain that begins there, and computed once.
+    free = lambda x: free_energy(units, machine, x).mean()
+    return free(x) - free(jax.lax.stop_gradient(negative))
