@@ -147,17 +147,17 @@ def pseudo_log_likelihood(units: Units, machine: Machine, x: jax.Array, position
     """sum_d log p(x_d | all other values of x) [B], nats, of x [B, D] with binary visible units (Besag 1975).
 
     Of a value x between 0 and 1 the term is x log p(1 | rest) + (1 - x) log p(0 | rest), each of which takes a free
-    energy. Terms are summed over `positions` [P] alone and multiplied by D / P. (scikit-learn's `score_samples` draws
-    one position for each example.)
+    energy. Terms are summed over `positions` [P, B], P of each example, and multiplied by D / P.
     """
     inputs, pixels = hidden_input(units, machine, x), x.shape[1] - units.classes
+    kernel, bias = jnp.asarray(machine.kernel), jnp.asarray(machine.visible_bias)
 
-    def add(total, d):
-        black = inputs - x[:, d, None] * machine.kernel[d][None]
-        sums = [hidden_log_sum(units, machine, each) for each in (black, black + machine.kernel[d][None])]
-        return total + bernoulli_log_likelihood(
-            (machine.visible_bias[d] + sums[1] - sums[0])[:, None], x[:, d, None]
-        ), None
+    def add(total, place):
+        value, weights = jnp.take_along_axis(x, place[:, None], axis=1), kernel[place]
+        black = inputs - value * weights
+        sums = [hidden_log_sum(units, machine, each) for each in (black, black + weights)]
+        logit = bias[place] + sums[1] - sums[0]
+        return total + bernoulli_log_likelihood(logit[:, None], value), None
 
     total, _ = jax.lax.scan(add, jnp.zeros(len(x), x.dtype), positions)
     return total * (pixels / len(positions))

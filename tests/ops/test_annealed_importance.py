@@ -48,7 +48,7 @@ def test_temperatures_rise_from_0_to_1_as_in_the_paper():
 def test_pseudo_likelihood_is_the_sum_of_conditionals():
     m, x = machine(2), settings(4)
     compiled = jax.jit(annealed_importance.pseudo_log_likelihood, static_argnums=0)
-    pseudo = lambda *positions: np.asarray(compiled(Units(), m, x, np.array(positions)))
+    pseudo = lambda *positions: np.asarray(compiled(Units(), m, x, np.tile(np.array(positions)[:, None], 16)))
     logs = -np.asarray(boltzmann.free_energy(Units(), m, x))
     expected = np.zeros(16)
     for d in range(4):

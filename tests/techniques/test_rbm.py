@@ -91,8 +91,12 @@ def test_chains_persist_offsets_follow_and_parameters_are_averaged():
     state, _ = jax.jit(technique.step)(first, BATCH)
     assert set(np.unique(state.carry["chains"])) == {0.0, 1.0}
     assert (state.carry["chains"] != first.carry["chains"]).any()
-    mean = 0.99 * 0.5 + 0.01 * BATCH["image"].mean(0)
+    mean = BATCH["image"].mean(0)  # after the first update; then it follows slowly
     np.testing.assert_allclose(state.carry["visible_offset"], mean, rtol=1e-5)
+    other = {**BATCH, "image": 1 - BATCH["image"]}
+    late = state._replace(step=jnp.int32(500))
+    moved = jax.jit(technique.step)(late, other)[0].carry["visible_offset"]
+    np.testing.assert_allclose(moved, 0.99 * mean + 0.01 * (1 - mean), rtol=1e-5)
     for name, average in state.carry["average"].items():  # of the first update min(0.9, 1/10) is kept
         expected = 0.1 * first.params[name] + 0.9 * state.params[name]
         np.testing.assert_allclose(average, expected, rtol=1e-4, atol=1e-7)

@@ -32,7 +32,7 @@ from jaxgen.ops.sparsity import kl_to_target
 
 SCALE = 0.01  # standard deviation of the first weights, as section 8 of Hinton's guide says
 FOLLOW = 0.01  # how far an update moves the offsets to the batch's means: section 5 of Melchior et al.
-FLIPPED = 28  # visible units, spread evenly, whose conditionals stand for all in the pseudo-likelihood
+FLIPPED = 10  # visible units, drawn for each example, whose conditionals stand for all in the pseudo-likelihood
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,44 +125,49 @@ def step(model: Model, optimizer: Any) -> Callable[[State, Any], tuple[State, An
     """
     learning, units = model.learning, model.units
 
-    def loss(params, carry, key, batch):
-        see_key, chain_key = jax.random.split(key)
-        x, machine = model.see(carry, see_key, batch), Machine(**params)
+    def loss(params, carry, key, x):
+        machine, chain_key = Machine(**params), jax.random.split(key)[1]
         begun = carry["chains"] if learning.chains == "persistent" else x
         if len(begun) != len(x):
             raise Refused(f"a batch of {len(x)} examples cannot be learnt with {len(begun)} chains: one a chain")
         negative = jax.lax.stop_gradient(boltzmann.chains(units, machine, chain_key, begun, learning.k))
-        difference = boltzmann.contrastive(units, machine, x, negative)
-        hidden = boltzmann.hidden_mean(units, machine, x)
-        penalty = learning.sparsity * kl_to_target(hidden.mean(0), learning.target) if learning.sparsity else 0.0
+        difference: jax.Array = boltzmann.contrastive(units, machine, x, negative)
+        penalty: Any = 0.0
+        if learning.sparsity:
+            mean = boltzmann.hidden_mean(units, machine, x).mean(0)
+            penalty = learning.sparsity * kl_to_target(mean, learning.target)
         metrics = {"free_energy_difference": difference, "chain_distance": squared_error(negative, x).mean()}
-        return difference + penalty, (changed(carry, x, hidden, negative), metrics)
+        carry = carry | {"chains": negative} if learning.chains == "persistent" else carry
+        return difference + penalty, (carry, metrics)
 
-    def changed(carry, x, hidden, negative):
-        carry = dict(carry)
-        if learning.chains == "persistent":
-            carry["chains"] = negative
-        if learning.centred:
-            means = boltzmann.statistic(units, x).mean(0), jax.lax.stop_gradient(hidden).mean(0)
-            for name, mean in zip(("visible_offset", "hidden_offset"), means):
-                carry[name] = decayed(carry[name], mean, 1.0 - FOLLOW)
-        return carry
+    def offsets(state, x):
+        """Both, moved to the means of this batch: in the first update all the way, as they are 1/2 before."""
+        share = jnp.maximum(FOLLOW, 1.0 / (state.step + 1.0))
+        hidden = boltzmann.hidden_mean(units, Machine(**state.params), x)
+        means = {"visible_offset": boltzmann.statistic(units, x).mean(0), "hidden_offset": hidden.mean(0)}
+        return {name: decayed(state.carry[name], mean, 1.0 - share) for name, mean in means.items()}
+
+    def descent(moved):
+        """The optimiser, which receives the centred gradient."""
+
+        def update(gradient, opt, params=None, **extra):
+            gradient = centred(Machine(**gradient), moved["visible_offset"], moved["hidden_offset"], scale)._asdict()
+            return optax.with_extra_args_support(optimizer).update(gradient, opt, params, **extra)
+
+        return optax.GradientTransformationExtraArgs(optimizer.init, update)
 
     scale = units.sigma if units.visible == "gaussian" else 1.0
 
     def advance(state, batch):
-        def update(gradient, opt, params=None, **extra):
-            offsets = state.carry["visible_offset"], state.carry["hidden_offset"]
-            gradient = centred(Machine(**gradient), *offsets, scale)._asdict()
-            return optax.with_extra_args_support(optimizer).update(gradient, opt, params, **extra)
-
-        preconditioned = optax.GradientTransformationExtraArgs(optimizer.init, update)
-        after, metrics = gradient_step(loss, preconditioned if learning.centred else optimizer)(state, batch)
+        see_key, _ = jax.random.split(jax.random.fold_in(state.key, state.step))  # the other one draws the chain
+        x = model.see(state.carry, see_key, batch)
+        moved = offsets(state, x) if learning.centred else {}
+        after, metrics = gradient_step(loss, descent(moved) if learning.centred else optimizer)(state, x)
+        carry = after.carry | moved
         if learning.average:
             decay = ramped(learning.average, state.step.astype(jnp.float32))
-            average = decayed(state.carry["average"], after.params, decay)
-            after = after._replace(carry=after.carry | {"average": average})
-        return after, metrics
+            carry = carry | {"average": decayed(state.carry["average"], after.params, decay)}
+        return after._replace(carry=carry), metrics
 
     return advance
 
@@ -171,15 +176,16 @@ def evaluation(model: Model) -> Fold:
     """The Fold of one machine: the pseudo-likelihood where all units are binary, and what it reconstructs."""
     units = model.units
     pixels = model.visible - units.classes
-    positions = jnp.arange(min(FLIPPED, pixels), dtype=jnp.int32) * pixels // min(FLIPPED, pixels)
 
     def measure(state, key, batch):
-        machine, x = learnt(model, state), model.see(state.carry, key, batch)
+        see_key, flip_key = jax.random.split(key)
+        machine, x = learnt(model, state), model.see(state.carry, see_key, batch)
         h = boltzmann.hidden_mean(units, machine, x)
         mean = boltzmann.visible_mean(units, boltzmann.visible_input(units, machine, h))
         errors = squared_error(mean[:, :pixels], x[:, :pixels])
         free = boltzmann.free_energy(units, machine, x)
         if units.visible == "binary":
+            positions = jax.random.randint(flip_key, (FLIPPED, len(x)), 0, pixels, jnp.int32)
             return -pseudo_log_likelihood(units, machine, x, positions), errors, free
         return errors, free
 
@@ -189,6 +195,6 @@ def evaluation(model: Model) -> Fold:
         "free_energy": "-log of the sum of exp(-E(x, h)) over h, nats per example; log Z is missing" + of,
     }
     if units.visible == "binary":
-        text = f"cross-entropy of each of {pixels} visible units given the others, summed; from {len(positions)}; nats"
+        text = f"cross-entropy of each of {pixels} visible units given the others, summed; from {FLIPPED} drawn; nats"
         definitions = {"pseudo_nll": text + of, **definitions}
     return averaged(measure, definitions)
