@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from experiments.stacked import StackedFlags
 from jaxgen.core.config import fitted, knob
-from jaxgen.core.types import Fold, Stage, State
+from jaxgen.core.types import Fold, Refused, Stage, State
 from jaxgen.data.examples import recut
 from jaxgen.figures import chains, stacked_layers
 from jaxgen.report.items import Figure
@@ -83,6 +83,8 @@ class DbnFlags(Becoming, StackedFlags):
 
 def read(flags: DbnFlags, config: dbn.Config) -> Data:
     """Images, with labels where they are learnt. Raises Refused, see `image_reader.read`, `recut` and `make`."""
+    if config.pixels == "counts":
+        raise Refused("--pixels=counts is for documents, which experiments.documents reads")
     images = image_reader.read_dataset(flags, 2 if flags.top == "classifier" or config.labelled else 0)
     data = image_reader.data_of(recut(images, flags.validate) if flags.validate else images, flags)
     for each in machines(fitted(config, data.facts)):

@@ -95,6 +95,7 @@ def test_bad_input_is_told_in_a_sentence(tmp_path, capsys):
         f"--dataset={tmp_path / 'alone.npz'} --labelled": (rbm, "at least"),
         "--pixels=gaussian --units=linear": (rbm, "--units=linear"),
         "--hidden=5,0": (dbn, "hidden"),
+        "--pixels=counts": (dbn, "is for documents"),
         f"--dataset={tmp_path / 'alone.npz'} --top=classifier": (dbn, "at least"),
     }
     for flags, (script, message) in cases.items():
