@@ -29,10 +29,7 @@ class Settings:
     """The settings of an optimiser besides its name and rate. None: the optimiser's own default."""
 
     momentum: float | None = _own(None, "share of the last step that is kept (0.9)", lower=0.0, upper=1.0)
-    early_momentum: float | None = _own(
-        None, "the same in the first --early_updates, of momentum alone (0.5)", lower=0.0, upper=1.0
-    )
-    early_updates: int | None = _own(None, "how many these are (0)", lower=0, upper=2**31 - 1)
+    early_updates: int | None = _own(None, "at the start, in which momentum is 1/2 (0)", lower=0, upper=2**31 - 1)
     beta1: float | None = _own(None, "of the gradients' moving average (adam: 0.9)", lower=0.0, upper=0.999999)
     beta2: float | None = _own(None, "of their squares' (adam: 0.999; rmsprop: 0.9)", lower=0.0, upper=0.999999)
     eps: float | None = _own(None, "what is added to the root that is divided by (adam: 1e-8)", above=0.0)
@@ -94,7 +91,7 @@ class Settings:
 
 
 # Settings that some optimisers, or some schedules, do not have.
-HYPERPARAMETERS = ("momentum", "early_momentum", "early_updates", "beta1", "beta2", "eps", "eps_inside_root")
+HYPERPARAMETERS = ("momentum", "early_updates", "beta1", "beta2", "eps", "eps_inside_root")
 SHAPE = ("decay_steps", "decay_rate", "decay_power", "boundaries", "factors", "rate_floor")
 
 

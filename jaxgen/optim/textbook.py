@@ -29,27 +29,23 @@ def sgd(rate=0.01, *, schedule=constant):
     return by_formula(formula, (), rate, schedule)
 
 
-def momentum(
-    rate=0.01, *, momentum=0.9, early_momentum=0.5, early_updates=0, accumulator_dtype=None, schedule=constant
-):
+def momentum(rate=0.01, *, momentum=0.9, early_updates=0, accumulator_dtype=None, schedule=constant):
     """The heavy ball (Polyak 1964, https://doi.org/10.1016/0041-5553(64)90137-5).
 
     m <- beta m - eta g; theta <- theta + m, beta being `momentum`. eta is inside the buffer, as in Sutskever et al.
     2013 and Keras: the velocity is not scaled down when the rate falls. optax.sgd(rate, beta), like PyTorch, multiplies
     the buffer by eta instead, which is equal at a constant rate only;
     optax.chain(optax.scale_by_learning_rate(rate), optax.trace(beta)) is equal at every schedule. In the first
-    `early_updates` beta is `early_momentum`: Hinton 2012, section 9 (https://doi.org/10.1007/978-3-642-35289-8_32).
+    `early_updates` beta is 1/2: Hinton 2012, section 9 (https://doi.org/10.1007/978-3-642-35289-8_32).
 
     theta from 1, eta 0.1, beta 1/2, g = 1, 1, -1: m is -0.1, then -0.05 - 0.1 = -0.15, then -0.075 + 0.1 = 0.025.
 
     >>> iterates(momentum(0.1, momentum=0.5), 1.0, [1, 1, -1])
     [0.9, 0.75, 0.775]
-    >>> iterates(momentum(0.1, momentum=0.9, early_updates=3), 1.0, [1, 1, -1])
-    [0.9, 0.75, 0.775]
     """
 
     def formula(eta, t, g, theta, m):
-        beta = jnp.where(t <= early_updates, early_momentum, momentum) if early_updates else momentum
+        beta = jnp.where(t <= early_updates, 0.5, momentum) if early_updates else momentum
         m = -eta * g + beta * m
         return m, m
 

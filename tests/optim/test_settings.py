@@ -18,7 +18,15 @@ from jaxgen.optim.schedules import SCHEDULES
 from jaxgen.optim.settings import HYPERPARAMETERS, SHAPE, Settings, chosen, cutting, fixes_length, scheduled
 from jaxgen.optim.textbook import sgd
 
-GIVEN = {"momentum": 0.5, "beta1": 0.6, "beta2": 0.7, "eps": 0.1, "eps_inside_root": True, "weight_decay": 0.3}
+GIVEN = {
+    "momentum": 0.5,
+    "early_updates": 2,
+    "beta1": 0.6,
+    "beta2": 0.7,
+    "eps": 0.1,
+    "eps_inside_root": True,
+    "weight_decay": 0.3,
+}
 GRADIENTS = np.float32([[1.0, -2.0, 3.0], [0.5, 1.0, -1.0]])
 
 

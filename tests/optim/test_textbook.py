@@ -128,6 +128,12 @@ def test_against_the_papers():
     assert OPTIMIZERS.keys() == {name.split()[0] for name in CASES} == PAIRS.keys()
 
 
+def test_momentum_is_a_half_at_first():
+    """m is -0.1, -0.15, then 0.9 m - 0.1 = -0.235."""
+    made = textbook.momentum(0.1, momentum=0.9, early_updates=2)
+    assert rate.iterates(made, 1.0, [1, 1, 1]) == [0.9, 0.75, 0.515]
+
+
 @pytest.mark.parametrize("module", [textbook, adaptive])
 def test_steps_by_hand(module):
     """Those of the docstrings: each optimiser has some."""
