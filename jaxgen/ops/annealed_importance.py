@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgen.ops.boltzmann import Machine, Units, hidden_input, hidden_log_sum
+from jaxgen.ops.boltzmann import Machine, Units, hidden_input, hidden_log_sum, sample_hidden, sample_visible
 from jaxgen.ops.distributions import bernoulli_log_likelihood
 
 AT_ONCE = 10  # hidden units whose settings are enumerated side by side
@@ -33,7 +33,7 @@ class Estimate(NamedTuple):
 
 
 def temperatures(count: int = 14_500) -> np.ndarray:
-    """Inverse temperatures [T] from 0 to 1, spaced as in section 6 of Salakhutdinov & Murray.
+    """Inverse temperatures [T] from 0 to 1, spaced as in the experiments of Salakhutdinov & Murray.
 
     1/29 of the intervals lie below 0.5, 8/29 from there to 0.9, and 20/29 from there to 1.
     Raises ValueError for fewer than two.
@@ -51,21 +51,18 @@ def base_bias(mean: jax.Array) -> jax.Array:
 
 
 def _log_unnormalised(machine: Machine, base: jax.Array, x: jax.Array, beta: jax.Array) -> jax.Array:
-    """log p*_beta(x) [R], equation 15: (1 - beta) of the base machine, whose H hidden units are all free, and beta."""
+    """log p*_beta(x) [R]: 1 - beta of the base machine, whose hidden units have no weights, and beta of this one."""
     inputs = machine.hidden_bias[None] + x @ machine.kernel
     bias = (1.0 - beta) * base + beta * machine.visible_bias
     return x @ bias + jax.nn.softplus(beta * inputs).sum(-1)
 
 
 def _transition(machine, base, key, x, beta):
-    """One step of Gibbs sampling that leaves p_beta as it is, equations 16 to 18."""
+    """One step of Gibbs sampling that leaves p_beta as it is; the base machine's hidden units need not be drawn."""
     hidden_key, visible_key = jax.random.split(key)
-    draw = lambda key, logits: (jax.random.uniform(key, logits.shape, jnp.float32) < jax.nn.sigmoid(logits)).astype(
-        x.dtype
-    )
-    h = draw(hidden_key, beta * (machine.hidden_bias[None] + x @ machine.kernel))
+    h = sample_hidden(Units(), hidden_key, beta * hidden_input(Units(), machine, x))
     bias = (1.0 - beta) * base + beta * machine.visible_bias
-    return draw(visible_key, bias[None] + beta * (h @ machine.kernel.T))
+    return sample_visible(Units(), visible_key, bias[None] + beta * (h @ machine.kernel.T))
 
 
 def _weights(machine, base, key, x, betas):

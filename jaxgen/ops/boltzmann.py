@@ -82,12 +82,10 @@ def visible_mean(units: Units, inputs: jax.Array) -> jax.Array:
         return inputs
     if units.visible == "counts":
         return units.words * jax.nn.softmax(inputs)
+    if not units.classes:
+        return jax.nn.sigmoid(inputs)
     pixels, classes = _split(units, inputs)
-    return (
-        jnp.concatenate([jax.nn.sigmoid(pixels), jax.nn.softmax(classes)], -1)
-        if units.classes
-        else jax.nn.sigmoid(pixels)
-    )
+    return jnp.concatenate([jax.nn.sigmoid(pixels), jax.nn.softmax(classes)], -1)
 
 
 def sample_visible(units: Units, key: jax.Array, inputs: jax.Array) -> jax.Array:
@@ -95,9 +93,8 @@ def sample_visible(units: Units, key: jax.Array, inputs: jax.Array) -> jax.Array
     if units.visible == "gaussian":
         return inputs + units.sigma * jax.random.normal(key, inputs.shape, jnp.float32)
     if units.visible == "counts":
-        return jax.vmap(_multinomial, (0, 0, None))(
-            jax.random.split(key, len(inputs)), jax.nn.softmax(inputs), units.words
-        )
+        draw = jax.vmap(lambda key, p: _multinomial(key, p, units.words))
+        return draw(jax.random.split(key, len(inputs)), jax.nn.softmax(inputs))
     if not units.classes:
         return _bernoulli(key, inputs)
     pixel_key, class_key = jax.random.split(key)

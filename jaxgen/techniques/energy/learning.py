@@ -31,7 +31,7 @@ from jaxgen.ops.reconstruction import squared_error
 from jaxgen.ops.sparsity import kl_to_target
 
 SCALE = 0.01  # standard deviation of the first weights, as section 8 of Hinton's guide says
-FOLLOW = 0.01  # how far an update moves the offsets to the batch's means: section 5 of Melchior et al.
+FOLLOW = 0.01  # how far an update moves the offsets to the batch's means, as Melchior et al. do
 FLIPPED = 10  # visible units, drawn for each example, whose conditionals stand for all in the pseudo-likelihood
 
 
@@ -82,7 +82,7 @@ def learnt(model: Model, state: State) -> Machine:
 
 
 def centred(gradient: Machine, visible_offset: jax.Array, hidden_offset: jax.Array, scale: float = 1.0) -> Machine:
-    """The centred gradient from the gradient with offsets mu [D] and lambda [H]: equations 12 to 14 of Melchior et al.
+    """The centred gradient from the gradient with offsets mu [D] and lambda [H], as Melchior et al. have it.
 
     With T the linear map from (W, a', b') to (W, a, b), a = a' - W lambda and b = b' - W^T mu, it is T T^T g. `scale`
     is sigma of gaussian visible units, for which a = a' - sigma W lambda.
