@@ -59,7 +59,7 @@ def forming(setting: Setting, stages: Sequence[Stage]) -> Callable[[int, int, St
         yield Still("filters", learnt_filters(state, images.shape), 2)
         if rows.count(images.valid.image) and "free_energy" in stages[stage].technique.infer:
             train, valid = free_energies(stages[stage].technique, state, images)
-            yield Lines("free_energy", [{"train": train, "valid": valid, "gap": valid - train}])
+            yield Lines("free_energy", [{"stage": stage, "train": train, "valid": valid, "gap": valid - train}])
 
     return look
 
@@ -116,10 +116,13 @@ def by_class(technique: Technique, state: State, images: Dataset, steps: int = 1
 
 
 def compared(history: Mapping[int, Sequence[Mapping[str, float]]]) -> Iterator[Figure]:
-    """Free energies of training and validation images over the updates, where there is more than one measurement."""
-    if len(history) < 2:
+    """Free energies of training and validation images by the last machine, where there is more than one measurement."""
+    rows = {step: history[step][-1] for step in sorted(history)}
+    machine = max((row["stage"] for row in rows.values()), default=0)
+    rows = {step: row for step, row in rows.items() if row["stage"] == machine}
+    if len(rows) < 2:
         return
-    steps, last = np.array(sorted(history)), [history[step][-1] for step in sorted(history)]
+    steps, last = np.array(list(rows)), list(rows.values())
     curves = {
         name: (steps, np.array([row[key] for row in last]))
         for key, name in (("train", "training"), ("valid", "validation"))
