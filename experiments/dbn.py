@@ -34,6 +34,8 @@ MACHINES = {
     "batch_size": 100,
     "optimizer": "momentum",
     "schedule": "cosine",
+    "learning_rate": 0.01,
+    "pretrain_epochs": 15,
     "eval_every": 5000,
     "checkpoint_every": 5000,
 }
@@ -51,8 +53,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "hidden": "500,500",
         "latent": 2000,
         "labelled": True,
-        "learning_rate": 0.01,
-        "pretrain_epochs": 15,
     },
     "deep": {
         **MACHINES,
@@ -85,6 +85,9 @@ def read(flags: DbnFlags, config: dbn.Config) -> Data:
     """Images, with labels where they are learnt. Raises Refused, see `image_reader.read`, `recut` and `make`."""
     if config.pixels == "counts":
         raise Refused("--pixels=counts is for documents, which experiments.documents reads")
+    trains = flags.pretrain_epochs if flags.pretrain_steps is None else flags.pretrain_steps
+    if flags.top == "machine" and not trains:
+        raise Refused("--top=machine without --pretrain_epochs or --pretrain_steps has nothing to learn")
     images = image_reader.read_dataset(flags, 2 if flags.top == "classifier" or config.labelled else 0)
     data = image_reader.data_of(recut(images, flags.validate) if flags.validate else images, flags)
     for each in machines(fitted(config, data.facts)):

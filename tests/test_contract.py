@@ -21,7 +21,8 @@ PROBES = {name: case for module in MODULES for name, case in module.tiny(contrac
 ALIKE = ("autoencoder_kl", "autoencoder_contractive", "autoencoder_masking", "adain", "dbn_labelled")
 FIRST = {next(iter(module.tiny())) for module in MODULES if module is not planted_growth}.difference(ALIKE)
 # Blank pixels under relu, pooling, a frozen layer; games, whose penalties hold slopes, which jump at kinks; images of
-# almost equal pixels under pooling; which activations are the largest, of a code or of a square.
+# almost equal pixels under pooling; which activations are the largest, of a code or of a square; units that are drawn
+# with probabilities of the parameters.
 ROUGH_PARTS = ("rbm", "dbn", "gan", "visualize", "fast_style", "adain", "largest", "switches", "pooled")
 KINKED = [name for name in CASES if any(part in name for part in ROUGH_PARTS)]
 ROUGH = ("vae_conv", "perceptual_deep", "classifier_cnn", "classifier_noisy", *KINKED)

@@ -9,6 +9,8 @@ from experiments import dbn, documents, rbm
 from jaxgen.data.text import documents as texts
 from jaxgen.figures import chains
 from jaxgen.run import cli
+from jaxgen.run.conduct import conduct
+from jaxgen.run.experiment import Watch
 
 TINY = "--dataset=digits --hidden=6 --batch_size=64 --log_every=4 --eval_every=4 --checkpoint_every=4"
 
@@ -38,15 +40,41 @@ def test_a_machine_draws_and_reports_everything(tmp_path):
     assert all(row["gap"] == pytest.approx(row["valid"] - row["train"]) for row in rows)
 
 
+class Killed(Exception):
+    """Leaves a run as SIGKILL does: without a word."""
+
+
 @pytest.mark.ci
-def test_a_labelled_network_goes_on_in_any_stage(tmp_path, capsys):
-    flags = f"{TINY} --hidden=7 --latent=5 --pretrain_steps=8 --chains=persistent --labelled"
-    for name in ("whole", "parts"):
-        assert cli.main(dbn.EXPERIMENT, [*flags.split(), f"--workdir={tmp_path / name}", "--seed=3"]) == 0
-    hashes = [json.loads((tmp_path / name / "summary.json").read_text()) for name in ("whole", "parts")]
-    assert hashes[0]["params_sha256"] == hashes[1]["params_sha256"]
-    assert "test_accuracy" in hashes[0]["metrics"]
-    assert {"by_class.png", "chains.png"} <= {path.name for path in (tmp_path / "whole/samples").iterdir()}
+@pytest.mark.parametrize(("step", "top"), [(4, "machine"), (12, "machine"), (20, "classifier")])
+def test_left_in_any_stage_it_ends_at_the_same_bytes(step, top, tmp_path):
+    """With persistent chains; in the second stage the carry holds a machine, in the third nothing."""
+
+    def look(setting, stages):
+        def at(number, total, state):
+            if total == step:
+                raise Killed
+            return []
+
+        return at
+
+    flags = f"{TINY} --hidden=7 --latent=5 --pretrain_steps=8 --steps=8 --chains=persistent --top={top}".split()
+    flags += ["--labelled"] * (top == "machine")
+    silent = dbn.EXPERIMENT._replace(show=lambda setting, result: [], watch=None)
+    with pytest.raises(Killed):
+        conduct(silent._replace(watch=Watch(look)), [*flags, f"--workdir={tmp_path / 'killed'}"])
+    for name in ("killed", "whole"):
+        conduct(silent, [*flags, f"--workdir={tmp_path / name}"])
+    ends = [json.loads((tmp_path / name / "summary.json").read_text()) for name in ("killed", "whole")]
+    assert ends[0]["params_sha256"] == ends[1]["params_sha256"]
+    assert ends[0]["metrics"] == ends[1]["metrics"]
+
+
+@pytest.mark.ci
+def test_a_labelled_network_is_drawn_by_class(tmp_path):
+    flags = f"{TINY} --hidden=7 --latent=5 --pretrain_steps=4 --labelled --workdir={tmp_path / 'run'}"
+    assert cli.main(dbn.EXPERIMENT, flags.split()) == 0
+    assert "test_accuracy" in json.loads((tmp_path / "run/summary.json").read_text())["metrics"]
+    assert {"by_class.png", "chains.png"} <= {path.name for path in (tmp_path / "run/samples").iterdir()}
 
 
 @pytest.mark.ci
@@ -96,6 +124,7 @@ def test_bad_input_is_told_in_a_sentence(tmp_path, capsys):
         "--pixels=gaussian --units=linear": (rbm, "--units=linear"),
         "--hidden=5,0": (dbn, "hidden"),
         "--pixels=counts": (dbn, "is for documents"),
+        "--pretrain_epochs=0": (dbn, "--top=machine without --pretrain_epochs"),
         f"--dataset={tmp_path / 'alone.npz'} --top=classifier": (dbn, "at least"),
     }
     for flags, (script, message) in cases.items():

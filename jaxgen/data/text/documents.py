@@ -96,13 +96,13 @@ def documented(path: Path) -> Iterator[str]:
 
 def shares(texts: Iterable[str], vocabulary: Sequence[str]) -> np.ndarray:
     """What share of a document's words of the vocabulary each of them is, float32 [N, V]; zeros where it has none."""
-    place = {word: number for number, word in enumerate(vocabulary)}
+    column = {word: number for number, word in enumerate(vocabulary)}
     rows = []
     for text in texts:
         row = np.zeros(len(vocabulary), np.float32)
         for word in words(text):
-            if word in place:
-                row[place[word]] += 1
+            if word in column:
+                row[column[word]] += 1
         rows.append(row / max(1.0, row.sum()))
     return np.stack(rows)
 

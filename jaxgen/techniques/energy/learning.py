@@ -141,7 +141,7 @@ def step(model: Model, optimizer: Any) -> Callable[[State, Any], tuple[State, An
         return difference + penalty, (carry, metrics)
 
     def offsets(state, x):
-        """Both, moved to the means of this batch: in the first update all the way, as they are 1/2 before."""
+        """Both, moved to the means of this batch: in the first update all the way, as nothing is known before."""
         share = jnp.maximum(FOLLOW, 1.0 / (state.step + 1.0))
         hidden = boltzmann.hidden_mean(units, Machine(**state.params), x)
         means = {"visible_offset": boltzmann.statistic(units, x).mean(0), "hidden_offset": hidden.mean(0)}

@@ -30,9 +30,9 @@ def test_shares_are_of_the_words_of_the_vocabulary():
     listed = documents.commonest(texts, 3)
     assert listed[0] == "learn"  # which stands in two texts, the others in one
     assert set(listed[1:]) <= {"machine", "learns", "machines"}
-    found = documents.shares(texts, ["machine", "learn"])
-    np.testing.assert_allclose(found, [[2 / 3, 1 / 3], [0, 0], [0, 1]], rtol=1e-6)
-    assert found.dtype == np.float32
+    ours = documents.shares(texts, ["machine", "learn"])
+    np.testing.assert_allclose(ours, [[2 / 3, 1 / 3], [0, 0], [0, 1]], rtol=1e-6)
+    assert ours.dtype == np.float32
 
 
 @pytest.mark.ci
