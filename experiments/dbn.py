@@ -14,8 +14,10 @@ Machines are --hidden and, the top one, --latent. Each learns for --pretrain_epo
 
 import dataclasses
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
+
+import jax
 
 from experiments.stacked import StackedFlags
 from jaxgen.core.config import fitted, knob
@@ -74,6 +76,13 @@ class Becoming:
         "machine", "what the machines become: the network that they are, or the start of another", group=TRAINING
     )
     tuning_rate: float = knob(0.1, "learning rate of the fine-tuning as another network", above=0.0, group=TRAINING)
+    label_smoothing: float = knob(
+        0.0,
+        "share of a label that is spread over all classes, of a classifier",
+        lower=0.0,
+        upper=1.0,
+        group=TRAINING,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +95,8 @@ def read(flags: DbnFlags, config: dbn.Config) -> Data:
     if config.pixels == "counts":
         raise Refused("--pixels=counts is for documents, which experiments.documents reads")
     trains = flags.pretrain_epochs if flags.pretrain_steps is None else flags.pretrain_steps
+    if flags.label_smoothing and flags.top != "classifier":
+        raise Refused("--label_smoothing is for --top=classifier: nothing else learns from labels by a softmax layer")
     if flags.top == "machine" and not trains:
         raise Refused("--top=machine without --pretrain_epochs or --pretrain_steps has nothing to learn")
     images = image_reader.read_dataset(flags, 2 if flags.top == "classifier" or config.labelled else 0)
@@ -120,16 +131,17 @@ def fine_tuning(setting: Setting, steps: int, pretrained: bool) -> Stage:
     code: Any = "linear" if config.code == "linear" else "activated"
     loss: Any = "multinomial" if config.pixels == "counts" else "cross_entropy"
     network = Network(config.latent, "sigmoid", code, loss, flags.tuning_rate, config.hidden, True)
-    last = stacked_autoencoder.Config(config.shape, config.labels, network=network, top=flags.top)
-    begin, top = stacked_autoencoder.adopting(last, optimizer), machines(config)[-1]
+    last = stacked_autoencoder.Config(
+        config.shape, config.labels, network=network, top=flags.top, label_smoothing=flags.label_smoothing
+    )
+    adopt = above(machines(config)[-1], stacked_autoencoder.adopting(last, optimizer)) if pretrained else None
+    technique, data = stacked_autoencoder.make(last, optimizer), setting.data
+    return Stage(technique, data.train, steps, data.valid, adopt, stacked_autoencoder.__name__, last)
 
-    def adopt(previous, key, arrays):
-        return begin(previous and as_layers(top, previous), key, arrays)
 
-    technique = stacked_autoencoder.make(last, optimizer)
-    data = setting.data
-    adopt_machines = adopt if pretrained else None
-    return Stage(technique, data.train, steps, data.valid, adopt_machines, stacked_autoencoder.__name__, last)
+def above(top: dbn.Config, begin: Any) -> Callable[[State | None, jax.Array, Any], State]:
+    """A stage's `adopt`: `begin`, that of a stage above autoencoders, from machines of which `top` is the last one."""
+    return lambda previous, key, arrays: begin(previous and as_layers(top, previous), key, arrays)
 
 
 def as_layers(config: dbn.Config, state: State) -> State:

@@ -22,16 +22,18 @@ def test_rows_are_kept_and_only_new_ones_are_trained(tmp_path, capsys, monkeypat
     assert go(tmp_path, "--rows=decay,none") == 0
     rows = json.loads((tmp_path / "rows.json").read_text())["rows"]
     assert list(rows) == ["decay", "none"]
-    assert all(len(row[name]) == 2 for row in rows.values() for name in ("test", "valid", "jacobian", "saturated"))
-    assert rows["decay"]["test"] != rows["none"]["test"]
+    assert all(len(values) == 2 for row in rows.values() for values in row.values())
+    assert rows["decay"]["test error"] != rows["none"]["test error"]
     made, own = [], pretraining.trained
     monkeypatch.setattr(pretraining, "trained", lambda name, *rest: (made.append(name), own(name, *rest))[1])
     capsys.readouterr()
-    assert go(tmp_path, "--rows=decay,contractive,none") == 0
+    assert go(tmp_path, "--rows=decay,boltzmann,none") == 0
     out = capsys.readouterr().out
-    assert made == ["contractive"]
-    assert f"weight decay | {np.mean(rows['decay']['test']):.2f} %" in out
-    assert {path.stem for path in (tmp_path / "figures").glob("*.png")} == {"contractive", "decay", "none"}
+    assert made == ["boltzmann"]
+    rows = json.loads((tmp_path / "rows.json").read_text())["rows"]
+    assert rows["boltzmann"]["norm"] != rows["none"]["norm"]  # of the layer as it was before the labels
+    assert f"weight decay: test error {100 * np.mean(rows['decay']['test error']):.1f} %" in out
+    assert {path.stem for path in (tmp_path / "figures").glob("*.png")} == {"boltzmann", "decay", "none"}
     assert (tmp_path / "report.html").stat().st_size > 10_000
     assert go(tmp_path, "--rows=decay", "--units=6") == 2
     assert "holds rows of other flags (units: 5 there, 6 now)" in capsys.readouterr().err
@@ -66,8 +68,7 @@ def test_measures_of_an_encoder():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ("--rows=contractive,largest", "not largest; known: contractive, gaussian, masking, kl, decay, plain, none"),
-        ("--rows=", "not nothing; known"),
+        ("--rows=contractive,largest", "not largest; known: contractive, boltzmann, gaussian, masking, kl, decay"),
         ("--masked=1.5", "--masked must be at most 1.0"),
         ("--units=0", "--units must be at least 1"),
         ("--batch_size=5000", "batch"),

@@ -16,7 +16,8 @@ def told(values: Sequence[float], percent: bool) -> str:
     mean, low, high, _ = interval(values)
     if not math.isfinite(mean):
         return "–"
-    text = (lambda x: f"{100 * x:.1f}") if percent else (lambda x: f"{x:.4g}" if abs(x) >= 1 else f"{x:.3f}")
+    digits = 2 if mean < 0.1 else 1  # of percentages
+    text = (lambda x: f"{100 * x:.{digits}f}") if percent else (lambda x: f"{x:.4g}" if abs(x) >= 1 else f"{x:.3f}")
     ends = f" ({text(low)} to {text(high)})" if math.isfinite(low) and np.ptp(values) > 0 else ""
     return f"{text(mean)}{' %' if percent else ''}{ends}"
 

@@ -5,6 +5,7 @@ from jaxgen.study.seeded import lines, table, told
 
 def test_means_have_the_intervals_that_their_number_allows():
     assert told([0.5, 0.6], True) == "55.0 % (50.0 to 60.0)"
+    assert told([0.01, 0.02], True) == "1.50 % (1.00 to 2.00)"
     assert told([2.0], False) == "2"
     assert told([0.25, 0.25], False) == "0.250"
     assert told([], False) == told([float("nan")], True) == "–"

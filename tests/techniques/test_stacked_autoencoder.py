@@ -121,7 +121,8 @@ def test_above_the_first_layer_codes_are_corrupted_and_compared():
 
 @pytest.mark.parametrize("freeze", [True, pytest.param(False, marks=pytest.mark.ci)])
 def test_a_classifier_starts_from_the_layers_and_may_leave_them(freeze):
-    last, own = greedy(config())[-1], config(top="classifier", freeze=freeze)
+    smoothing = 0.3 if freeze else 0.0
+    last, own = greedy(config())[-1], config(top="classifier", freeze=freeze, label_smoothing=smoothing)
     technique, begun = stacked.make(own), adopted(own, last)
     layers = (*last.carry, last.params)
     chex.assert_trees_all_equal([begun.params[f"encoder_{n}"] for n in range(3)], [p["encoder_0"] for p in layers])
@@ -136,8 +137,10 @@ def test_a_classifier_starts_from_the_layers_and_may_leave_them(freeze):
     assert max(change[f"encoder_{n}"]["bias"] for n in range(3)) > 0 or freeze
     code = inferred(stacked.make(config(layer=3)), "encode", last, batch()["image"])
     logits = code @ begun.params["output"]["kernel"] + begun.params["output"]["bias"][None]
-    log_p = jax.nn.log_softmax(logits)[np.arange(8), batch()["label"]]
-    assert float(metrics["loss"]) == pytest.approx(-float(log_p.mean()), rel=1e-5)
+    log_p = np.asarray(jax.nn.log_softmax(logits))
+    right = log_p[np.arange(8), batch()["label"]].mean()
+    expected = (1 - smoothing) * right + smoothing * log_p.mean()
+    assert float(metrics["loss"]) == pytest.approx(-float(expected), rel=1e-5)
 
 
 @pytest.mark.ci
@@ -158,6 +161,7 @@ def test_every_kind_of_layer_learns(kind):
     [
         ({"strength": 1.5}, "--strength=1.5 of --pretraining=masking is a share"),
         ({"freeze": True, "layer": 0}, "--freeze is for --top=classifier"),
+        ({"label_smoothing": 0.1, "layer": 0}, "--label_smoothing is for --top=classifier"),
         ({"top": "classifier", "labels": (), "layer": 0}, "at least two classes; this one has 0"),
         ({"pretraining": "kl", "code": "linear", "layer": 3}, "--sparsity=kl compares probabilities"),
     ],

@@ -51,6 +51,9 @@ class Config:
     target: float = knob(0.1, "mean activation of a unit that kl pulls to", above=0.0, upper=0.999)
     top: Literal["autoencoder", "classifier"] = knob("autoencoder", "what the layers become for the fine-tuning")
     freeze: bool = knob(False, "of a classifier, only the output layer is fine-tuned")
+    label_smoothing: float = knob(
+        0.0, "share of a label that is spread over all classes, of a classifier", lower=0.0, upper=1.0
+    )
     pretrain_rate: float = knob(
         1e-3, "learning rate of each layer alone; --learning_rate is the fine-tuning's", above=0.0
     )
@@ -144,15 +147,18 @@ def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:
     """The Technique of the stage that `config.layer` names.
 
     A batch is {"image": [B, D] uint8, or float32 in [0, 1]}, of a classifier with "label" as well. Raises Refused for
-    `freeze` without a classifier, for a classifier of fewer than two classes, and see `model`.
+    `freeze` and `label_smoothing` without a classifier, for a classifier of fewer than two classes, and see `model`.
     """
     if config.freeze and config.top != "classifier":
         raise Refused("--freeze is for --top=classifier: an autoencoder has no layer above the others")
+    if config.label_smoothing and config.top != "classifier":
+        raise Refused("--label_smoothing is for --top=classifier: nothing else learns from labels")
     if config.layer:
         below = [model(dataclasses.replace(config, layer=n)) for n in range(1, config.layer)]
         return layerwise.technique(below, model(config), optimizer)
     if config.top == "classifier":
-        return stacked_classifier.technique(config.network, config.shape, config.labels, config.freeze, optimizer)
+        rules = stacked_classifier.Rules(config.freeze, config.label_smoothing)
+        return stacked_classifier.technique(config.network, config.shape, config.labels, rules, optimizer)
     network = dataclasses.replace(config.network, tied=False)
     return autoencoder.technique(Autoencoder(network, dense(network, config.shape), config.shape), optimizer)
 

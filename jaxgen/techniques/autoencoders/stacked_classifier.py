@@ -6,6 +6,7 @@ B images of a batch, D values of an image, Z units of the last layer's code, C c
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,13 +21,20 @@ from jaxgen.optim.settings import Factory
 from jaxgen.techniques.autoencoders.coding import Network, dense
 
 
+class Rules(NamedTuple):
+    """How the classifier is fine-tuned."""
+
+    freeze: bool = False  # only the output layer learns
+    smoothing: float = 0.0  # epsilon of `cross_entropy`, in training alone
+
+
 def frozen(names: Iterable[str], freeze: bool) -> list[str]:
     """The names of a classifier's params that do not learn: with `freeze`, all layers but the output."""
     return [name for name in names if name != "output"] if freeze else []
 
 
 def technique(
-    network: Network, shape: tuple[int, int, int], labels: Sequence[str], freeze: bool, optimizer: Factory
+    network: Network, shape: tuple[int, int, int], labels: Sequence[str], rules: Rules, optimizer: Factory
 ) -> Technique:
     """The classifier as a Technique. Params: encoder_0, encoder_1, ... and output, each with `kernel` and `bias`.
 
@@ -43,7 +51,7 @@ def technique(
         state_key, layers_key, output_key = jax.random.split(key, 3)
         params = {name: p for name, p in coders.init(layers_key).items() if name.startswith("encoder")}
         params["output"] = output.init(output_key, jnp.zeros((1, network.latent), jnp.float32))["params"]
-        return begin(state_key, params, descent, (), frozen(params, freeze))
+        return begin(state_key, params, descent, (), frozen(params, rules.freeze))
 
     def code_of(params, image):
         return coders.encode(params, to_unit(image))[0]
@@ -54,12 +62,12 @@ def technique(
     def loss(params, carry, key, batch):
         del key
         logits = logits_of(params, batch["image"])
-        value = cross_entropy(logits, batch["label"]).mean()
+        value = cross_entropy(logits, batch["label"], rules.smoothing).mean()
         right = logits.argmax(-1) == hard_label(batch["label"])
         return value, (carry, {"loss": value, "accuracy": right.mean()})
 
     def step(state, batch):
-        return gradient_step(loss, descent, frozen(state.params, freeze))(state, batch)
+        return gradient_step(loss, descent, frozen(state.params, rules.freeze))(state, batch)
 
     def encode(state, key, image):
         """One image [D] to its code [Z] in the last layer."""
