@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jaxgen.ops import boltzmann
+from jaxgen.ops.annealed_importance import pseudo_log_likelihood
 from jaxgen.ops.boltzmann import Machine, Units
 
 D, H = 4, 3
@@ -141,11 +142,16 @@ def test_counts_are_drawn_from_one_distribution():
 
 
 @pytest.mark.slow
-def test_free_energy_is_scikit_learns():
+def test_free_energy_and_pseudo_likelihood_are_scikit_learns():
     sklearn = pytest.importorskip("sklearn.neural_network")
     m, x = machine(5), settings(D)
-    other = sklearn.BernoulliRBM(n_components=H)
+    other = sklearn.BernoulliRBM(n_components=H, random_state=7)
     other.components_, other.intercept_visible_, other.intercept_hidden_ = (
         np.asarray(each) for each in (m.kernel.T, m.visible_bias, m.hidden_bias)
     )
+    other.n_features_in_ = D
     np.testing.assert_allclose(free_energy(BINARY, m, x), other._free_energy(np.asarray(x)), atol=1e-5)
+    flipped = np.random.RandomState(7).randint(0, D, len(x))  # the unit of each example that it draws
+    theirs = other.score_samples(x)
+    ours = jax.jit(pseudo_log_likelihood, static_argnums=0)(BINARY, m, x, flipped[None].astype(np.int32))
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)

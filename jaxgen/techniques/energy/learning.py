@@ -100,16 +100,14 @@ def first_weights(key: jax.Array, visible: int, hidden: int) -> dict[str, jax.Ar
 
 
 def first_state(model: Model, key: jax.Array, optimizer: Any) -> State:
-    """Offsets that are the means without weights, and chains of random values, beside `first_weights`."""
+    """Offsets of 0, and chains of random values, beside `first_weights`."""
     state_key, kernel_key, chain_key = jax.random.split(key, 3)
     learning, shape = model.learning, (model.visible, model.hidden)
     params = first_weights(kernel_key, *shape)
     carry = dict[str, Any]()
     if learning.centred:
-        mean = boltzmann.visible_mean(model.units, jnp.zeros(shape[0], jnp.float32))
-        visible = boltzmann.statistic(model.units, mean)
-        hidden = jnp.full(shape[1], 0.0 if model.units.hidden == "linear" else 0.5, jnp.float32)
-        carry |= {"visible_offset": visible, "hidden_offset": hidden}
+        zeros = [jnp.zeros(units, jnp.float32) for units in shape]  # until the first update, which sets them
+        carry |= dict(zip(("visible_offset", "hidden_offset"), zeros))
     if learning.chains == "persistent":
         start = jnp.zeros((model.chains, model.visible), jnp.float32)
         carry["chains"] = boltzmann.sample_visible(model.units, chain_key, start)
