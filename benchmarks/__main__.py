@@ -4,20 +4,25 @@ python -m benchmarks                 every technique's step, then the races agai
 python -m benchmarks --only=vae      only what has `vae` in its name
 python -m benchmarks --only=guards   only ratios that have a bound: exit code 1 where one does not hold
 python -m benchmarks --technique=my_module   the steps of the tiny cases of a module of your own
+python -m benchmarks --quick         limits and every technique's step, shortly; no races
 python -m benchmarks --out=FILE      where the JSON goes (runs/benchmarks.json)
+python -m benchmarks --compare=FILE  what is faster or slower than in that file, beyond noise: exit code 1 where slower
 pip install "jaxgen[peers]"          what there is to race against
 """
 
+import contextlib
 import dataclasses
 import functools
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import guards, racing
+from benchmarks import comparison, guards, limits, racing
 from benchmarks.loops import start, steps, streaming
 from benchmarks.serving import LOOPS
 from jaxgen import techniques
@@ -61,6 +66,8 @@ class Flags:
     out: str = knob("runs/benchmarks.json", "the file for the numbers")
     rounds: int = knob(7, "blocks of each contender in a race", lower=1)
     races: bool = knob(True, "run the races, which take minutes")
+    quick: bool = knob(False, "each technique's step in a chunk alone, measured for a moment, and no races")
+    compare: str = knob("", "an earlier file of numbers; exit code 1 where one is worse now, beyond noise")
 
 
 def table(rows: Rows) -> str:
@@ -88,31 +95,62 @@ def chosen(flags: Flags) -> tuple[dict[str, Any], dict[str, Race]]:
     run = {name: race for name, race in races.items() if flags.only in name}
     if not wanted and not run:
         raise Refused(f"nothing has {flags.only!r} in its name; known: {', '.join([*cases, *races])}")
-    return wanted, run if flags.races else {}
+    return wanted, run if flags.races and not flags.quick else {}
 
 
 def main(argv: Sequence[str]) -> None:
-    """Measures, prints, writes; leaves with exit code 1 where a guard does not hold."""
+    """Measures, prints, writes; leaves with exit code 1 where a guard does not hold or something became slower."""
     flags, _ = alone("benchmarks", Flags, argv)
     if Path(flags.out).is_dir():
         raise Refused(f"--out={flags.out} is a directory")
+    before = comparison.read(flags.compare) if flags.compare else None
     cases, races = chosen(flags)
-    date = datetime.now(UTC).isoformat(timespec="seconds")
-    result: dict[str, Any] = {**environment(), "cores": cores(), "date": date, "steps": []}
+    date, rows = datetime.now(UTC).isoformat(timespec="seconds"), dict[str, list[dict[str, Any]]]()
+    result: dict[str, Any] = {**environment(), "cores": cores(), "date": date, "commit": commit(), "rows": rows}
     print(f"{result['device']}, {result['cores']} cores, {result['versions']}, {result['date']}")
+    if busy := others_busy():
+        print(f"warning: {busy}", file=sys.stderr)
+    result["limits"] = limits.measure()
+    print(f"\n{(limits.__doc__ or '').strip()}\n\n{table(result['limits'])}", flush=True)
     if cases:
-        result["steps"] = [{"technique": name, **steps.measure(case)} for name, case in cases.items()]
-        print(f"\n{(steps.__doc__ or '').strip()}\n\n{table(result['steps'])}", flush=True)
+        rate = result["limits"][0]["value"]
+        rows["steps"] = [{"technique": n, **steps.measure(each, rate, flags.quick)} for n, each in cases.items()]
+        print(f"\n{(steps.__doc__ or '').strip()}\n\n{table(rows['steps'])}", flush=True)
     for name, race in races.items():
-        result[name] = race.measure(flags.rounds)
-        print(f"\n{race.about.strip()}\n\n{table(result[name])}", flush=True)
-        if note := race.note(result[name]):
+        rows[name] = race.measure(flags.rounds)
+        print(f"\n{race.about.strip()}\n\n{table(rows[name])}", flush=True)
+        if note := race.note(rows[name]):
             print(f"\n{note}", flush=True)
     write_whole(Path(flags.out), json.dumps(result, indent=2).encode() + b"\n")
     print(f"\nnumbers: {flags.out}")
-    if broken := guards.broken(result.get("guards", ())):
+    finish(result, before)
+
+
+def finish(result: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
+    """Compares; leaves with exit code 1 where a guard is broken, or something slower than `before`."""
+    broken = guards.broken(result["rows"].get("guards", ()))
+    if broken:
         print(f"benchmarks: {broken}", file=sys.stderr)
+    text, slower = comparison.compared(before, result) if before else ("", False)
+    print(*[text] * bool(text))
+    if broken or slower:
         raise SystemExit(1)
+
+
+def commit() -> str:
+    """The commit of this source, "" where git does not know it; with a + where files differ from it."""
+    run = lambda *words: subprocess.run(
+        ["git", "-C", str(Path(__file__).parent), *words], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    with contextlib.suppress(OSError):
+        return run("rev-parse", "HEAD") + "+" * bool(run("status", "--porcelain", "--untracked-files=no"))
+    return ""
+
+
+def others_busy() -> str:
+    """A sentence where other processes keep the machine busy: numbers are lower then."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return f"the load is {load:.1f} before anything is measured; other processes slow this one" if load > 0.5 else ""
 
 
 if __name__ == "__main__":

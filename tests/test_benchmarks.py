@@ -141,15 +141,18 @@ def test_a_table_is_aligned():
 @pytest.mark.ci
 def test_a_table_and_a_file_of_numbers_of_a_strangers_technique(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(steps, "BLOCK", 0.001)
+    monkeypatch.setattr(benchmarks.limits, "LARGE", benchmarks.limits.Sizes(64, 2**12))
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "of_a_stranger.py").write_text("from jaxgen.techniques.autoencoders.vae import tiny")
     (tmp_path / "of_nobody.py").write_text("")
     flags = ["--technique=of_a_stranger", "--only=vae_mlp"]
     benchmarks.main([*flags, f"--out={tmp_path / 'numbers.json'}"])
     numbers = json.loads((tmp_path / "numbers.json").read_text())
-    assert {"versions", "device", "arithmetic", "date", "cores", "steps"} == numbers.keys()
-    assert [row["technique"] for row in numbers["steps"]] == ["vae_mlp"]
-    assert all(numbers["steps"][0][name] > 0 for name in ("compile_s", "single_us", "chunk_us", "seeds8_us", "quality"))
+    assert {"versions", "device", "arithmetic", "date", "cores", "commit", "limits", "rows"} == numbers.keys()
+    (row,) = numbers["rows"]["steps"]
+    assert row["technique"] == "vae_mlp"
+    timed = ("compile_s", "single_us", "chunk_us", "seeds8_us", "seeds64_us")
+    assert all(row[name] > 0 for name in (*timed, "mflop", "share", "peak_mb", "quality"))
     out = capsys.readouterr().out
     assert all(text in out for text in ("vae_mlp", numbers["date"]))
     with pytest.raises(Refused, match="no tiny"):

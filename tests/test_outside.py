@@ -65,6 +65,6 @@ def test_it_is_studied(folder):
 def test_it_is_benchmarked(folder):
     done = python(folder, "benchmarks", "--technique=sparse", "--races=false", "--out=speed.json")
     assert done.returncode == 0, done.stderr
-    (row,) = json.loads((folder / "speed.json").read_text())["steps"]
+    (row,) = json.loads((folder / "speed.json").read_text())["rows"]["steps"]
     assert row["technique"] == "sparse"
     assert row["chunk_us"] > 0

@@ -1,20 +1,24 @@
-"""A step of the tiny test case of a technique: compiled, called singly, in a chunk, and for eight vmapped seeds.
+"""A step of the tiny test case of a technique: compiled, called singly, in a chunk, and for 8 and 64 vmapped seeds.
 
-compile_s: seconds until the first chunk is done; the others: microseconds a step (a step of all eight seeds). Quality:
-the step's loss, or its first metric, averaged over that first chunk of 20 updates on one batch.
+compile_s: seconds until the first chunk is done. single_us, chunk_us, seeds8_us, seeds64_us: microseconds a step (a
+step of all seeds). mflop: operations of its products and convolutions, in millions; share: of this machine's rate of
+products of float32, in a chunk. peak_mb: arrays that a step of one seed holds at once, in megabytes. Quality: the
+step's loss, or its first metric, averaged over that first chunk of 20 updates on one batch.
 """
 
 import importlib
 import time
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 
+from benchmarks import operations
 from benchmarks.racing import quietest
 from jaxgen.core import loop
 from jaxgen.core.types import Refused, Source, Technique
 
-CHUNK, SEEDS = 20, 8  # steps a dispatch, seeds side by side
+CHUNK, SEEDS = 20, (8, 64)  # steps a dispatch, seeds side by side
 ROUNDS, BLOCK = 5, 0.15  # seconds a block
 
 
@@ -31,24 +35,62 @@ def cases(module: str) -> Mapping[str, Technique]:
     return imported.tiny()
 
 
-def measure(technique: Technique) -> dict[str, float]:
-    """The numbers of one row, see the module; times are those of the fastest calls."""
+def measure(technique: Technique, rate: float = 0.0, quick: bool = False) -> dict[str, float | None]:
+    """The numbers of one row, see the module; times are those of the fastest calls.
+
+    Args:
+        technique: whose step is measured.
+        rate: of products, GFLOP/s; 0: not known, and no share is given.
+        quick: only the chunk is compiled and timed, for a shorter time.
+    """
     key, batch = jax.random.key(0), technique.example(jax.random.key(1))
     source, init = Source(batch, lambda arrays, key, n: arrays), jax.jit(technique.init)
     state, start = init(key), time.perf_counter()
     state, metrics, _ = jax.block_until_ready(loop.chunk(technique.step, source, state, CHUNK, key))
     compiled = time.perf_counter() - start
     quality = next((metrics[name] for name in metrics if name.startswith("loss")), next(iter(metrics.values())))
-    states = jax.jit(jax.vmap(technique.init))(jax.random.split(key, SEEDS))
+    works = {"chunk_us": _repeated(lambda state: loop.chunk(technique.step, source, state, CHUNK, key)[:2], state)}
+    if not quick:
+        works |= apart(technique, batch)
+    rounds, block = (1, BLOCK / 3) if quick else (ROUNDS, BLOCK)
+    times = {name: 1e6 * seconds for name, seconds in quietest(works, rounds, block).items()}
+    times["chunk_us"] /= CHUNK
+    count = flops(technique, batch)
+    share = count / (1e3 * rate * times["chunk_us"]) if count and rate else None
+    row = {"compile_s": compiled, **times, "mflop": count and 1e-6 * count, "share": share}
+    return {**row, "peak_mb": None if quick else peak(technique, batch), "quality": float(quality)}
+
+
+def apart(technique: Technique, batch: Any) -> dict[str, Any]:
+    """Steps that are dispatched singly, of one seed and of several."""
+    key = jax.random.key(0)
     step = jax.jit(technique.step, donate_argnums=0)
     side_by_side = jax.jit(jax.vmap(technique.step, in_axes=(0, None)), donate_argnums=0)
-    works = {
-        "single_us": _repeated(lambda state: step(state, batch), init(key)),
-        "chunk_us": _repeated(lambda state: loop.chunk(technique.step, source, state, CHUNK, key)[:2], state),
-        f"seeds{SEEDS}_us": _repeated(lambda states: side_by_side(states, batch), states),
-    }
-    times = {name: 1e6 * seconds for name, seconds in quietest(works, ROUNDS, BLOCK).items()}
-    return {"compile_s": compiled, **times, "chunk_us": times["chunk_us"] / CHUNK, "quality": float(quality)}
+    many = jax.jit(jax.vmap(technique.init))
+    works = {"single_us": _repeated(lambda state: step(state, batch), jax.jit(technique.init)(key))}
+    for seeds in SEEDS:
+        states = many(jax.random.split(key, seeds))
+        works[f"seeds{seeds}_us"] = _repeated(lambda states: side_by_side(states, batch), states)
+    return works
+
+
+def flops(technique: Technique, batch: Any) -> int | None:
+    """Operations of a step; None where a loop of unknown length has products."""
+    state = jax.eval_shape(technique.init, jax.random.key(0))
+    try:
+        return operations.counted(technique.step, state, batch)
+    except Refused:
+        return None
+
+
+def peak(technique: Technique, batch: Any) -> float | None:
+    """Megabytes of arguments, results and what is between them, of a compiled step; None where XLA does not say."""
+    state = jax.eval_shape(technique.init, jax.random.key(0))
+    used = jax.jit(technique.step, donate_argnums=0).lower(state, batch).compile().memory_analysis()
+    if used is None:
+        return None
+    held = used.argument_size_in_bytes + used.output_size_in_bytes - used.alias_size_in_bytes
+    return 1e-6 * (held + used.temp_size_in_bytes)
 
 
 def _repeated(advance, state):

@@ -21,6 +21,8 @@ NEIGHBOURS = (1, 3, 7, 15, 31, 63, 127, 255, 511, 1023)
 NOTES = {
     "share": "of the k documents nearest to a test document, by the cosine of their codes, those of its class; mean "
     "over all test documents, the document itself left out",
+    "LSA": "latent semantic analysis of log(1 + 100 x share of the word); of TF-IDF: times the logarithm of the inverse "
+    "share of training documents that have the word",
     "by class": "the mean over classes of that mean over their documents, so that a large class counts no more",
 }
 
@@ -45,25 +47,30 @@ def averaged(shares: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndar
     return shares.mean(0), np.stack([shares[label == each].mean(0) for each in np.unique(label)]).mean(0)
 
 
-def semantic_analysis(train: np.ndarray, test: np.ndarray, size: int, words: float = 100.0) -> np.ndarray:
+def semantic_analysis(
+    train: np.ndarray, test: np.ndarray, size: int, inverse: bool = False, words: float = 100.0
+) -> np.ndarray:
     """Latent semantic analysis (Deerwester et al. 1990): test documents [N, V] as their projections [N, size].
 
-    On the right singular vectors of the training documents; the values are log(1 + words x share), times the logarithm
-    of the inverse share of training documents that have the word.
+    On the right singular vectors of the training documents; the values are log(1 + words x share), as Hinton &
+    Salakhutdinov have them, and with `inverse` multiplied by the logarithm of the inverse share of training documents
+    that have the word (TF-IDF).
     """
-    inverse = np.log(len(train) / np.maximum(1, (train > 0).sum(0)))
-    weighted = [np.log1p(words * each.astype(np.float64)) * inverse for each in (train, test)]
+    factor = np.log(len(train) / np.maximum(1, (train > 0).sum(0))) if inverse else 1.0
+    weighted = [np.log1p(words * each.astype(np.float64)) * factor for each in (train, test)]
     _, vectors = np.linalg.eigh(weighted[0].T @ weighted[0])
     return weighted[1] @ vectors[:, ::-1][:, :size]
 
 
 def compared(codes: np.ndarray, images: Dataset) -> tuple[Table, Figure]:
-    """The shares of codes of all test documents and of as many dimensions of LSA."""
+    """The shares of codes of all test documents and of as many dimensions of LSA, in its two usual forms."""
     label, size = images.test.label, codes.shape[1]
     counts = [k for k in NEIGHBOURS if k < len(label)]
-    others = semantic_analysis(np.asarray(images.train.image), np.asarray(images.test.image), size)
-    both = {f"codes, {size}": codes, f"LSA, {size}": others}
-    results = {name: averaged(same_class(each, label, counts), label) for name, each in both.items()}
+    train, test = np.asarray(images.train.image), np.asarray(images.test.image)
+    every = {f"codes, {size}": codes}
+    for name, inverse in (("LSA", False), ("LSA of TF-IDF", True)):
+        every[f"{name}, {size}"] = semantic_analysis(train, test, size, inverse)
+    results = {name: averaged(same_class(each, label, counts), label) for name, each in every.items()}
     cells = [
         [Cell(f"{name}{which}"), *(Cell(f"{value:.3f}") for value in values)]
         for name, pair in results.items()

@@ -31,7 +31,8 @@ def test_a_large_class_counts_no_more_by_class():
 def test_semantic_analysis_is_a_truncated_decomposition():
     train = RNG.dirichlet(np.full(7, 0.3), 20)
     train[train < 0.02] = 0
-    weights = np.log1p(100 * train) * np.log(20 / (train > 0).sum(0))
-    right = np.linalg.svd(weights)[2][:2]
-    projected = retrieval.semantic_analysis(train, train, 2)
-    np.testing.assert_allclose(np.abs(projected), np.abs(weights @ right.T), atol=1e-8)
+    for inverse, factor in ((False, 1), (True, np.log(20 / (train > 0).sum(0)))):
+        weights = np.log1p(100 * train) * factor
+        right = np.linalg.svd(weights)[2][:2]
+        projected = retrieval.semantic_analysis(train, train, 2, inverse)
+        np.testing.assert_allclose(np.abs(projected), np.abs(weights @ right.T), atol=1e-8)
