@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import comparison, guards, limits, racing
-from benchmarks.loops import start, steps, streaming
+from benchmarks.loops import growth, samplers, start, steps, streaming
 from benchmarks.serving import LOOPS
 from jaxgen import techniques
 from jaxgen.core.config import knob
@@ -51,6 +51,8 @@ RACES = {
         name: Race(loop.about, functools.partial(racing.measure, name, loop), functools.partial(racing.unequal, loop))
         for name, loop in LOOPS.items()
     },
+    "samplers": Race(samplers.__doc__ or "", samplers.measure),
+    "growth": Race(growth.__doc__ or "", growth.measure),
     "streaming": Race(streaming.__doc__ or "", streaming.measure),
     "text_start": Race(start.WRITING, start.measure_writing),
     "start": Race(start.__doc__ or "", start.measure),

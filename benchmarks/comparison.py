@@ -15,7 +15,7 @@ from jaxgen.core.types import Refused
 
 LEAST, ALONE = 0.05, 0.2  # shares of the number
 FASTER = ("_per_second",)  # how columns end of which more is better
-SLOWER = ("_us", "_s", "seconds")  # ... and of which less is
+SLOWER = ("_us", "_ms", "_s", "seconds")  # ... and of which less is
 
 Row = Mapping[str, Any]
 
@@ -87,7 +87,7 @@ def positive(value: Any) -> bool:
 
 def spread(blocks: Sequence[float] | None) -> float:
     """Half of what lies between the least and the largest block, as a share of the median."""
-    if not blocks:
+    if not blocks or not all(map(positive, blocks)):
         return ALONE
     return (max(blocks) - min(blocks)) / 2 / statistics.median(blocks)
 

@@ -21,8 +21,8 @@ NEIGHBOURS = (1, 3, 7, 15, 31, 63, 127, 255, 511, 1023)
 NOTES = {
     "share": "of the k documents nearest to a test document, by the cosine of their codes, those of its class; mean "
     "over all test documents, the document itself left out",
-    "LSA": "latent semantic analysis of log(1 + 100 x share of the word); of TF-IDF: times the logarithm of the inverse "
-    "share of training documents that have the word",
+    "LSA": "latent semantic analysis of log(1 + 100 x share of the word); of TF-IDF: times the logarithm of the "
+    "inverse share of training documents that have the word",
     "by class": "the mean over classes of that mean over their documents, so that a large class counts no more",
 }
 

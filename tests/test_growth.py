@@ -1,0 +1,41 @@
+"""Samplers and growth with size: rows of small cases, and the exponent by hand."""
+
+import math
+
+import pytest
+
+from benchmarks.loops import growth, samplers
+from jaxgen.techniques.autoencoders import vae
+from jaxgen.techniques.vision import mlp
+
+SMALL = {"hidden": 16, "batch": 8, "updates": 2, "dataset": "digits"}
+
+
+@pytest.mark.ci
+def test_samplers_and_growth(monkeypatch):
+    monkeypatch.setattr(samplers, "BLOCK", 0.001)
+    cases = {name: technique for name, technique in vae.tiny().items() if name == "vae_mlp"}
+    (row,) = samplers.measure(1, {**cases, "none": mlp.tiny()["classifier_mlp"]})
+    assert row["technique"] == "vae_mlp"
+    assert row["keys256_per_second"] > row["keys1_per_second"] > 0
+    assert 0 < row["quality"] < 1  # of pixels
+    small = growth.Grown("vae", "mlp", "hidden", (1, 2), SMALL)
+    (row,) = growth.measure(1, [small])
+    assert row["grown"] == "vae mlp, hidden"
+    assert row["x1_ms"] > 0
+    assert row["x16_ms"] is None
+    assert math.isfinite(row["quality"])
+
+
+def test_exponents_are_slopes():
+    assert growth.exponent({1: 2.0, 4: 16.0, 16: 128.0}) == pytest.approx(1.5)
+    assert growth.exponent({1: 2.0}) is None
+    assert growth.exponent({1: 2.0, 2: 2.0, 4: 2.0}) == pytest.approx(0.0)
+
+
+def test_what_takes_too_long_is_not_grown(monkeypatch):
+    sizes = []
+    monkeypatch.setattr(growth, "of_update", lambda loop, size: (sizes.append(size.batch) or size.batch / 100, 1.0))
+    row = growth.row(growth.Grown("vae", "mlp", "batch", (1, 4, 16)))
+    assert sizes == [128, 512]
+    assert (row["x4_ms"], row["x16_ms"], row["exponent"]) == (5120.0, None, pytest.approx(1.0))
