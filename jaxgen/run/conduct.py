@@ -20,6 +20,7 @@ from jaxgen.run.export import check_export
 from jaxgen.run.inherit import starting_from
 from jaxgen.run.parsing import Parsed, parse
 from jaxgen.run.players import factories, with_own_rates
+from jaxgen.run.profiling import check_profile
 from jaxgen.run.train import train_run, warn
 from jaxgen.run.workdir import identity, open_workdir
 
@@ -35,6 +36,7 @@ def conduct(experiment: Experiment, argv: Sequence[str]) -> Chapter | None:
     if work := experiment.instead(flags):
         return work()
     check_export(flags.export)
+    check_profile(flags.profile)
     parsed, lines = with_own_rates(parsed)
     for line in lines:
         print(line)

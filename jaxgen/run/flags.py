@@ -23,11 +23,9 @@ class RunFlags:
     eval_every: int = knob(500, "steps between evaluations on the validation split", lower=1, upper=LARGEST, group=RUN)
     checkpoint_every: int = knob(500, "steps between checkpoints", lower=1, upper=LARGEST, free=True, group=RUN)
     norms: bool = knob(
-        False,
-        "log the norms of gradient (before clipping) and update; a small MLP takes up to 15 % longer on a CPU",
-        free=True,
-        group=RUN,
+        False, "log norms of gradient (before clipping) and update; slower by up to 15 %", free=True, group=RUN
     )
+    profile: str = knob("", "a directory for a trace of three chunks, for XProf or Perfetto", free=True, group=RUN)
     data_dir: str = knob("", "where local files live; JAXGEN_DATA where not given", free=True, group=DATA)
     export: str = knob(
         "", "write the parameters to this .safetensors file, of a run that is finished too", free=True, group=RUN

@@ -23,6 +23,7 @@ from jaxgen.report.items import Arrays, Lines, Still
 from jaxgen.run import checkpoint, console, machine
 from jaxgen.run.bar import bar
 from jaxgen.run.log import open_log
+from jaxgen.run.profiling import profiled
 
 # Ctrl-C, the end of the terminal, and what batch systems warn with before they kill.
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU)
@@ -109,6 +110,7 @@ def train_run(
         contextlib.closing(open_log(workdir, at, total, counted)) as log,
         stop_signals() as stops,
         bar(earlier + left, workdir.name, total, counted=counted) as advance,
+        profiled(flags.profile) as after_chunk,
     ):
         for event in events:
             if event.stage > stage:
@@ -122,6 +124,7 @@ def train_run(
                 tree, meta = (state, progress), {"earlier": earlier}
                 good = checkpoint.save(directory, event.stage, event.step, tree, meta, check=first)
             advance(total, _shown(event))
+            after_chunk()
             if not event.finite:
                 raise FloatingPointError(_diverged(row, good))
             if stops:
