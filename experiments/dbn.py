@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 import jax
 
-from experiments.stacked import StackedFlags
+from experiments.stacked import StackedFlags, pretrained_for
 from jaxgen.core.config import fitted, knob
 from jaxgen.core.types import Fold, Refused, Stage, State
 from jaxgen.data.examples import recut
@@ -77,11 +77,10 @@ class Becoming:
     )
     tuning_rate: float = knob(0.1, "learning rate of the fine-tuning as another network", above=0.0, group=TRAINING)
     label_smoothing: float = knob(
-        0.0,
-        "share of a label that is spread over all classes, of a classifier",
-        lower=0.0,
-        upper=1.0,
-        group=TRAINING,
+        0.0, "share of a label spread over all classes, of a classifier", lower=0.0, upper=1.0, group=TRAINING
+    )
+    tuning_noise: float = knob(
+        0.0, "standard deviation of Gaussian noise on a classifier's images in fine-tuning", lower=0.0, group=TRAINING
     )
 
 
@@ -94,11 +93,11 @@ def read(flags: DbnFlags, config: dbn.Config) -> Data:
     """Images, with labels where they are learnt. Raises Refused, see `image_reader.read`, `recut` and `make`."""
     if config.pixels == "counts":
         raise Refused("--pixels=counts is for documents, which experiments.documents reads")
-    trains = flags.pretrain_epochs if flags.pretrain_steps is None else flags.pretrain_steps
-    if flags.label_smoothing and flags.top != "classifier":
-        raise Refused("--label_smoothing is for --top=classifier: nothing else learns from labels by a softmax layer")
-    if flags.top == "machine" and not trains:
+    if flags.top == "machine" and not pretrained_for(flags, 1):
         raise Refused("--top=machine without --pretrain_epochs or --pretrain_steps has nothing to learn")
+    for name in ("steps", "label_smoothing", "tuning_noise"):
+        if getattr(flags, name) and flags.top == "machine":
+            raise Refused(f"--{name} is of the fine-tuning, and with --top=machine there is none")
     images = image_reader.read_dataset(flags, 2 if flags.top == "classifier" or config.labelled else 0)
     data = image_reader.data_of(recut(images, flags.validate) if flags.validate else images, flags)
     for each in machines(fitted(config, data.facts)):
@@ -114,9 +113,7 @@ def machines(config: dbn.Config) -> list[dbn.Config]:
 def plan(setting: Setting) -> list[Stage]:
     """A stage for each machine, the lowest first, and one for the fine-tuning where there is any."""
     flags, epoch = setting.flags, setting.data.epoch
-    each = flags.pretrain_epochs * epoch if flags.pretrain_steps is None else flags.pretrain_steps
-    tuned = flags.top != "machine"
-    policy = flags.policy
+    each, tuned, policy = pretrained_for(flags, epoch), flags.top != "machine", flags.policy
     valid = None if tuned and (policy.patience or policy.plateau or flags.keep_best) else setting.data.valid
     optimizer = setting.optimizers(max(1, each))[0]
     configs = machines(setting.config) if each or not tuned else []
@@ -131,9 +128,8 @@ def fine_tuning(setting: Setting, steps: int, pretrained: bool) -> Stage:
     code: Any = "linear" if config.code == "linear" else "activated"
     loss: Any = "multinomial" if config.pixels == "counts" else "cross_entropy"
     network = Network(config.latent, "sigmoid", code, loss, flags.tuning_rate, config.hidden, True)
-    last = stacked_autoencoder.Config(
-        config.shape, config.labels, network=network, top=flags.top, label_smoothing=flags.label_smoothing
-    )
+    rules = {"label_smoothing": flags.label_smoothing, "tuning_noise": flags.tuning_noise}
+    last = stacked_autoencoder.Config(config.shape, config.labels, network=network, top=flags.top, **rules)
     adopt = above(machines(config)[-1], stacked_autoencoder.adopting(last, optimizer)) if pretrained else None
     technique, data = stacked_autoencoder.make(last, optimizer), setting.data
     return Stage(technique, data.train, steps, data.valid, adopt, stacked_autoencoder.__name__, last)

@@ -57,8 +57,8 @@ def test_left_in_any_stage_it_ends_at_the_same_bytes(step, top, tmp_path):
 
         return at
 
-    flags = f"{TINY} --hidden=7 --latent=5 --pretrain_steps=8 --steps=8 --chains=persistent --top={top}".split()
-    flags += ["--labelled"] * (top == "machine")
+    flags = f"{TINY} --hidden=7 --latent=5 --pretrain_steps=8 --chains=persistent --top={top}".split()
+    flags += ["--labelled" if top == "machine" else "--steps=8"]
     silent = dbn.EXPERIMENT._replace(show=lambda setting, result: [], watch=None)
     with pytest.raises(Killed):
         conduct(silent._replace(watch=Watch(look)), [*flags, f"--workdir={tmp_path / 'killed'}"])
@@ -124,6 +124,9 @@ def test_bad_input_is_told_in_a_sentence(tmp_path, capsys):
         "--pixels=gaussian --units=linear": (rbm, "--units=linear"),
         "--hidden=5,0": (dbn, "hidden"),
         "--pixels=counts": (dbn, "is for documents"),
+        "--steps=5": (dbn, "--steps is of the fine-tuning, and with --top=machine there is none"),
+        "--label_smoothing=0.1": (dbn, "--label_smoothing is of the fine-tuning"),
+        "--tuning_noise=0.1 --top=autoencoder": (dbn, "--tuning_noise is for --top=classifier"),
         "--pretrain_epochs=0": (dbn, "--top=machine without --pretrain_epochs"),
         f"--dataset={tmp_path / 'alone.npz'} --top=classifier": (dbn, "at least"),
     }

@@ -121,8 +121,9 @@ def test_above_the_first_layer_codes_are_corrupted_and_compared():
 
 @pytest.mark.parametrize("freeze", [True, pytest.param(False, marks=pytest.mark.ci)])
 def test_a_classifier_starts_from_the_layers_and_may_leave_them(freeze):
-    smoothing = 0.3 if freeze else 0.0
-    last, own = greedy(config())[-1], config(top="classifier", freeze=freeze, label_smoothing=smoothing)
+    smoothing, noise = (0.3, 0.0) if freeze else (0.0, 0.4)
+    rules = {"freeze": freeze, "label_smoothing": smoothing, "tuning_noise": noise}
+    last, own = greedy(config())[-1], config(top="classifier", **rules)
     technique, begun = stacked.make(own), adopted(own, last)
     layers = (*last.carry, last.params)
     chex.assert_trees_all_equal([begun.params[f"encoder_{n}"] for n in range(3)], [p["encoder_0"] for p in layers])
@@ -135,7 +136,8 @@ def test_a_classifier_starts_from_the_layers_and_may_leave_them(freeze):
     assert change["output"]["kernel"] > 0.01
     assert [change[f"encoder_{n}"]["kernel"] > 0.01 for n in range(3)] == 3 * [not freeze]
     assert max(change[f"encoder_{n}"]["bias"] for n in range(3)) > 0 or freeze
-    code = inferred(stacked.make(config(layer=3)), "encode", last, batch()["image"])
+    drawn = jax.random.normal(jax.random.fold_in(begun.key, 0), (8, 12), jnp.float32)
+    code = inferred(stacked.make(config(layer=3)), "encode", last, batch()["image"] + noise * drawn)
     logits = code @ begun.params["output"]["kernel"] + begun.params["output"]["bias"][None]
     log_p = np.asarray(jax.nn.log_softmax(logits))
     right = log_p[np.arange(8), batch()["label"]].mean()
@@ -162,6 +164,7 @@ def test_every_kind_of_layer_learns(kind):
         ({"strength": 1.5}, "--strength=1.5 of --pretraining=masking is a share"),
         ({"freeze": True, "layer": 0}, "--freeze is for --top=classifier"),
         ({"label_smoothing": 0.1, "layer": 0}, "--label_smoothing is for --top=classifier"),
+        ({"tuning_noise": 0.1, "layer": 0}, "--tuning_noise is for --top=classifier"),
         ({"top": "classifier", "labels": (), "layer": 0}, "at least two classes; this one has 0"),
         ({"pretraining": "kl", "code": "linear", "layer": 3}, "--sparsity=kl compares probabilities"),
     ],

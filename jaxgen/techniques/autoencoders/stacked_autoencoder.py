@@ -54,6 +54,9 @@ class Config:
     label_smoothing: float = knob(
         0.0, "share of a label that is spread over all classes, of a classifier", lower=0.0, upper=1.0
     )
+    tuning_noise: float = knob(
+        0.0, "standard deviation of Gaussian noise on the images while a classifier is fine-tuned", lower=0.0
+    )
     pretrain_rate: float = knob(
         1e-3, "learning rate of each layer alone; --learning_rate is the fine-tuning's", above=0.0
     )
@@ -147,17 +150,18 @@ def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:
     """The Technique of the stage that `config.layer` names.
 
     A batch is {"image": [B, D] uint8, or float32 in [0, 1]}, of a classifier with "label" as well. Raises Refused for
-    `freeze` and `label_smoothing` without a classifier, for a classifier of fewer than two classes, and see `model`.
+    what only a classifier has without one, for a classifier of fewer than two classes, and see `model`.
     """
     if config.freeze and config.top != "classifier":
         raise Refused("--freeze is for --top=classifier: an autoencoder has no layer above the others")
-    if config.label_smoothing and config.top != "classifier":
-        raise Refused("--label_smoothing is for --top=classifier: nothing else learns from labels")
+    for name in ("label_smoothing", "tuning_noise"):
+        if getattr(config, name) and config.top != "classifier":
+            raise Refused(f"--{name} is for --top=classifier")
     if config.layer:
         below = [model(dataclasses.replace(config, layer=n)) for n in range(1, config.layer)]
         return layerwise.technique(below, model(config), optimizer)
     if config.top == "classifier":
-        rules = stacked_classifier.Rules(config.freeze, config.label_smoothing)
+        rules = stacked_classifier.Rules(config.freeze, config.label_smoothing, config.tuning_noise)
         return stacked_classifier.technique(config.network, config.shape, config.labels, rules, optimizer)
     network = dataclasses.replace(config.network, tied=False)
     return autoencoder.technique(Autoencoder(network, dense(network, config.shape), config.shape), optimizer)

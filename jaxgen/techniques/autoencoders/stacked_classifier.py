@@ -26,6 +26,7 @@ class Rules(NamedTuple):
 
     freeze: bool = False  # only the output layer learns
     smoothing: float = 0.0  # epsilon of `cross_entropy`, in training alone
+    noise: float = 0.0  # standard deviation of Gaussian noise on the images, in training alone
 
 
 def frozen(names: Iterable[str], freeze: bool) -> list[str]:
@@ -60,8 +61,10 @@ def technique(
         return output.apply({"params": params["output"]}, code_of(params, image))
 
     def loss(params, carry, key, batch):
-        del key
-        logits = logits_of(params, batch["image"])
+        x = to_unit(batch["image"])
+        if rules.noise:
+            x = x + rules.noise * jax.random.normal(key, x.shape, jnp.float32)
+        logits = logits_of(params, x)
         value = cross_entropy(logits, batch["label"], rules.smoothing).mean()
         right = logits.argmax(-1) == hard_label(batch["label"])
         return value, (carry, {"loss": value, "accuracy": right.mean()})
