@@ -46,13 +46,13 @@ def read(path: str) -> dict[str, Any]:
     try:
         numbers = json.loads(Path(path).read_text())
     except (OSError, ValueError) as error:
-        raise Refused(f"--compare={path} cannot be read: {error}") from None
+        raise Refused(f"{path} cannot be read: {error}") from None
     rows = numbers.get("rows") if isinstance(numbers, dict) else None
     whole = isinstance(rows, dict) and all(
         isinstance(table, list) and all(isinstance(row, dict) for row in table) for table in rows.values()
     )
-    if not whole or not isinstance(numbers.get("device"), dict):
-        raise Refused(f"--compare={path} holds no numbers of python -m benchmarks")
+    if not whole or not {"device", "limits", "cores", "versions", "date"} <= numbers.keys():
+        raise Refused(f"{path} holds no numbers of python -m benchmarks")
     return numbers
 
 
