@@ -88,8 +88,7 @@ def train_run(
         stages: on the devices they are to run on.
         watch: called with stage, updates over all stages and State after chunks that reach a multiple of
             `flags.eval_every` or end a stage; of what it returns, pictures and texts go to TensorBoard.
-        previous: the State that the first stage adopts from (see `jaxgen.run.inherit`): the same one whenever the
-            run goes on.
+        previous: the State that the first stage adopts from, the same one whenever the run goes on.
         counted: a unit, and how many of them an update has, see `open_log`.
 
     Raises:
