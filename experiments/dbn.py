@@ -9,7 +9,7 @@ python -m experiments.dbn --preset=deep --dataset=mnist              784-1000-50
 python -m experiments.dbn --preset=labelled --dataset=mnist          500-500-2000 and 10 classes: Hinton et al. 2006
 
 Machines are --hidden and, the top one, --latent. Each learns for --pretrain_epochs at --learning_rate; --epochs,
---steps and --tuning_rate are those of the fine-tuning. What was measured: experiments/results/dbn.md.
+--steps, --tuning_rate and --tuning_optimizer are those of the fine-tuning. Measured: experiments/results/dbn.md.
 """
 
 import dataclasses
@@ -36,19 +36,22 @@ MACHINES = {
     "batch_size": 100,
     "optimizer": "momentum",
     "schedule": "cosine",
-    "learning_rate": 0.01,
-    "pretrain_epochs": 15,
+    "learning_rate": 0.1,
+    "pretrain_epochs": 20,
     "eval_every": 5000,
     "checkpoint_every": 5000,
 }
+TUNED = {"tuning_optimizer": "adam", "tuning_schedule": "cosine", "tuning_rate": 1e-3}
 PRESETS: dict[str, dict[str, Any]] = {
     "classifier": {
         **MACHINES,
         "hidden": "500,500",
         "latent": 2000,
+        **TUNED,
         "top": "classifier",
-        "tuning_rate": 0.1,
-        "epochs": 20,
+        "label_smoothing": 0.1,
+        "tuning_noise": 0.3,
+        "epochs": 30,
     },
     "labelled": {
         **MACHINES,
@@ -61,8 +64,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "hidden": "1000,500,250",
         "latent": 30,
         "code": "linear",
+        **TUNED,
         "top": "autoencoder",
-        "tuning_rate": 0.01,
         "epochs": 30,
     },
 }
@@ -115,16 +118,17 @@ def plan(setting: Setting) -> list[Stage]:
     flags, epoch = setting.flags, setting.data.epoch
     each, tuned, policy = pretrained_for(flags, epoch), flags.top != "machine", flags.policy
     valid = None if tuned and (policy.patience or policy.plateau or flags.keep_best) else setting.data.valid
-    optimizer = setting.optimizers(max(1, each))[0]
-    configs = machines(setting.config) if each or not tuned else []
-    stages = [stage(setting, config, each, dbn.adopting(config, optimizer)) for config in configs]
-    stages = [one._replace(valid=valid) for one in stages]
+    alone = setting._replace(optimizers=lambda steps: setting.optimizers(steps)[:1])
+    (optimizer,) = alone.optimizers(max(1, each))
+    configs = machines(setting.config) if each else []
+    stages = [stage(alone, config, each, dbn.adopting(config, optimizer)) for config in configs]
+    stages = [one._replace(valid=valid, optimizers=(0,)) for one in stages]
     return [*stages, fine_tuning(setting, updates(flags, epoch), bool(stages))] if tuned else stages
 
 
 def fine_tuning(setting: Setting, steps: int, pretrained: bool) -> Stage:
     """The last stage: a classifier or an autoencoder of the machines' widths, which starts from their weights."""
-    config, flags, optimizer = setting.config, setting.flags, setting.optimizers(steps)[0]
+    config, flags, (_, optimizer) = setting.config, setting.flags, setting.optimizers(steps)
     code: Any = "linear" if config.code == "linear" else "activated"
     loss: Any = "multinomial" if config.pixels == "counts" else "cross_entropy"
     network = Network(config.latent, "sigmoid", code, loss, flags.tuning_rate, config.hidden, True)
@@ -132,7 +136,7 @@ def fine_tuning(setting: Setting, steps: int, pretrained: bool) -> Stage:
     last = stacked_autoencoder.Config(config.shape, config.labels, network=network, top=flags.top, **rules)
     adopt = above(machines(config)[-1], stacked_autoencoder.adopting(last, optimizer)) if pretrained else None
     technique, data = stacked_autoencoder.make(last, optimizer), setting.data
-    return Stage(technique, data.train, steps, data.valid, adopt, stacked_autoencoder.__name__, last)
+    return Stage(technique, data.train, steps, data.valid, adopt, stacked_autoencoder.__name__, last, (1,))
 
 
 def above(top: dbn.Config, begin: Any) -> Callable[[State | None, jax.Array, Any], State]:
@@ -172,6 +176,7 @@ EXPERIMENT = Experiment(
     "distribution over images, or a deep network that has seen no label yet.",
     technique=dbn,
     data=Reader(DbnFlags, read),
+    players=("tuning",),
     presets=PRESETS,
     defaults={
         "dataset": "digits",

@@ -74,6 +74,7 @@ EXPERIMENT = Experiment(
     "unrolled, they are an autoencoder whose code finds documents that are about the same.",
     technique=dbn,
     data=Reader(DocumentFlags, read),
+    players=("tuning",),
     defaults=DEFAULTS,
     plan=network.plan,
     show=retrieval.show,

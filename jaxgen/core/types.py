@@ -97,3 +97,4 @@ class Stage(NamedTuple):
     adopt: Callable[[State | None, jax.Array, Any], State] | None = None
     module: str = ""  # dotted name of the module whose `make` gave the technique
     config: Any = None  # what it was made from
+    optimizers: tuple[int, ...] = ()  # ... and with whose, of the run's players by number; (): those of all

@@ -48,7 +48,9 @@ def load_run(workdir: str | os.PathLike) -> Loaded:
         stage = config["stages"][number]
         module = importlib.import_module(stage["technique"])
         fields = {name: tuple(v) if isinstance(v, list) else v for name, v in stage["config"].items()}
-        return module.make(built(module.Config, fields), *factories(flags, players, change=unscheduled))
+        made = factories(flags, players, change=unscheduled)
+        whose = stage.get("optimizers") or range(len(made))
+        return module.make(built(module.Config, fields), *(made[n] for n in whose))
 
     def template(number: int) -> tuple[State, Progress]:
         stage = Stage(technique(number), Source((), lambda arrays, key, n: ()), 0)

@@ -45,7 +45,8 @@ def identity(
         free |= {name: own[name] for name in loose}
         kept = {name: value for name, value in own.items() if name not in loose}
         length = {"steps": stage.steps} if number < len(stages) else {}
-        described.append({"technique": stage.module, "config": kept, **length})
+        whose = {"optimizers": stage.optimizers} if stage.optimizers else {}
+        described.append({"technique": stage.module, "config": kept, **whose, **length})
     names = list(vars(players)) if players is not None else []
     config = {"layout": LAYOUT, "flags": fixed, "stages": described, "players": names, "data": data, **inherited}
     return json.loads(json.dumps({**config, "free": free}))
