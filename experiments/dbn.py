@@ -53,12 +53,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "tuning_noise": 0.3,
         "epochs": 30,
     },
-    "labelled": {
-        **MACHINES,
-        "hidden": "500,500",
-        "latent": 2000,
-        "labelled": True,
-    },
+    "labelled": {**MACHINES, "hidden": "500,500", "latent": 2000, "labelled": True},
     "deep": {
         **MACHINES,
         "hidden": "1000,500,250",
@@ -187,6 +182,8 @@ EXPERIMENT = Experiment(
         "learning_rate": 0.02,
         "pretrain_epochs": 40,
         "epochs": 40,
+        "tuning_optimizer": "adam",
+        "tuning_rate": 3e-3,
         "eval_every": 560,
         "checkpoint_every": 1120,
     },

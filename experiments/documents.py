@@ -3,7 +3,7 @@
 python -m experiments.documents                                  docstrings of Python's library, 10 codes
 python -m experiments.documents --latent=2                       the plane
 python -m experiments.documents --dataset=reuters                news of eight topics; needs the archive in --data_dir
-python -m experiments.documents --pretrain_epochs=0 --optimizer=adam --tuning_rate=1e-3      from random weights
+python -m experiments.documents --pretrain_epochs=0              the same autoencoder from random weights
 
 After Hinton & Salakhutdinov 2006, 2000-500-250-125-10: the lowest machine has counts as visible units (Salakhutdinov &
 Hinton 2009), the outputs of the autoencoder are probabilities of words. What was measured: experiments/results/dbn.md.
@@ -60,8 +60,9 @@ DEFAULTS: dict[str, Any] = {
     "schedule": "cosine",
     "learning_rate": 0.01,
     "pretrain_epochs": 50,
-    "tuning_rate": 0.1,
-    "epochs": 50,
+    "tuning_optimizer": "adam",
+    "tuning_rate": 1e-3,
+    "epochs": 20,
     "log_every": 50,
     "eval_every": 250,
     "checkpoint_every": 1000,
