@@ -89,6 +89,19 @@ def table(rows: Rows) -> str:
     )
 
 
+def with_shares(name: str, rows: list[dict[str, Any]], rate: float) -> list[dict[str, Any]]:
+    """Rows of a race with the share that each reaches of `rate`, products in GFLOP/s, where operations are counted.
+
+    Those of all contenders are counted as ours has them.
+    """
+    loop = LOOPS.get(name)
+    if loop is None or loop.operations is None:
+        return rows
+    each = {case: loop.operations(sizes) for case, sizes in loop.cases.items()}
+    of = lambda row: 1e-9 * row[loop.unit] * each[row.get(loop.column, "")] / rate
+    return [{**row, "share": of(row)} for row in rows]
+
+
 def chosen(flags: Flags) -> tuple[dict[str, Any], dict[str, Race]]:
     """The techniques' cases and the races that the flags name. Raises Refused where there is none."""
     cases = dict(steps.cases(flags.technique) if flags.technique else techniques.small_cases())
@@ -119,7 +132,7 @@ def main(argv: Sequence[str]) -> None:
         rows["steps"] = [{"technique": n, **steps.measure(each, rate, flags.quick)} for n, each in cases.items()]
         print(f"\n{(steps.__doc__ or '').strip()}\n\n{table(rows['steps'])}", flush=True)
     for name, race in races.items():
-        rows[name] = race.measure(flags.rounds)
+        rows[name] = with_shares(name, race.measure(flags.rounds), result["limits"][0]["value"])
         print(f"\n{race.about.strip()}\n\n{table(rows[name])}", flush=True)
         if note := race.note(rows[name]):
             print(f"\n{note}", flush=True)

@@ -34,3 +34,5 @@ class Loop(NamedTuple):
     against: Mapping[str, str] = {"against_pytorch": "PyTorch"}  # column of ratios -> label of their denominator
     within: float = 0.1  # most that qualities may differ, as a share of the largest one
     seconds: float = 2.0  # a block
+    # The sizes of a case -> operations of products and convolutions, as ours does them, in a unit of the work
+    operations: Callable[[Any], float] | None = None

@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from benchmarks.contender import Contender, Work
+from benchmarks.operations import counted
 from jaxgen.core import loop
 from jaxgen.core.batches import arrays_of, functions_of, training_batch
 from jaxgen.core.types import Stage
@@ -42,6 +44,19 @@ def contenders(experiment: Experiment, loss: str, first_program: bool = False) -
     chunks = functools.partial(chunked, experiment, loss)
     ours = [Contender("fused", chunks), Contender("fused, 2 host devices", chunks, devices=2)]
     return [*ours, *[Contender("jit per step", functools.partial(stepwise, experiment, loss))] * first_program]
+
+
+def operations(experiment: Experiment) -> Callable[[Any], float]:
+    """The function of a case's sizes that a Loop of this experiment's training has as `operations`."""
+
+    def per_unit(sizes):
+        only, number = stage(experiment, sizes.flags()), jax.ShapeDtypeStruct((), jnp.int32)
+        taken = lambda arguments, n: training_batch(functions_of(only.source), arguments, None, jax.random.key(0), n)
+        batch = jax.eval_shape(taken, arrays_of(only.source), number)
+        state = jax.eval_shape(only.technique.init, jax.random.key(0))
+        return sizes.updates * counted(only.technique.step, state, batch) / sizes.amount
+
+    return per_unit
 
 
 def chunked(experiment: Experiment, loss: str, sizes: Any) -> Work:

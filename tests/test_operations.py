@@ -5,6 +5,8 @@ import jax.numpy as jnp
 import pytest
 
 from benchmarks import operations
+from benchmarks.__main__ import with_shares
+from benchmarks.serving import LOOPS
 from jaxgen.core.types import Refused
 
 like = lambda *shape: jax.ShapeDtypeStruct(shape, jnp.float32)
@@ -67,3 +69,17 @@ def test_a_product_that_runs_any_number_of_times_is_refused():
         operations.counted(forever, like(3, 3))
     harmless = lambda x: jax.lax.while_loop(lambda x: x.sum() > 0, lambda x: x - 1, x @ x)
     assert operations.counted(harmless, like(3, 3)) == 54
+
+
+@pytest.mark.ci
+def test_a_race_has_shares_of_the_limit():
+    """64-16-2 and back, batch 8: products forwards, and in the gradients all of them twice but that in the image."""
+    loop = LOOPS["vae"]
+    sizes = loop.cases["mlp"]._replace(hidden=16, batch=8, dataset="digits")
+    pixels, hidden, latent = 64, 16, 2
+    layers = pixels * hidden + 2 * hidden * latent + latent * hidden + hidden * pixels
+    assert loop.operations(sizes) == 2 * (3 * layers - pixels * hidden)
+    rows = [{"contender": "fused", "network": "", "steps_per_second": 10.0}]
+    (row,) = with_shares("gibbs", rows, 2.0)
+    assert row["share"] == pytest.approx(1e-9 * 10 * 2 * 2 * 64 * 784 * 500 / 2)
+    assert with_shares("start", rows, 2.0) is rows

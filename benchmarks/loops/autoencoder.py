@@ -121,6 +121,7 @@ LOOP = Loop(
         Contender("PyTorch", pytorch, ("torch",)),
     ],
     column="network",
+    operations=trainers.operations(EXPERIMENT),
 )
 
 

@@ -116,6 +116,7 @@ LOOP = Loop(
     ],
     against={"against_pytorch": "PyTorch", "against_scikit_learn": "scikit-learn"},
     within=0.2,
+    operations=trainers.operations(EXPERIMENT),
 )
 
 
@@ -169,4 +170,5 @@ CHAINS = Loop(
     unit="steps_per_second",
     cases={"": Chains()},
     contenders=[Contender("fused", scanned), Contender("PyTorch", pytorch_chains, ("torch",))],
+    operations=lambda sizes: 4.0 * sizes.chains * sizes.visible * sizes.hidden,
 )

@@ -73,4 +73,5 @@ LOOP = Loop(
         *trainers.contenders(EXPERIMENT, "loss", first_program=True),
         Contender("PyTorch", pytorch, ("torch",)),
     ],
+    operations=trainers.operations(EXPERIMENT),
 )

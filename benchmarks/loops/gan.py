@@ -122,4 +122,5 @@ LOOP = Loop(
     cases={"": Sizes()},
     contenders=[*trainers.contenders(EXPERIMENT, "critic_loss"), Contender("PyTorch", pytorch, ("torch",))],
     within=0.3,  # ten updates of a game depend on where they start
+    operations=trainers.operations(EXPERIMENT),
 )

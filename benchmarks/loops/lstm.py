@@ -164,6 +164,7 @@ WINDOWS = Loop(
         Contender("Keras on JAX", keras_fit("jax"), ("keras",)),
         Contender("Keras on PyTorch", keras_fit("torch"), ("keras", "torch")),
     ],
+    operations=trainers.operations(EXPERIMENT),
 )
 
 STREAMS = Loop(
@@ -176,4 +177,5 @@ STREAMS = Loop(
         *trainers.contenders(EXPERIMENT, "bits_per_char"),
         Contender("PyTorch", pytorch(of_streams), ("torch",)),
     ],
+    operations=trainers.operations(EXPERIMENT),
 )

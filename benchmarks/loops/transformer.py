@@ -128,4 +128,5 @@ LOOP = Loop(
         Contender("PyTorch", pytorch, ("torch",)),
         Contender("PyTorch, torch.compile", lambda sizes: pytorch(sizes, compiled=True), ("torch",)),
     ],
+    operations=trainers.operations(EXPERIMENT),
 )

@@ -89,4 +89,5 @@ LOOP = Loop(
     ],
     column="network",
     within=0.2,  # fifty updates of convolutions depend on where they start
+    operations=trainers.operations(EXPERIMENT),
 )
