@@ -2,6 +2,7 @@
 
 python -m experiments.faces --data_dir=DATA                               Olivetti faces, VGG19, measured by SqueezeNet
 python -m experiments.faces --dataset=FOLDER --attribute=smiling          a subfolder for each class
+python -m experiments.faces --dataset=frogs --attribute=                  CIFAR-10's frogs, how they are restored alone
 
 Both have the same network, code, images and updates; then their reconstructions of test images are compared, in pixels
 and by a network that neither was trained with. A concept vector is the mean code of the training images with the
@@ -56,7 +57,7 @@ class Flags(WeightFlags):
     workdir: str = knob("runs/faces", "a folder for each run, and report.html")
     dataset: str = knob("olivetti_glasses", "a set with classes")
     data_dir: str = knob("", "where local files live; JAXGEN_DATA where not given")
-    attribute: str = knob("with glasses", "the class of images that have it; all others have not")
+    attribute: str = knob("with glasses", "the class of images that have it, all others have not; empty: none is moved")
     judge: str = knob("squeezenet", "the network that measures reconstructions; another one than --network")
     judge_weights: str = knob("", "a file of its weights")
     layers: str = knob("", "of --network that are compared, with weights; empty: as in experiments.perceptual")
@@ -88,8 +89,8 @@ def commands(flags: Flags) -> tuple[Dataset, dict[str, list[str]]]:
     if not flags.layers:
         argv[argv.index("--layers=")] = f"--layers={perceptual.LAYERS.get(flags.network, '')}"
     parsed = parse(perceptual.EXPERIMENT, argv)
-    images = image_reader.read_dataset(parsed.flags, 2)
-    if flags.attribute not in images.classes:
+    images = image_reader.read_dataset(parsed.flags, 2 if flags.attribute else 0)
+    if flags.attribute and flags.attribute not in images.classes:
         known = ", ".join(images.classes[:20])
         raise Refused(f"--attribute={flags.attribute} is no class of {flags.dataset}, which has {known}")
     perceptual.read(parsed.flags, parsed.config)
@@ -149,21 +150,14 @@ def moves(
     )
     print(f"probe: right for {texts[0]} of test images with {attribute!r}, {texts[1]} without")
     rows, strengths = [], dict[str, float]()
+    told = lambda share, n: "{:.1f} % ({:.1f} to {:.1f})".format(*(100 * x for x in (share, *wilson(share, n))))
     for name, model in models.items():
         for sign, verb in ((1, "comes"), (-1, "goes")):
-            strength = concept_moves.chosen_strength(model, probe, valid, sign)
+            strength, count, before, *shares = concept_moves.outcome(model, probe, valid, test, sign)
             strengths.setdefault(name, strength)
-            some = test.image[test.has != (sign > 0)]
-            means_nothing = concept_moves.random_vector(model.vector)
-            cells = []
-            for vector in (None, means_nothing):
-                share = float(concept_moves.flips(model, probe, some, strength, vector).mean())
-                cells.append(
-                    "{:.1f} % ({:.1f} to {:.1f})".format(*(100 * x for x in (share, *wilson(share, len(some)))))
-                )
-            before = float((concept_moves.says(probe, concept_moves.moved(model, some, 0.0)) != (sign > 0)).mean())
+            cells = [told(share, count) for share in shares]
             line = (f"{TITLES[name]}, {attribute!r} {verb}", f"{strength:+g}", f"{100 * before:.1f} %", *cells)
-            print(f"{line[0]}: by {line[1]}, {line[3]} of {len(some)} flip; in a random direction {line[4]}")
+            print(f"{line[0]}: by {line[1]}, {line[3]} of {count} flip; in a random direction {line[4]}")
             rows.append([Cell(text) for text in line])
     columns = ["", "times the vector", "unchanged as it should be", "flipped", "flipped by a random direction"]
     return Table(caption, columns, rows), strengths
@@ -175,22 +169,22 @@ def faces(argv: list[str]) -> list[page.Chapter]:
     prepare(1, flags.compilation_cache)
     judge, (images, lines) = judge_of(flags), commands(flags)
     chapters, loaded = trained(flags, lines)
-    number = images.classes.index(flags.attribute)
+    number = images.classes.index(flags.attribute) if flags.attribute else -1
     train, valid, test = (concept_moves.attributed(each, number) for each in (images.train, images.valid, images.test))
-    probe = concept_moves.fitted_probe(train, valid)
     models = {name: concept_moves.model(technique, state, train) for name, (technique, state) in loaded.items()}
-    tables = [compared(models, judge, images, test)]
-    table, strengths = moves(models, probe, valid, test, flags.attribute)
-    without = test.image[~test.has]
-    some, others = (each[:: -(-len(each) // concept_moves.SHOWN)] for each in (test.image, without))
+    tables, some = [compared(models, judge, images, test)], concept_moves.spaced(test.image)
     figures = [concept_moves.beside_each_other(images, some, [(TITLES[name], model) for name, model in models.items()])]
-    named = [(name, model, strengths[name]) for name, model in models.items()]
-    figures += concept_moves.before_and_after("moved", images, others, named)
+    if flags.attribute:
+        probe = concept_moves.fitted_probe(train, valid)
+        table, strengths = moves(models, probe, valid, test, flags.attribute)
+        named = [(name, model, strengths[name]) for name, model in models.items()]
+        figures += concept_moves.before_and_after("moved", images, concept_moves.spaced(test.image[~test.has]), named)
+        tables.append(table)
     directory = Path(os.path.expanduser(flags.workdir))
     pictures, _, missing = shown(directory / "figures", figures)
-    first = page.Chapter("Faces", TEXT, pictures=pictures, tables=[*tables, table], missing=missing)
+    first = page.Chapter(images.name, TEXT, pictures=pictures, tables=tables, missing=missing)
     report = [first, *chapters.values()]
-    page.write(directory / "report.html", "Faces", report, overview=False)
+    page.write(directory / "report.html", "Two autoencoders", report, overview=False)
     print(f"report: {directory / 'report.html'}")
     return report
 

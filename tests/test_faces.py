@@ -42,6 +42,11 @@ def test_both_side_by_side(networks, tmp_path, capsys):
     pictures = {"reconstructions.png", "moved-plain.png", "moved-perceptual.png"}
     assert {path.name for path in (tmp_path / "faces/figures").glob("*.png")} == pictures
     assert "the VAE of deep features, '3' goes: by -" in capsys.readouterr().out
+    (tables, *_) = [
+        chapter.tables for chapter in faces.faces([*argv, "--attribute=", f"--workdir={tmp_path / 'none'}"])
+    ]
+    assert [row[1:] for row in tables[0].rows] == [row[1:] for row in chapters[0].tables[0].rows]
+    assert {path.name for path in (tmp_path / "none/figures").glob("*.png")} == {"reconstructions.png"}
 
 
 def test_what_cannot_be_used(networks, tmp_path, capsys, monkeypatch):

@@ -69,8 +69,10 @@ class Model(NamedTuple):
 
 
 def model(technique: Technique, state: State, train: Attributed) -> Model:
-    """The concept vector of the training images' codes."""
+    """The concept vector of the training images' codes; zeros where none of them has the attribute."""
     codes = codes_of(technique, state, train.image)
+    if not train.has.any():
+        return Model(technique, state, np.zeros(codes.shape[1], np.float32))
     return Model(technique, state, np.asarray(concept_vector(jnp.asarray(codes), jnp.asarray(train.has))))
 
 
@@ -137,3 +139,27 @@ def beside_each_other(images: Dataset, shown: np.ndarray, each: Sequence[tuple[s
     rows_of = [moved(one, shown, 0.0) for _, one in each]
     caption = f"Test images and, below each, the reconstructions of {', then '.join(title for title, _ in each)}"
     return still("reconstructions", caption, in_columns(images, shown, *rows_of))
+
+
+class Outcome(NamedTuple):
+    """What becomes of test images that are moved along the vector, and of as many moved at random."""
+
+    strength: float  # chosen on validation images
+    images: int  # that can change
+    before: float  # share whose reconstruction the probe calls what the image is
+    flipped: float  # share, see `flips`
+    at_random: float  # share in a random direction of the vector's length
+
+
+def outcome(model: Model, probe: Probe, valid: Attributed, test: Attributed, sign: int) -> Outcome:
+    """For the attribute to come (sign 1) or to go (-1)."""
+    strength = chosen_strength(model, probe, valid, sign)
+    some = test.image[test.has != (sign > 0)]
+    before = (says(probe, moved(model, some, 0.0)) != (sign > 0)).mean()
+    shares = [flips(model, probe, some, strength, v).mean() for v in (None, random_vector(model.vector))]
+    return Outcome(strength, len(some), float(before), *map(float, shares))
+
+
+def spaced(images: np.ndarray) -> np.ndarray:
+    """As many of them as a figure shows, evenly spaced."""
+    return images[:: -(-len(images) // SHOWN)]
