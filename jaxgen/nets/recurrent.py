@@ -56,7 +56,7 @@ class Recurrent(nn.Module):
             self.param(f"{name}_recurrent", orthogonal, (self.width, gates), jnp.float32) for name in names
         ]
         self.biases = [
-            self.param(f"{name}_bias", _bias(self.kind, self.width), (gates,), jnp.float32) for name in names
+            self.param(f"{name}_bias", first_bias(self.kind, self.width), (gates,), jnp.float32) for name in names
         ]
         if self.layer_norm:
             ones, norms = nn.initializers.ones, {"x": gates, "h": gates}
@@ -134,7 +134,7 @@ class Recurrent(nn.Module):
         return cells.gru_normed(x, w, start, scales["h"], keep)
 
 
-def _bias(kind, width):
+def first_bias(kind: str, width: int) -> nn.initializers.Initializer:
     """Zeros, and ones for forget gates: an LSTM that has learnt nothing yet keeps what it has (Gers et al. 2000)."""
 
     def init(key, shape, dtype=jnp.float32):

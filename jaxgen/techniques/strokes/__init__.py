@@ -1,0 +1,1 @@
+"""Drawings as movements of a pen."""

@@ -1,0 +1,156 @@
+"""Sketch-RNN (Ha & Eck 2017, https://arxiv.org/abs/1704.03477): a variational autoencoder of drawings.
+
+A bidirectional LSTM encodes the pen's movements to a normal posterior; an LSTM that sees the code at every step decodes
+it to a mixture of bivariate normals for the next offset and to the pen's state. Without the encoder it is a language
+model of drawings. Training minimises
+
+    nats per point + w(t) max(KL / Z, floor),    w(t) = weight - (weight - START) DECAY^t
+
+where the first term counts each drawing's points and its end, and nothing of what fills it up.
+B drawings of a batch, L points of the longest drawing, Z dimensions of the code.
+"""
+
+import dataclasses
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxgen.core.config import changed, knob
+from jaxgen.core.steps import begin, gradient_step
+from jaxgen.core.types import Fold, Technique
+from jaxgen.nets.sketch import SketchRNN
+from jaxgen.ops import pen
+from jaxgen.ops.distributions import kl_standard_normal
+from jaxgen.optim.settings import Factory
+from jaxgen.optim.textbook import adam
+from jaxgen.techniques.strokes import drawing
+
+START, DECAY = 0.01, 0.99995  # of the weight of the KL, as in the authors' code
+THINNED = 0.1  # probability with which a point inside a stroke is left out, where drawings are stretched as well
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """`longest` is the data's; the rest are flags."""
+
+    longest: int = 250
+    encoder: int = knob(128, "units of the encoder's LSTM, each way", lower=1, upper=2**16)
+    decoder: int = knob(256, "units of the decoder's LSTM", lower=1, upper=2**16)
+    latent: int = knob(
+        64, "dimensions of the code; 0: no encoder, drawings are drawn from nothing", lower=0, upper=2**16
+    )
+    mixtures: int = knob(20, "bivariate normals in the density of the next offset", lower=1, upper=1000)
+    dropout: float = knob(0.1, "share of the candidates of memories that is dropped", lower=0.0, upper=0.99)
+    kl_weight: float = knob(0.5, "weight of the KL divergence, mean over the code, that it rises to", lower=0.0)
+    kl_floor: float = knob(0.2, "KL divergence, mean over the code, below which it costs nothing", lower=0.0)
+    stretch: float = knob(
+        0.15, "most that width and height of training drawings change, as a share; 0: nor are points left out",
+        lower=0.0, upper=0.9,
+    )  # fmt: skip
+    learning_rate: float = knob(1e-3, "of the optimiser", above=0.0)
+
+
+def kl_weight(config: Config, step: jax.Array) -> jax.Array:
+    """w(t) [] after t updates."""
+    # Not DECAY^t: the nearest float32 is 2e-8 off, which after 10^5 updates is 2e-3.
+    return config.kl_weight - (config.kl_weight - START) * jnp.exp(math.log(DECAY) * step.astype(jnp.float32))
+
+
+def network(config: Config) -> SketchRNN:
+    """The network."""
+    return SketchRNN(config.encoder, config.decoder, config.latent, config.mixtures, config.dropout)
+
+
+def evaluation(config: Config) -> Fold:
+    """The Fold of nats per point, with one code drawn for each drawing, and of the terms as the paper has them."""
+    net = network(config)
+
+    def start():
+        return jnp.zeros(6, jnp.float32)
+
+    def add(state, key, tally, batch, mask):
+        target = jax.vmap(pen.steps)(batch["strokes"], batch["length"])
+        noise = jax.random.normal(key, (len(mask), config.latent), jnp.float32)
+        inputs = (target.before[:, 1:], batch["length"], target.before, noise)
+        outputs: Any = net.apply({"params": state.params}, *inputs)
+        of, logits, mean, log_var = outputs
+        offset, pen_state = pen.losses(of, logits, target)
+        kl = kl_standard_normal(mean, log_var)
+        each = (offset.sum(1), pen_state.sum(1), jnp.where(target.point, pen_state, 0.0).sum(1), kl, batch["length"])
+        sums = [jnp.sum(jnp.where(mask, value, 0.0)) for value in (*each, jnp.ones_like(kl))]
+        return tally + jnp.stack(sums)
+
+    def finish(tally):
+        offset, state, of_points, kl, points, drawings = tally
+        values = {
+            "nll": (offset + state) / points,
+            "offset_nll": offset / points,
+            "pen_nll": state / points,
+            "paper_reconstruction": (offset + of_points) / (drawings * config.longest),
+            "kl": kl / drawings,
+            "paper_kl": kl / drawings / max(1, config.latent),
+        }
+        return {name: values[name] for name in definitions}
+
+    drawn = ", code drawn from the posterior" if config.latent else ""
+    definitions = {
+        "nll": f"-log p of offsets and pen states, the end included, nats per point of a drawing{drawn}",
+        "offset_nll": f"-log density of offsets in units of their deviation, nats per point{drawn}",
+        "pen_nll": f"-log p of pen states, the end included, nats per point{drawn}",
+        "paper_reconstruction": f"the paper's L_R: nats of all points over drawings times {config.longest}",
+    }
+    if config.latent:
+        definitions["kl"] = "KL divergence of the posterior from the prior, nats per drawing"
+        definitions["paper_kl"] = "the paper's L_KL: the same, mean over the code"
+    return Fold(start, add, finish, definitions)
+
+
+def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:
+    """The Technique.
+
+    A batch is {"strokes": [B, L, 3] float32, see `ops.pen`, offsets in units of their deviation, "length": [B] int32}.
+    """
+    net, descent = network(config), optimizer(config.learning_rate)
+
+    def init(key):
+        state_key, net_key = jax.random.split(key)
+        step, code = jnp.zeros((1, 2, pen.STEP), jnp.float32), jnp.zeros((1, config.latent), jnp.float32)
+        params = net.init(net_key, step, jnp.ones(1, jnp.int32), step, code)["params"]
+        return begin(state_key, params, descent)
+
+    def loss(params, carry, key, batch):
+        (params, updates), (augment_key, noise_key, drop_key) = params, jax.random.split(key, 3)
+        strokes, length = batch["strokes"], batch["length"]
+        if config.stretch:
+            stretch = lambda key, one, n: pen.augmented(key, one, n, config.stretch, THINNED)
+            strokes, length = jax.vmap(stretch)(jax.random.split(augment_key, len(length)), strokes, length)
+        target = jax.vmap(pen.steps)(strokes, length)
+        noise = jax.random.normal(noise_key, (len(length), config.latent), jnp.float32)
+        inputs = (target.before[:, 1:], length, target.before, noise, True)
+        outputs: Any = net.apply({"params": params}, *inputs, rngs={"dropout": drop_key})
+        of, logits, mean, log_var = outputs
+        offset, state = pen.losses(of, logits, target)
+        nll = (offset + state).sum() / length.sum()
+        metrics = {"nll": nll}
+        value = nll
+        if config.latent:
+            kl = kl_standard_normal(mean, log_var).mean() / config.latent
+            value = nll + kl_weight(config, updates) * jnp.maximum(kl, config.kl_floor)
+            metrics |= {"kl": kl * config.latent}
+        return value, (carry, {"loss": value, **metrics})
+
+    def step(state, batch):
+        counted = lambda params, carry, key, batch: loss((params, state.step), carry, key, batch)
+        return gradient_step(counted, descent)(state, batch)
+
+    infer, inputs = drawing.of(net, config.longest)
+    return Technique(init, step, evaluation(config), infer, drawing.example(config.longest), inputs)
+
+
+def tiny(optimizer: Factory = adam) -> dict[str, Technique]:
+    """With the encoder and without, for the contract tests."""
+    small = {"longest": 7, "encoder": 5, "decoder": 6, "latent": 3, "mixtures": 2, "learning_rate": 1e-2}
+    change = lambda **fields: make(changed(Config(), {**small, **fields}), optimizer)
+    return {"sketch_rnn": change(), "sketch_rnn_alone": change(latent=0, dropout=0.0, stretch=0.0)}
