@@ -1,0 +1,94 @@
+"""Sketch-RNN: drawings as movements of a pen, encoded, drawn anew, completed.
+
+python -m experiments.sketch                                       outlines of letters, as they stand in fonts
+python -m experiments.sketch --latent=0                            without an encoder: drawings from nothing
+python -m experiments.sketch --preset=omniglot --data_dir=DATA     characters of 50 alphabets
+python -m experiments.sketch --preset=sheep --data_dir=DATA        sheep
+python -m experiments.sketch --dataset=PATH                        .npz of sketch-rnn, .ndjson of QuickDraw, .svg, .json
+
+Drawings of more than --longest points are left out. What was measured: experiments/results/sketch.md.
+"""
+
+import dataclasses
+import sys
+from typing import Any
+
+from jaxgen.core.config import fitted, knob
+from jaxgen.core.types import Refused
+from jaxgen.data.sources import holdout, source
+from jaxgen.data.strokes import sets
+from jaxgen.figures import drawings
+from jaxgen.run import cli
+from jaxgen.run.experiment import Data, Experiment, Reader, Watch
+from jaxgen.run.flags import DATA, RunFlags
+from jaxgen.techniques.strokes import sketch_rnn
+
+PAPER: dict[str, Any] = {"batch_size": 100, "learning_rate": 1e-3, "clip_value": 1.0, "schedule": "cosine"}
+PRESETS: dict[str, dict[str, Any]] = {
+    "omniglot": {
+        **PAPER,
+        "dataset": "omniglot",
+        "longest": 82,
+        "steps": 4000,
+        "eval_every": 500,
+        "checkpoint_every": 500,
+    },
+    "sheep": {
+        **PAPER,
+        "dataset": "aaron_sheep",
+        "longest": 250,
+        "steps": 1500,
+        "eval_every": 250,
+        "checkpoint_every": 250,
+    },
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class SketchFlags(RunFlags):
+    """The flags of drawings."""
+
+    dataset: str = knob("letters", f"{', '.join(sets.NAMES)}, or the path of a file or folder", group=DATA)
+    longest: int = knob(250, "points of the longest drawing that is used", lower=1, upper=100_000, group=DATA)
+
+
+def read(flags: SketchFlags, config: Any) -> Data:
+    """Drawings. Raises Refused, see `sets.load`."""
+    every, size = sets.load(flags.dataset, flags.data_dir, flags.longest), flags.batch_size
+    if size > len(every.train.length):
+        raise Refused(f"--batch_size={size} is more than the {len(every.train.length)} training drawings")
+    train = source(every.train._asdict(), size, 2**40)
+    valid, test = (holdout(split._asdict(), size, 2**40) for split in (every.valid, every.test))
+    if every.left_out:
+        print(f"{every.left_out:,} drawings of more than {flags.longest} points are left out")
+    facts, epoch = {"longest": every.longest}, len(every.train.length) // size
+    sketch_rnn.make(fitted(config, facts))
+    return Data(facts, train, valid, test, epoch, every.sha256, every, "test", ("drawings", size))
+
+
+EXPERIMENT = Experiment(
+    name="experiments.sketch",
+    doc=__doc__ or "",
+    title="Sketch-RNN",
+    text="A drawing is a sequence of a pen's movements. An LSTM reads it both ways and encodes it; another one draws "
+    "from the code, a movement at a time, each from a mixture of normal densities.",
+    technique=sketch_rnn,
+    data=Reader(SketchFlags, read),
+    presets=PRESETS,
+    defaults={
+        **PAPER,
+        "longest": 100,
+        "encoder": 64,
+        "decoder": 128,
+        "latent": 16,
+        "steps": 600,
+        "log_every": 50,
+        "eval_every": 100,
+        "checkpoint_every": 300,
+    },
+    watch=Watch(drawings.forming, at_start=True),
+    show=drawings.show,
+)
+
+if __name__ == "__main__":
+    sys.exit(cli.main(EXPERIMENT))
