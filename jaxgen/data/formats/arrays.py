@@ -42,7 +42,7 @@ def read_npz(path: Path, resident: int, images: Sequence[str], others: Sequence[
             streamed = []
         for info in archive.infolist():
             # numpy notices a wrong checksum only where it happens to read an array to its last byte.
-            if info.filename.removesuffix(".npy") not in streamed and not _is_whole(archive, info):
+            if info.filename.removesuffix(".npy") not in streamed and not zipped.is_whole(archive, info):
                 raise Refused(f"{path} is damaged: the checksum of {info.filename!r} does not agree")
     # Never unpickled, since a pickle can run any code.
     with np.load(path, allow_pickle=False) as archive:
@@ -60,17 +60,6 @@ def _header(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Larg
     except Exception:
         return None
     return large if large.start + large.nbytes <= large.length else None
-
-
-def _is_whole(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
-    """Whether a member has its checksum."""
-    try:
-        with archive.open(info) as file:
-            while file.read(2**20):
-                pass
-    except zipfile.BadZipFile:
-        return False
-    return True
 
 
 def read_npy(path: Path, resident: int) -> Arrays:

@@ -30,11 +30,12 @@ VARIANTS = 13  # images of each master
 SEED = 28
 
 
-def _font_folder() -> Path:
+def font_folder() -> Path:
+    """The folder of matplotlib's fonts. Raises Refused where matplotlib is not installed."""
     # Found and not imported: only its fonts are needed, and importing it takes time.
     spec = importlib.util.find_spec("matplotlib")
     if spec is None or spec.origin is None:
-        raise Refused('glyphs are drawn with the fonts in matplotlib: pip install "jaxgen[report]"')
+        raise Refused('glyphs and letters are drawn with the fonts in matplotlib: pip install "jaxgen[report]"')
     return Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf"
 
 
@@ -46,7 +47,7 @@ def masters() -> np.ndarray:
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    folder, em, box, side = _font_folder(), 120, BOX * SCALE, SIDE * SCALE
+    folder, em, box, side = font_folder(), 120, BOX * SCALE, SIDE * SCALE
     try:
         fonts = [ImageFont.truetype(folder / f"{name}.ttf", em) for name in FONTS]
     except OSError as error:

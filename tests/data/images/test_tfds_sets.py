@@ -131,7 +131,7 @@ PROGRAM = """
 import sys
 from jaxgen.data import sources
 from jaxgen.data.images import glyphs, sets
-glyphs._font_folder()
+glyphs.font_folder()
 print(sorted({"matplotlib", "sklearn", "PIL", "tensorflow_datasets"} & sys.modules.keys()))
 found = sets.load("tfds:toys", sys.argv[1])
 print(found.sha256, [name for name in sys.modules if name.split(".")[0] == "tensorflow"])
