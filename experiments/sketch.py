@@ -16,7 +16,7 @@ from typing import Any
 from jaxgen.core.config import fitted, knob
 from jaxgen.core.types import Refused
 from jaxgen.data.sources import holdout, source
-from jaxgen.data.strokes import sets
+from jaxgen.data.strokes import sketches
 from jaxgen.figures import drawings
 from jaxgen.run import cli
 from jaxgen.run.experiment import Data, Experiment, Reader, Watch
@@ -48,13 +48,13 @@ PRESETS: dict[str, dict[str, Any]] = {
 class SketchFlags(RunFlags):
     """The flags of drawings."""
 
-    dataset: str = knob("letters", f"{', '.join(sets.NAMES)}, or the path of a file or folder", group=DATA)
+    dataset: str = knob("letters", f"{', '.join(sketches.NAMES)}, or the path of a file or folder", group=DATA)
     longest: int = knob(250, "points of the longest drawing that is used", lower=1, upper=100_000, group=DATA)
 
 
 def read(flags: SketchFlags, config: Any) -> Data:
-    """Drawings. Raises Refused, see `sets.load`."""
-    every, size = sets.load(flags.dataset, flags.data_dir, flags.longest), flags.batch_size
+    """Drawings. Raises Refused, see `sketches.load`."""
+    every, size = sketches.load(flags.dataset, flags.data_dir, flags.longest), flags.batch_size
     if size > len(every.train.length):
         raise Refused(f"--batch_size={size} is more than the {len(every.train.length)} training drawings")
     train = source(every.train._asdict(), size, 2**40)
@@ -81,7 +81,10 @@ EXPERIMENT = Experiment(
         "encoder": 64,
         "decoder": 128,
         "latent": 16,
-        "steps": 600,
+        "kl_decay": 0.995,
+        "kl_weight": 0.1,
+        "learning_rate": 3e-3,
+        "steps": 1000,
         "log_every": 50,
         "eval_every": 100,
         "checkpoint_every": 300,

@@ -118,7 +118,8 @@ def show(setting: Setting, result: Result) -> Iterator[Figure | Table]:
     listed = ", ".join(f"{each:g}" for each in TEMPERATURES)
     yield still("samples", f"Drawings from the prior; from above at temperatures {listed}", sheet(rows), 1)
     yield Figure("samples", "", lambda: vector(rows[1]), ".svg")
-    shown = {"strokes": test.strokes[:COLUMNS], "length": test.length[:COLUMNS]}
+    chosen = np.linspace(0, len(test.length) - 1, COLUMNS).astype(int)  # of all classes, which stand in order
+    shown = {"strokes": test.strokes[chosen], "length": test.length[chosen]}
     warm = lambda temperature: jnp.full(COLUMNS, temperature, jnp.float32)
     if "reconstruct" in technique.infer:
         again = vmapped(technique, "reconstruct")

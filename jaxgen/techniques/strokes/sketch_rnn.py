@@ -4,7 +4,7 @@ A bidirectional LSTM encodes the pen's movements to a normal posterior; an LSTM 
 it to a mixture of bivariate normals for the next offset and to the pen's state. Without the encoder it is a language
 model of drawings. Training minimises
 
-    nats per point + w(t) max(KL / Z, floor),    w(t) = weight - (weight - START) DECAY^t
+    nats per point + w(t) max(KL / Z, floor),    w(t) = weight - (weight - START) decay^t
 
 where the first term counts each drawing's points and its end, and nothing of what fills it up.
 B drawings of a batch, L points of the longest drawing, Z dimensions of the code.
@@ -27,7 +27,7 @@ from jaxgen.optim.settings import Factory
 from jaxgen.optim.textbook import adam
 from jaxgen.techniques.strokes import drawing
 
-START, DECAY = 0.01, 0.99995  # of the weight of the KL, as in the authors' code
+START = 0.01  # the KL's weight in the first update, as in the authors' code
 THINNED = 0.1  # probability with which a point inside a stroke is left out, where drawings are stretched as well
 
 
@@ -44,6 +44,7 @@ class Config:
     mixtures: int = knob(20, "bivariate normals in the density of the next offset", lower=1, upper=1000)
     dropout: float = knob(0.1, "share of the candidates of memories that is dropped", lower=0.0, upper=0.99)
     kl_weight: float = knob(0.5, "weight of the KL divergence, mean over the code, that it rises to", lower=0.0)
+    kl_decay: float = knob(0.99995, "share of what its weight lacks that is left after an update", above=0.0, upper=1.0)
     kl_floor: float = knob(0.2, "KL divergence, mean over the code, below which it costs nothing", lower=0.0)
     stretch: float = knob(
         0.15, "most that width and height of training drawings change, as a share; 0: nor are points left out",
@@ -54,8 +55,9 @@ class Config:
 
 def kl_weight(config: Config, step: jax.Array) -> jax.Array:
     """w(t) [] after t updates."""
-    # Not DECAY^t: the nearest float32 is 2e-8 off, which after 10^5 updates is 2e-3.
-    return config.kl_weight - (config.kl_weight - START) * jnp.exp(math.log(DECAY) * step.astype(jnp.float32))
+    # Not decay^t: float32 has no 0.99995, and what is nearest is 2e-8 off, which after 10^5 updates is 2e-3.
+    left = jnp.exp(math.log(config.kl_decay) * step.astype(jnp.float32))
+    return config.kl_weight - (config.kl_weight - START) * left
 
 
 def network(config: Config) -> SketchRNN:
