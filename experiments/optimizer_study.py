@@ -17,7 +17,7 @@ with new ones.
 
 import sys
 
-from experiments import autoencoder, classify, gan, mixtures, perceptual, rbm, text, vae
+from experiments import autoencoder, classify, gan, mixtures, perceptual, rbm, sketch, text, vae
 from jaxgen.study import command
 
 EXPERIMENTS = {
@@ -28,6 +28,7 @@ EXPERIMENTS = {
     "mixtures": mixtures.EXPERIMENT,
     "perceptual": perceptual.EXPERIMENT,
     "rbm": rbm.EXPERIMENT,
+    "sketch": sketch.EXPERIMENT,
     "vae": vae.EXPERIMENT,
 }
 TASKS = "classifier:digits"  # by default

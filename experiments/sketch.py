@@ -17,7 +17,7 @@ from jaxgen.core.config import fitted, knob
 from jaxgen.core.types import Refused
 from jaxgen.data.sources import holdout, source
 from jaxgen.data.strokes import sketches
-from jaxgen.figures import drawings
+from jaxgen.figures import sketched
 from jaxgen.run import cli
 from jaxgen.run.experiment import Data, Experiment, Reader, Watch
 from jaxgen.run.flags import DATA, RunFlags
@@ -89,8 +89,8 @@ EXPERIMENT = Experiment(
         "eval_every": 100,
         "checkpoint_every": 300,
     },
-    watch=Watch(drawings.forming, at_start=True),
-    show=drawings.show,
+    watch=Watch(sketched.forming, at_start=True),
+    show=sketched.show,
 )
 
 if __name__ == "__main__":

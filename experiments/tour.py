@@ -25,6 +25,7 @@ from experiments import (
     optimizer_study,
     perceptual,
     rbm,
+    sketch,
     stacked,
     style,
     text,
@@ -98,6 +99,7 @@ CHAPTERS = {
     "perceptual": trained("Letters as a classifier sees them", perceptual.EXPERIMENT, "--steps=500", long=True),
     "rbm": trained("A machine that dreams of digits", rbm.EXPERIMENT, "", long=True),
     "dbn": trained("Machines above machines", dbn.EXPERIMENT, "--labelled", long=True),
+    "sketch": trained("Letters drawn with a pen", sketch.EXPERIMENT, "", long=True),
     "classifier": trained(
         "A classifier of letters, and its mistakes",
         classify.EXPERIMENT,
