@@ -25,7 +25,7 @@ from jaxgen.core.types import Fold, Refused, Stage, State
 from jaxgen.data.examples import recut
 from jaxgen.figures import chains, stacked_layers
 from jaxgen.report.items import Figure
-from jaxgen.run import cli, image_reader
+from jaxgen.run import cli, image_reader, moved_reader
 from jaxgen.run.experiment import Data, Experiment, Reader, Result, Setting, Watch, stage, updates
 from jaxgen.run.flags import TRAINING
 from jaxgen.techniques.autoencoders import stacked_autoencoder
@@ -41,28 +41,26 @@ MACHINES = {
     "eval_every": 5000,
     "checkpoint_every": 5000,
 }
+MOVED = {"shift": 0.5, "rotate": 10.0, "zoom": 0.1, "moved": 0.5}  # images, as of experiments.autoencoder
 TUNED = {"tuning_optimizer": "adam", "tuning_schedule": "cosine", "tuning_rate": 1e-3}
+HINTON = {"hidden": "500,500", "latent": 2000}  # of both papers of 2006
+DEEP = {"hidden": "1000,500,250", "latent": 30, "code": "linear", "top": "autoencoder"}
 PRESETS: dict[str, dict[str, Any]] = {
     "classifier": {
-        **MACHINES,
-        "hidden": "500,500",
-        "latent": 2000,
-        **TUNED,
+        **(MACHINES | HINTON | TUNED),
         "top": "classifier",
         "label_smoothing": 0.1,
         "tuning_noise": 0.3,
         "epochs": 30,
     },
-    "labelled": {**MACHINES, "hidden": "500,500", "latent": 2000, "labelled": True},
-    "deep": {
-        **MACHINES,
-        "hidden": "1000,500,250",
-        "latent": 30,
-        "code": "linear",
-        **TUNED,
-        "top": "autoencoder",
-        "epochs": 30,
+    # Chains that go on, and a lesser rate: machines by CD-1 classify better, and draw what are no digits.
+    "labelled": {
+        **(MACHINES | HINTON | {"optimizer": "sgd", "learning_rate": 0.05}),
+        "labelled": True,
+        "chains": "persistent",
+        "k": 2,
     },
+    "deep": {**(MACHINES | DEEP | TUNED | MOVED), "tuning_rate": 2e-3, "epochs": 50},
 }
 
 
@@ -97,7 +95,8 @@ def read(flags: DbnFlags, config: dbn.Config) -> Data:
         if getattr(flags, name) and flags.top == "machine":
             raise Refused(f"--{name} is of the fine-tuning, and with --top=machine there is none")
     images = image_reader.read_dataset(flags, 2 if flags.top == "classifier" or config.labelled else 0)
-    data = image_reader.data_of(recut(images, flags.validate) if flags.validate else images, flags)
+    cut = recut(images, flags.validate) if flags.validate else images
+    data = moved_reader.moved(image_reader.data_of(cut, flags), flags)
     for each in machines(fitted(config, data.facts)):
         dbn.make(each)
     return data

@@ -62,7 +62,7 @@ DEFAULTS: dict[str, Any] = {
     "pretrain_epochs": 50,
     "tuning_optimizer": "adam",
     "tuning_rate": 1e-3,
-    "epochs": 20,
+    "epochs": 5,
     "log_every": 50,
     "eval_every": 250,
     "checkpoint_every": 1000,

@@ -36,14 +36,14 @@ PRESETS = {
     "mnist": {
         "hidden": 500,
         "chains": "persistent",
-        "k": 5,
+        "k": 1,
         "learning_rate": 0.05,
         "schedule": "cosine",
-        "epochs": 60,
+        "steps": 54_000,
         "batch_size": 100,
         "temperatures": 14_500,
-        "eval_every": 4000,
-        "checkpoint_every": 4000,
+        "eval_every": 5000,
+        "checkpoint_every": 5000,
         "log_every": 500,
     },
 }

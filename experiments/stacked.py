@@ -22,7 +22,7 @@ from jaxgen.core.config import fitted, knob
 from jaxgen.core.types import Stage
 from jaxgen.data.examples import recut
 from jaxgen.figures import stacked_layers
-from jaxgen.run import cli, image_reader
+from jaxgen.run import cli, image_reader, moved_reader
 from jaxgen.run.experiment import LARGEST, Data, Experiment, Reader, Setting, stage, updates
 from jaxgen.run.flags import DATA, TRAINING
 from jaxgen.run.inherit import check_alike
@@ -105,7 +105,7 @@ class Pretraining:
 
 
 @dataclasses.dataclass(frozen=True)
-class StackedFlags(Pretraining, image_reader.ImageFlags):
+class StackedFlags(Pretraining, moved_reader.MovedFlags):
     """The flags of images and of layers that learn alone."""
 
     validate: int = knob(
@@ -117,7 +117,8 @@ def read(flags: StackedFlags, config: Any) -> Data:
     """Images, with labels for a classifier. Raises Refused, see `image_reader.read`, `recut` and `make`."""
     classes = 2 if config.top == "classifier" else 0
     images = image_reader.read_dataset(flags, classes)
-    data = image_reader.data_of(recut(images, flags.validate) if flags.validate else images, flags)
+    cut = recut(images, flags.validate) if flags.validate else images
+    data = moved_reader.moved(image_reader.data_of(cut, flags), flags)
     for each in configs(fitted(config, data.facts)):
         stacked_autoencoder.make(each)
     return data

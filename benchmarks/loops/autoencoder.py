@@ -136,11 +136,12 @@ PENALTIES = Loop(
     about="The tied layer of 1,000 sigmoid units, on glyphs: training images a second with the penalty of the Jacobian "
     "and without. Quality: as in training beside PyTorch.",
     unit="images_per_second",
-    cases={"": Sizes({"tied": True, "activation": "sigmoid"})},
+    cases={str(batch): Sizes({"tied": True, "activation": "sigmoid"}, batch=batch) for batch in (128, 256)},
     contenders=[
         Contender("none", penalised()),
         Contender("closed form", penalised(**LITTLE)),
         Contender("one jvp", penalised(**LITTLE, jacobian="hutchinson")),
     ],
+    column="batch",
     against={"against_none": "none"},
 )

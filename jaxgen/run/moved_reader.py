@@ -58,7 +58,11 @@ def mirrored(shape: Shape) -> Callable[[dict, jax.Array], dict]:
 
 def read(flags: MovedFlags, config: Any) -> Data:
     """As `image_reader.read`, with moved training images. Raises Refused, see there."""
-    data = image_reader.read(flags, config)
+    return moved(image_reader.read(flags, config), flags)
+
+
+def moved(data: Data, flags: MovedFlags) -> Data:
+    """The data, whose training images are moved as the flags say."""
     if flags.mirror:
         data = data._replace(train=mapped(data.train, mirrored(data.facts["shape"])))
     ranges = Ranges(flags.shift, flags.rotate, flags.zoom)
