@@ -2,6 +2,7 @@
 
 import json
 
+import jax
 import numpy as np
 import pytest
 
@@ -11,6 +12,7 @@ from jaxgen.figures import chains
 from jaxgen.run import cli
 from jaxgen.run.conduct import conduct
 from jaxgen.run.experiment import Watch
+from jaxgen.run.load import load
 
 TINY = "--dataset=digits --hidden=6 --batch_size=64 --log_every=4 --eval_every=4 --checkpoint_every=4"
 
@@ -81,6 +83,7 @@ def test_a_labelled_network_is_drawn_by_class(tmp_path):
 @pytest.mark.parametrize("top", ["classifier", "autoencoder"])
 def test_machines_become_another_network(top, tmp_path):
     flags = f"{TINY} --hidden=7 --latent=5 --pretrain_steps=4 --steps=4 --top={top} --workdir={tmp_path / 'run'}"
+    flags += " --optimizer=momentum --tuning_optimizer=adam"
     assert cli.main(dbn.EXPERIMENT, flags.split()) == 0
     config = json.loads((tmp_path / "run/config.json").read_text())
     modules = [stage["technique"].rsplit(".", 1)[-1] for stage in config["stages"]]
@@ -88,6 +91,10 @@ def test_machines_become_another_network(top, tmp_path):
     drawn = {path.name for path in (tmp_path / "run/samples").iterdir()}
     assert {"classifier": "confusion.png", "autoencoder": "reconstructions.png"}[top] in drawn
     assert {f"filters-{step:08d}.png" for step in (0, 4, 8, 12)} <= drawn
+    assert [stage["optimizers"] for stage in config["stages"]] == [[0], [0], [1]]
+    _, state = load(tmp_path / "run")  # in the fine-tuning: Adam has two moments of a kernel, momentum has one
+    kernel = state.params["encoder_0"]["kernel"]
+    assert sum(leaf.shape == kernel.shape for leaf in jax.tree.leaves(state.opt)) == 2
 
 
 @pytest.mark.ci
