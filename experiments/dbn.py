@@ -24,7 +24,7 @@ from jaxgen.core.config import fitted, knob
 from jaxgen.core.types import Fold, Refused, Stage, State
 from jaxgen.data.examples import recut
 from jaxgen.figures import chains, stacked_layers
-from jaxgen.report.items import Figure
+from jaxgen.report.items import Figure, Table
 from jaxgen.run import cli, image_reader, moved_reader
 from jaxgen.run.experiment import Data, Experiment, Reader, Result, Setting, Watch, stage, updates
 from jaxgen.run.flags import TRAINING
@@ -154,7 +154,7 @@ def further(setting: Setting) -> list[Fold]:
     return [dbn.accuracy(machines(setting.config)[-1])] if labelled else []
 
 
-def show(setting: Setting, result: Result) -> Iterator[Figure]:
+def show(setting: Setting, result: Result) -> Iterator[Figure | Table]:
     """What the last stage's network does."""
     if result.stage.module == stacked_autoencoder.__name__:
         yield from stacked_layers.show(setting._replace(config=result.stage.config), result)

@@ -22,7 +22,7 @@ TINY = ["--hidden=7", "--latent=6", "--batch_size=16", "--pretrain_steps=4", "--
 TINY += ["--eval_every=2", "--checkpoint_every=2"]
 TOPS = {  # flags -> stages, the first metric, pictures
     "": (3, "test_cross_entropy", {"reconstructions", "filters"}),
-    "--hidden= --latent=2": (2, "test_cross_entropy", {"reconstructions", "filters", "codes", "plane"}),
+    "--hidden= --latent=2": (2, "test_cross_entropy", {"reconstructions", "filters", "codes", "plane", "components"}),
     "--top=classifier": (3, "test_accuracy", {"confusion", "mistakes", "filters"}),
     "--top=classifier --freeze --patience=1": (3, "test_accuracy", {"confusion", "mistakes", "filters"}),
     "--top=classifier --pretrain_steps=0": (0, "test_accuracy", {"confusion", "mistakes", "filters"}),
@@ -45,6 +45,7 @@ def test_a_run_measures_and_draws(flags, tmp_path):
     assert next(iter(summary["metrics"])) == first
     assert len(summary.get("stages", [])) == stages
     assert {path.stem for path in (tmp_path / "run/samples").glob("*.png")} == pictures
+    assert ("5-NN" in (tmp_path / "run/report.html").read_text()) == ("components" in pictures)
 
 
 @pytest.mark.parametrize("step", [2, 6, 10])
