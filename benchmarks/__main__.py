@@ -124,7 +124,7 @@ def main(argv: Sequence[str]) -> None:
     result: dict[str, Any] = {**environment(), "cores": cores(), "date": date, "commit": commit(), "rows": rows}
     print(f"{result['device']}, {result['cores']} cores, {result['versions']}, {result['date']}")
     if busy := others_busy():
-        print(f"warning: {busy}", file=sys.stderr)
+        print(f"warning: {busy}")
     result["limits"] = limits.measure()
     print(f"\n{(limits.__doc__ or '').strip()}\n\n{table(result['limits'])}", flush=True)
     if cases:

@@ -58,7 +58,7 @@ def holding(rows):
 def test_what_is_promised_holds(tmp_path):
     done = process("-m", "benchmarks", "--only=guards", "--rounds=4", f"--out={tmp_path / 'numbers.json'}")
     assert done.returncode == 0, done.stdout + done.stderr
-    rows = json.loads((tmp_path / "numbers.json").read_text())["guards"]
+    rows = json.loads((tmp_path / "numbers.json").read_text())["rows"]["guards"]
     assert len(rows) == 2 * len(guards.LAYERS) + 3
     assert all(holding(rows))
 
@@ -133,12 +133,13 @@ def test_what_does_not_hold_is_measured_again():
 @pytest.mark.ci
 def test_what_does_not_hold_is_named_on_stderr_with_exit_code_1(tmp_path, monkeypatch, capsys):
     rows = [guards.row("fast", 2.0, 3.0), guards.row("slow", 4.0, 3.0), guards.row("free", 4.0, None)]
+    monkeypatch.setattr(benchmarks.limits, "LARGE", benchmarks.limits.Sizes(64, 2**12))
 
     def go(measured):
         monkeypatch.setitem(benchmarks.RACES, "guards", benchmarks.Race("", lambda rounds: measured))
         command = ["--only=guards", f"--out={tmp_path / 'numbers.json'}"]
         code = cli.guarded("benchmarks", lambda: benchmarks.main(command))
-        assert json.loads((tmp_path / "numbers.json").read_text())["guards"] == measured
+        assert json.loads((tmp_path / "numbers.json").read_text())["rows"]["guards"] == measured
         return code, *capsys.readouterr()
 
     code, out, err = go(rows)
