@@ -70,12 +70,12 @@ def fused(sizes: Sizes) -> Work:
 def pytorch(sizes: Sizes) -> Work:
     """The lecture's products, written out, float32, all cores."""
     torch = trainers.pytorch()
-    torch.set_grad_enabled(False)
     pixels = torch.from_numpy(sets.load(sizes.dataset).train.image)
     w = SPREAD * torch.randn(pixels.shape[1], sizes.hidden)
     a, b = torch.zeros(pixels.shape[1]), torch.zeros(sizes.hidden)
     rate = RATE / sizes.batch
 
+    @torch.inference_mode()
     def call():
         for _ in range(sizes.updates):
             x = torch.bernoulli(pixels[torch.randint(0, len(pixels), (sizes.batch,))].float() / 255.0)
@@ -152,10 +152,10 @@ def scanned(sizes: Chains) -> Work:
 def pytorch_chains(sizes: Chains) -> Work:
     """A loop in Python, as everybody writes it."""
     torch = trainers.pytorch()
-    torch.set_grad_enabled(False)
     w, a, b = map(torch.from_numpy, weights(sizes))
     x = torch.zeros(sizes.chains, sizes.visible)
 
+    @torch.inference_mode()
     def call():
         for _ in range(sizes.amount):
             h = torch.bernoulli(torch.sigmoid(torch.addmm(b, x, w)))

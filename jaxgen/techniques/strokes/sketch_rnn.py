@@ -80,8 +80,9 @@ def evaluation(config: Config) -> Fold:
         of, logits, mean, log_var = outputs
         offset, pen_state = pen.losses(of, logits, target)
         kl = kl_standard_normal(mean, log_var)
-        each = (offset.sum(1), pen_state.sum(1), jnp.where(target.point, pen_state, 0.0).sum(1), kl, batch["length"])
-        sums = [jnp.sum(jnp.where(mask, value, 0.0)) for value in (*each, jnp.ones_like(kl))]
+        of_points, points = jnp.where(target.point, pen_state, 0.0).sum(1), batch["length"].astype(jnp.float32)
+        each = (offset.sum(1), pen_state.sum(1), of_points, kl, points, jnp.ones_like(kl))
+        sums = [jnp.sum(jnp.where(mask, value, 0.0)) for value in each]
         return tally + jnp.stack(sums)
 
     def finish(tally):
