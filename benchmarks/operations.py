@@ -14,6 +14,13 @@ from jax.extend import core
 
 from jaxgen.core.types import Refused
 
+# The primitives of `ops.conv`: shapes of both inputs and of the output -> the kernel's, and positions it is at. S
+# convolutions stand side by side, and the kernel's shape counts them.
+OURS: dict[str, Callable] = {
+    "convolve": lambda x, kernel, y: (kernel, y[1:4]),
+    "convolve_kernel_gradient": lambda x, dy, kernel: (kernel, dy[1:4]),
+}
+
 
 def counted(function: Callable, *args: Any) -> int:
     """The operations of `function(*args)`; args may be `jax.ShapeDtypeStruct`s.
@@ -42,6 +49,10 @@ def of_equation(equation: core.JaxprEqn) -> int:
         taps = math.prod(kernel) // kernel[numbers.rhs_spec[0]]  # of one output: kernel height, width, input channels
         spread = math.prod(params["lhs_dilation"])  # of a transposed convolution most taps meet zeros in between
         return 2 * taps * outputs(equation) // spread
+    if name in OURS:
+        values: Any = (*equation.invars, equation.outvars[0])
+        kernel, positions = OURS[name](*(each.aval.shape for each in values))
+        return 2 * math.prod(kernel) * math.prod(positions) // math.prod(params["window"].dilation)
     inner = [of_jaxpr(each) for each in called(params)]
     if name == "cond":
         return max(inner)

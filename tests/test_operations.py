@@ -8,6 +8,7 @@ from benchmarks import operations
 from benchmarks.__main__ import with_shares
 from benchmarks.serving import LOOPS
 from jaxgen.core.types import Refused
+from jaxgen.ops.conv.api import conv
 
 like = lambda *shape: jax.ShapeDtypeStruct(shape, jnp.float32)
 
@@ -52,6 +53,17 @@ def lstm(kernel, x):
             lambda x, w: convolved(x, w, window_strides=(1, 1), padding=((2, 2), (2, 2)), lhs_dilation=(2, 2)),
             (like(3, 4, 4, 4), like(4, 4, 4, 6)),
             2 * (3 * 8 * 8) * (4 * 4 * 4) * 6 // 4,
+        ),
+        # Ours: the gradients in the kernel and in the image meet as many taps.
+        (
+            lambda x, w: conv(x, w, (2, 2)),
+            (like(3, 8, 8, 4), like(5, 5, 4, 6)),
+            2 * (3 * 4 * 4) * (5 * 5 * 4) * 6,
+        ),
+        (
+            jax.grad(lambda x, w: jnp.square(conv(x, w, (2, 2))).sum(), (0, 1)),
+            (like(3, 8, 8, 4), like(5, 5, 4, 6)),
+            3 * 2 * (3 * 4 * 4) * (5 * 5 * 4) * 6,
         ),
         (attention, (like(9, 8), *[like(8, 4)] * 3), 3 * 2 * 9 * 8 * 4 + 2 * 2 * 9 * 9 * 4),
         (lstm, (like(3 + 5, 20), like(11, 3)), 11 * 2 * 8 * 20),
