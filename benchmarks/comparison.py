@@ -92,7 +92,7 @@ def spread(blocks: Sequence[float] | None) -> float:
     return (max(blocks) - min(blocks)) / 2 / statistics.median(blocks)
 
 
-def told(change: Change) -> str:
+def line(change: Change) -> str:
     """A line of text."""
     word = "better" if change.better else "worse"
     numbers = f"{change.before:.4g} to {change.after:.4g}, {change.ratio:.3g} times"
@@ -103,7 +103,7 @@ def compared(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, bool]
     """What to print of two files' numbers, and whether something is worse beyond noise."""
     every = changes(old["rows"], new["rows"])
     beyond = [each for each in every if each.beyond]
-    lines = [f"{len(every)} numbers are in both, {len(beyond)} changed beyond noise", *map(told, beyond)]
+    lines = [f"{len(every)} numbers are in both, {len(beyond)} changed beyond noise", *map(line, beyond)]
     if old["device"] != new["device"]:
         lines.insert(0, f"another device: {old['device']}, now {new['device']}")
     return "\n".join(lines), any(not each.better for each in beyond)

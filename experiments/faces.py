@@ -150,12 +150,12 @@ def moves(
     )
     print(f"probe: right for {texts[0]} of test images with {attribute!r}, {texts[1]} without")
     rows, strengths = [], dict[str, float]()
-    told = lambda share, n: "{:.1f} % ({:.1f} to {:.1f})".format(*(100 * x for x in (share, *wilson(share, n))))
+    percent = lambda share, n: "{:.1f} % ({:.1f} to {:.1f})".format(*(100 * x for x in (share, *wilson(share, n))))
     for name, model in models.items():
         for sign, verb in ((1, "comes"), (-1, "goes")):
             strength, count, before, *shares = concept_moves.outcome(model, probe, valid, test, sign)
             strengths.setdefault(name, strength)
-            cells = [told(share, count) for share in shares]
+            cells = [percent(share, count) for share in shares]
             line = (f"{TITLES[name]}, {attribute!r} {verb}", f"{strength:+g}", f"{100 * before:.1f} %", *cells)
             print(f"{line[0]}: by {line[1]}, {line[3]} of {count} flip; in a random direction {line[4]}")
             rows.append([Cell(text) for text in line])

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.core.types import Stage, State, Technique
+from jaxgen.data.strokes.shaping import to_strokes
 from jaxgen.figures.context_free import compared
 from jaxgen.figures.latents import grid, interpolations, vmapped
 from jaxgen.report.items import Figure, Still, Table
@@ -25,13 +26,6 @@ COLD, WARM = 0.2, 0.8  # of reconstructions
 FRAMES = 60  # of the animation, at most
 
 
-def lines_of(strokes: np.ndarray, length: int) -> list[np.ndarray]:
-    """The strokes of a drawing [L, 3] as absolute points, [m, 2] each."""
-    points = np.cumsum(np.asarray(strokes[:length, :2], np.float64), 0)
-    ends = np.flatnonzero(np.asarray(strokes[:length, 2]) > 0.5) + 1
-    return [part for part in np.split(points, ends) if len(part)]
-
-
 def picture(strokes: np.ndarray, length: int, side: int = SIDE, box: np.ndarray | None = None) -> np.ndarray:
     """A drawing [L, 3] of `length` points as black lines on white, [side, side] in [0, 1], filling the square.
 
@@ -41,7 +35,7 @@ def picture(strokes: np.ndarray, length: int, side: int = SIDE, box: np.ndarray 
 
     fine = 3 * side  # drawn larger, then reduced: lines have soft edges
     image = Image.new("L", (fine, fine), 255)
-    parts = lines_of(strokes, length)
+    parts = to_strokes(strokes[:length])
     if parts:
         every = np.concatenate(parts)
         low, high = (every.min(0), every.max(0)) if box is None else box
@@ -70,7 +64,7 @@ def vector(drawings: dict[str, np.ndarray], columns: int = COLUMNS) -> bytes:
     """The SVG file of drawings, side by side."""
     rows, count = [], len(drawings["length"])
     for n, (strokes, length) in enumerate(zip(np.asarray(drawings["strokes"]), np.asarray(drawings["length"]))):
-        parts = lines_of(strokes, int(length))
+        parts = to_strokes(strokes[: int(length)])
         if not parts:
             continue
         every = np.concatenate(parts)

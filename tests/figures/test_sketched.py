@@ -1,4 +1,4 @@
-"""Lines of drawings by hand, where they are inked, and vector files that hold the same points."""
+"""Where drawings are inked, and vector files that hold the same points."""
 
 import re
 
@@ -8,14 +8,6 @@ from jaxgen.figures import sketched
 
 # Two strokes: a horizontal line of two points, then a single point below.
 STROKES = np.array([[0, 0, 0], [10, 0, 1], [-5, 10, 1], [7, 7, 0]], np.float32)
-
-
-def test_lines_are_cut_where_the_pen_is_lifted():
-    first, second = sketched.lines_of(STROKES, 3)
-    np.testing.assert_array_equal(first, [[0, 0], [10, 0]])
-    np.testing.assert_array_equal(second, [[5, 10]])
-    assert len(sketched.lines_of(STROKES, 2)) == 1
-    assert sketched.lines_of(STROKES, 0) == []
 
 
 def test_ink_is_on_the_lines():

@@ -26,19 +26,19 @@ def read_ndjson(path: Path) -> list[Labelled]:
     Raises:
         Refused: the file cannot be read, or a line of it is no drawing.
     """
-    found = []
+    labelled = []
     for number, line in enumerate(_text(path).split("\n"), 1):
         if line.strip():
             where = f"line {number} of {path}"
             drawing = _parsed(where, line)
             try:
                 strokes = [_points(list(zip(*stroke[:2], strict=True))) for stroke in drawing["drawing"]]
-                found.append((shaping.to_offsets(strokes), _word(drawing["word"])))
+                labelled.append((shaping.to_offsets(strokes), _word(drawing["word"])))
             except BAD as error:
                 raise Refused(
                     f'{where} is no drawing {{"word": ..., "drawing": [[[x, ...], [y, ...]], ...]}}'
                 ) from error
-    return found
+    return labelled
 
 
 def read_json(path: Path) -> tuple[list[Labelled], tuple[str, ...]]:
@@ -48,7 +48,7 @@ def read_json(path: Path) -> tuple[list[Labelled], tuple[str, ...]]:
         Refused: the file cannot be read, is arranged otherwise, names a class twice, or has a sketch of another class.
     """
     content = _parsed(str(path), _text(path))
-    found = []
+    labelled = []
     try:
         classes = tuple(_word(each) for each in content["classes"])
         listed = list(content["sketches"])
@@ -67,8 +67,8 @@ def read_json(path: Path) -> tuple[list[Labelled], tuple[str, ...]]:
             raise Refused(
                 f"sketch {number} of {path}, counted from 0, is of class {label!r}, which is not among classes"
             )
-        found.append((shaping.to_offsets(strokes), label))
-    return found, classes
+        labelled.append((shaping.to_offsets(strokes), label))
+    return labelled, classes
 
 
 def _text(path: Path) -> str:

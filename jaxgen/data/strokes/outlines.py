@@ -46,9 +46,9 @@ class Font:
         first, end = self._starts[glyph : glyph + 2]
         if not glyph or first == end:
             raise ValueError(f"it has no {character!r}")
-        found = _simple(self._glyphs[first:end], character)
+        outlines = _simple(self._glyphs[first:end], character)
         # A single point is where a designer anchors accents.
-        return [flattened(points / self.em, on) for points, on in found if len(points) > 2]
+        return [flattened(points / self.em, on) for points, on in outlines if len(points) > 2]
 
 
 def _unicode(table: bytes) -> bytes:

@@ -77,8 +77,8 @@ def read_npz(path: Path) -> dict[str, list[np.ndarray]]:
             zipped.check_archive(path, archive)
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
             if not set(SPLITS) <= set(members):
-                found = ", ".join(sorted(members)) or "none"
-                raise Refused(f"{path}: expected the arrays train, valid and test; found {ascii(found)[1:-1]}")
+                arrays = ", ".join(sorted(members)) or "none"
+                raise Refused(f"{path}: expected the arrays train, valid and test; found {ascii(arrays)[1:-1]}")
             return {name: _sketches(path, name, archive, members[name]) for name in SPLITS}
     except Refused:
         raise

@@ -148,22 +148,22 @@ def _of_path(path: Path) -> tuple[Parts, tuple[str, ...], str]:
     listed: tuple[str, ...] | None = None
     if path.is_dir():
         files = list(drawings.folder_files(path, ".svg"))
-        found = [(shaping.to_offsets(svg.read_svg(file)), label) for file, label in files]
+        labelled = [(shaping.to_offsets(svg.read_svg(file)), label) for file, label in files]
     elif suffix == ".npz":
         return _unlabelled(path), (), where
     elif suffix == ".svg":
         drawing = (shaping.to_offsets(svg.read_svg(path)), "")
         return {split: [drawing] for split in SPLITS}, (), where
     elif suffix == ".ndjson":
-        found = drawings.read_ndjson(path)
+        labelled = drawings.read_ndjson(path)
     elif suffix == ".json":
-        found, listed = drawings.read_json(path)
+        labelled, listed = drawings.read_json(path)
     else:
         raise Refused(f"{where} is none of the files that sketches are read from: {', '.join(SUFFIXES)}")
-    if len(found) < len(SPLITS):
+    if len(labelled) < len(SPLITS):
         kind = ", in subfolders for its classes" if path.is_dir() else ""
-        raise Refused(f"{where} has {len(found)} sketches{kind}; three splits need at least 3")
-    classes = tuple(sorted({label for _, label in found})) if listed is None else listed
-    order = np.arange(len(found))
+        raise Refused(f"{where} has {len(labelled)} sketches{kind}; three splits need at least 3")
+    classes = tuple(sorted({label for _, label in labelled})) if listed is None else listed
+    order = np.arange(len(labelled))
     drawn = examples.split(order[:, None], order)
-    return {split: [found[n] for n in part.label] for split, part in zip(SPLITS, drawn)}, classes, where
+    return {split: [labelled[n] for n in part.label] for split, part in zip(SPLITS, drawn)}, classes, where

@@ -45,11 +45,11 @@ def _commands(data: str) -> list[tuple[str, tuple[float, ...]]]:
             known = ", ".join((*NUMBERS, "Z"))
             raise ValueError(f"a path has the command {letter}; known are {known} (convert arcs to curves)")
         end = next((k for k in range(n + 1, len(tokens)) if tokens[k][0] is not None), len(tokens))
-        given = [float(number) for _, number in tokens[n + 1 : end]]
+        numbers = [float(number) for _, number in tokens[n + 1 : end]]
         size = NUMBERS.get(letter.upper(), 0)
-        if (len(given) % size if size else len(given)) or (size and not given):
-            raise ValueError(f"a path has {len(given)} numbers after the command {letter}")
-        parts = [tuple(given[k : k + size]) for k in range(0, len(given), size)] if size else [()]
+        if (len(numbers) % size if size else len(numbers)) or (size and not numbers):
+            raise ValueError(f"a path has {len(numbers)} numbers after the command {letter}")
+        parts = [tuple(numbers[k : k + size]) for k in range(0, len(numbers), size)] if size else [()]
         out.append((letter, parts[0]))
         following = {"M": "L", "m": "l"}.get(letter, letter)
         out += [(following, part) for part in parts[1:]]

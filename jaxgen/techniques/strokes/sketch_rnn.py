@@ -12,7 +12,7 @@ B drawings of a batch, L points of the longest drawing, Z dimensions of the code
 
 import dataclasses
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -65,21 +65,36 @@ def network(config: Config) -> SketchRNN:
     return SketchRNN(config.encoder, config.decoder, config.latent, config.mixtures, config.dropout)
 
 
+class Terms(NamedTuple):
+    """-log p of each step of drawings, and the KL divergence of their posteriors, in nats."""
+
+    target: pen.Steps  # [B, L + 1]
+    offset: jax.Array  # [B, L + 1] of offsets, see `pen.losses`
+    state: jax.Array  # [B, L + 1] of pen states
+    kl: jax.Array  # [B]; 0 without an encoder
+
+
+def terms(
+    config: Config, params: Any, strokes: jax.Array, length: jax.Array, key: jax.Array, dropout: Any = None
+) -> Terms:
+    """Those of drawings [B, L, 3] with codes drawn with `key`; `dropout` is a key, in training."""
+    target = jax.vmap(pen.steps)(strokes, length)
+    noise = jax.random.normal(key, (len(length), config.latent), jnp.float32)
+    inputs = (target.before[:, 1:], length, target.before, noise, dropout is not None)
+    rngs = {} if dropout is None else {"dropout": dropout}
+    outputs: Any = network(config).apply({"params": params}, *inputs, rngs=rngs)
+    of, logits, mean, log_var = outputs
+    return Terms(target, *pen.losses(of, logits, target), kl_standard_normal(mean, log_var))
+
+
 def evaluation(config: Config) -> Fold:
     """The Fold of nats per point, with one code drawn for each drawing, and of the terms as the paper has them."""
-    net = network(config)
 
     def start():
         return jnp.zeros(6, jnp.float32)
 
     def add(state, key, tally, batch, mask):
-        target = jax.vmap(pen.steps)(batch["strokes"], batch["length"])
-        noise = jax.random.normal(key, (len(mask), config.latent), jnp.float32)
-        inputs = (target.before[:, 1:], batch["length"], target.before, noise)
-        outputs: Any = net.apply({"params": state.params}, *inputs)
-        of, logits, mean, log_var = outputs
-        offset, pen_state = pen.losses(of, logits, target)
-        kl = kl_standard_normal(mean, log_var)
+        target, offset, pen_state, kl = terms(config, state.params, batch["strokes"], batch["length"], key)
         of_points, points = jnp.where(target.point, pen_state, 0.0).sum(1), batch["length"].astype(jnp.float32)
         each = (offset.sum(1), pen_state.sum(1), of_points, kl, points, jnp.ones_like(kl))
         sums = [jnp.sum(jnp.where(mask, value, 0.0)) for value in each]
@@ -129,19 +144,14 @@ def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:
         if config.stretch:
             stretch = lambda key, one, n: pen.augmented(key, one, n, config.stretch, THINNED)
             strokes, length = jax.vmap(stretch)(jax.random.split(augment_key, len(length)), strokes, length)
-        target = jax.vmap(pen.steps)(strokes, length)
-        noise = jax.random.normal(noise_key, (len(length), config.latent), jnp.float32)
-        inputs = (target.before[:, 1:], length, target.before, noise, True)
-        outputs: Any = net.apply({"params": params}, *inputs, rngs={"dropout": drop_key})
-        of, logits, mean, log_var = outputs
-        offset, state = pen.losses(of, logits, target)
+        _, offset, state, kl = terms(config, params, strokes, length, noise_key, drop_key)
         nll = (offset + state).sum() / length.sum()
         metrics = {"nll": nll}
         value = nll
         if config.latent:
-            kl = kl_standard_normal(mean, log_var).mean() / config.latent
-            value = nll + kl_weight(config, updates) * jnp.maximum(kl, config.kl_floor)
-            metrics |= {"kl": kl * config.latent}
+            of_dimension = kl.mean() / config.latent
+            value = nll + kl_weight(config, updates) * jnp.maximum(of_dimension, config.kl_floor)
+            metrics |= {"kl": kl.mean()}
         return value, (carry, {"loss": value, **metrics})
 
     def step(state, batch):
