@@ -23,7 +23,7 @@ from jaxgen.ops.pooling import max_pool
 from jaxgen.techniques.vision import cnn
 
 # The bounds: forward passes, gradients outside of loops, gradients of Flax's pooling, chunks of one seed.
-GRADIENT, SCANNED, POOLING, SEEDS = 3.0, 1.5, 0.2, 8.5
+GRADIENT, SCANNED, POOLING, SEEDS = 3.0, 2.0, 0.2, 8.5
 STEPS, SIDE_BY_SIDE, BATCH, BLOCK = 2, 8, 64, 0.1  # steps in a loop, seeds, images, seconds a block
 CONFIG = changed(cnn.Config(), {"channels": "32,64", "hidden": "128", "batch_norm": True})
 
