@@ -24,9 +24,11 @@ from jaxgen.run.flags import DATA, RunFlags
 from jaxgen.techniques.strokes import sketch_rnn
 
 PAPER: dict[str, Any] = {"batch_size": 100, "learning_rate": 1e-3, "clip_value": 1.0, "schedule": "cosine"}
+SIZES: dict[str, Any] = {"encoder": 128, "decoder": 256, "latent": 64, "kl_decay": 0.99995}
 PRESETS: dict[str, dict[str, Any]] = {
     "omniglot": {
         **PAPER,
+        **SIZES,
         "dataset": "omniglot",
         "longest": 82,
         "steps": 4000,
@@ -35,6 +37,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "sheep": {
         **PAPER,
+        **SIZES,
         "dataset": "aaron_sheep",
         "longest": 250,
         "steps": 1500,

@@ -32,6 +32,7 @@ FEW = {
     contract.inference_takes_one_example: ("language_transformer",),
     contract.saved_and_restored_is_the_same: ("vae_mlp", "game"),
     contract.hessian_vector_products_are_right: ("language_transformer",),
+    contract.lowers_for_accelerators: ("classifier_cnn",),
 }
 
 

@@ -4,11 +4,13 @@ import dataclasses
 
 import contract
 import jax
+import jax.extend
 import jax.numpy as jnp
 import numpy as np
 import planted_game
 import pytest
 from jax.experimental import io_callback
+from jax.interpreters import mlir
 
 from jaxgen.core.config import knob
 from jaxgen.run.flags import RunFlags
@@ -80,6 +82,16 @@ def inferring(function):
     return GOOD._replace(infer={"f": function}, inputs=lambda key: {"f": jnp.ones(3)})
 
 
+on_cpu_alone = jax.extend.core.Primitive("on_cpu_alone")
+on_cpu_alone.def_abstract_eval(lambda x: x)
+mlir.register_lowering(on_cpu_alone, mlir.lower_fun(jnp.negative, multiple_results=False), platform="cpu")
+
+
+def of_a_cpu(state, key, x):
+    """x [3] -> [3]."""
+    return on_cpu_alone.bind(x)
+
+
 def undocumented(state, key, x):
     return x
 
@@ -114,6 +126,7 @@ PLANTED = [
     (contract.inference_takes_one_example, inferring(undocumented)),
     (contract.inference_takes_one_example, inferring(not_finite)),
     (contract.inference_takes_one_example, inferring(looks_at_neighbours)),
+    (contract.lowers_for_accelerators, inferring(of_a_cpu)),
 ]
 
 

@@ -1,12 +1,14 @@
 """XLA's convolution, and the ways round what is slow in it on CPU."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from convs import draw
 
-from jaxgen.ops.conv import plain
+from jaxgen.ops.conv import api, plain
 from jaxgen.ops.conv.plain import Window
 
 NONE, ONE = ((0, 0), (0, 0)), (1, 1)
@@ -36,3 +38,23 @@ def test_narrow_types_are_left_to_xla():
     x, kernel = draw((8, 8), (1, 1), channels=(16, 4), dtype=jnp.bfloat16)
     lowered = jax.jit(lambda x, kernel: plain.fast(x, kernel, Window(ONE, ONE, ONE, NONE))).lower(x, kernel).as_text()
     assert "convolution" in lowered
+
+
+@pytest.mark.parametrize(("size", "strides"), [((3, 3), (1, 1)), ((5, 5), (1, 1)), ((1, 1), (1, 1)), ((4, 4), (2, 2))])
+def test_nothing_of_what_helps_a_cpu_is_in_a_program_of_a_gpu_or_tpu(size, strides):
+    """A convolution and its gradients are three convolutions there; here they are products or more operations."""
+    x, kernel = draw((24, 24), size, channels=(plain.WIDE, 32))
+
+    def both(x, kernel):
+        y, back = jax.vjp(lambda x, kernel: api.conv(x, kernel, strides), x, kernel)
+        return back(y)
+
+    traced, ours = jax.jit(both).trace(x, kernel), {"dot_general", "while", "slice", "concatenate", "dynamic_slice"}
+    for platform in ("cuda", "tpu", "cpu"):
+        text = traced.lower(lowering_platforms=(platform,)).as_text()
+        operations = re.findall(r"stablehlo\.(\w+)", text)
+        if platform == "cpu":
+            assert ours.intersection(operations)
+        else:
+            assert not ours.intersection(operations)
+            assert operations.count("convolution") == 3
