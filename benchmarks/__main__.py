@@ -1,10 +1,10 @@
 """How fast everything is, on this machine, today: a table, and a JSON file with device, versions and date.
 
 python -m benchmarks                 every technique's step, then the races against peers that are installed
-python -m benchmarks --only=vae      only what has `vae` in its name
+python -m benchmarks --only=vae      only what has `vae` in its name; more names between commas; steps: all techniques
 python -m benchmarks --only=guards   only ratios that have a bound: exit code 1 where one does not hold
 python -m benchmarks --technique=my_module   the steps of the tiny cases of a module of your own
-python -m benchmarks --quick         limits and every technique's step, shortly; no races
+python -m benchmarks --quick         limits and every technique's step, shortly; no races without --peers
 python -m benchmarks --out=FILE      where the JSON goes (runs/benchmarks.json)
 python -m benchmarks --compare=FILE  what is faster or slower than in that file, beyond noise: exit code 1 where slower
 pip install "jaxgen[peers]"          what there is to race against
@@ -22,8 +22,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
+
 from benchmarks import comparison, guards, limits, racing
-from benchmarks.loops import growth, samplers, start, steps, streaming
+from benchmarks.loops import devices, growth, samplers, start, steps, streaming
 from benchmarks.serving import LOOPS
 from jaxgen import techniques
 from jaxgen.core.config import knob
@@ -42,15 +44,18 @@ class Race(NamedTuple):
 
     about: str
     measure: Callable[[int], list[dict[str, Any]]]  # rounds -> rows, all with the same names
-    note: Callable[[Rows], str] = lambda rows: ""  # what a reader of the table must be warned of
+    several: Callable[[int, int], list[dict[str, Any]]] | None = None  # the same, of rounds and a number of devices
+
+
+def _raced(name: str) -> Race:
+    measure = functools.partial(racing.measure, name, LOOPS[name])
+    return Race(LOOPS[name].about, measure, measure)
 
 
 RACES = {
     "guards": Race(guards.__doc__ or "", guards.measure),
-    **{
-        name: Race(loop.about, functools.partial(racing.measure, name, loop), functools.partial(racing.unequal, loop))
-        for name, loop in LOOPS.items()
-    },
+    **{name: _raced(name) for name in LOOPS},
+    "devices": Race(devices.__doc__ or "", devices.measure, devices.measure),
     "samplers": Race(samplers.__doc__ or "", samplers.measure),
     "growth": Race(growth.__doc__ or "", growth.measure),
     "streaming": Race(streaming.__doc__ or "", streaming.measure),
@@ -63,12 +68,14 @@ RACES = {
 class Flags:
     """The benchmarks' own flags."""
 
-    only: str = knob("", "a part of the names wanted")
+    only: str = knob("", "parts of the names wanted, between commas; steps: every technique's step")
     technique: str = knob("", "a module with tiny(), whose steps alone are measured")
     out: str = knob("runs/benchmarks.json", "the file for the numbers")
     rounds: int = knob(7, "blocks of each contender in a race", lower=1)
     races: bool = knob(True, "run the races, which take minutes")
     quick: bool = knob(False, "each technique's step in a chunk alone, measured for a moment, and no races")
+    peers: bool = knob(False, "with --quick: races as well, of two rounds")
+    host_devices: int = knob(2, "devices of the CPU in rows that use several", lower=1)
     compare: str = knob("", "an earlier file of numbers; exit code 1 where one is worse now, beyond noise")
 
 
@@ -103,14 +110,27 @@ def with_shares(name: str, rows: list[dict[str, Any]], rate: float) -> list[dict
 
 
 def chosen(flags: Flags) -> tuple[dict[str, Any], dict[str, Race]]:
-    """The techniques' cases and the races that the flags name. Raises Refused where there is none."""
+    """The techniques' cases and the races that the flags name. Raises Refused where a part names none."""
     cases = dict(steps.cases(flags.technique) if flags.technique else techniques.small_cases())
     races = {} if flags.technique else RACES
-    wanted = {name: case for name, case in cases.items() if flags.only in name}
-    run = {name: race for name, race in races.items() if flags.only in name}
-    if not wanted and not run:
-        raise Refused(f"nothing has {flags.only!r} in its name; known: {', '.join([*cases, *races])}")
-    return wanted, run if flags.races and not flags.quick else {}
+    wanted, run = dict[str, Any](), dict[str, Race]()
+    for part in flags.only.split(","):
+        own = {name: case for name, case in cases.items() if part in name or part == "steps"}
+        raced = {name: race for name, race in races.items() if part in name}
+        if not own and not raced:
+            raise Refused(f"nothing has {part!r} in its name; known: {', '.join(['steps', *cases, *races])}")
+        wanted, run = wanted | own, run | raced
+    return wanted, run if flags.races and (flags.peers or not flags.quick) else {}
+
+
+def raced(flags: Flags, name: str, race: Race) -> tuple[list[dict[str, Any]], str]:
+    """The rows of a race, and what a reader of them must be warned of."""
+    rounds, loop = min(flags.rounds, 2) if flags.quick else flags.rounds, LOOPS.get(name)
+    several = flags.host_devices if jax.default_backend() == "cpu" else 1
+    rows = race.several(rounds, several) if race.several else race.measure(rounds)
+    left = racing.absent(loop) if loop else []
+    notes = [racing.refused(rows, loop) if loop else "", f"not installed, left out: {'; '.join(left)}" * bool(left)]
+    return rows, "\n".join(filter(None, notes))
 
 
 def main(argv: Sequence[str]) -> None:
@@ -132,10 +152,9 @@ def main(argv: Sequence[str]) -> None:
         rows["steps"] = [{"technique": n, **steps.measure(each, rate, flags.quick)} for n, each in cases.items()]
         print(f"\n{(steps.__doc__ or '').strip()}\n\n{table(rows['steps'])}", flush=True)
     for name, race in races.items():
-        rows[name] = with_shares(name, race.measure(flags.rounds), result["limits"][0]["value"])
-        print(f"\n{race.about.strip()}\n\n{table(rows[name])}", flush=True)
-        if note := race.note(rows[name]):
-            print(f"\n{note}", flush=True)
+        measured, note = raced(flags, name, race)
+        rows[name] = with_shares(name, measured, result["limits"][0]["value"])
+        print(f"\n{race.about.strip()}\n\n{table(rows[name])}\n{note}", flush=True)
     write_whole(Path(flags.out), json.dumps(result, indent=2).encode() + b"\n")
     print(f"\nnumbers: {flags.out}")
     finish(result, before)

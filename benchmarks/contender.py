@@ -22,6 +22,12 @@ class Contender(NamedTuple):
     devices: int = 1  # host devices that JAX splits the CPU into
     cases: tuple[str, ...] = ()  # the cases that it races in; (): all
 
+    def named(self, devices: int) -> str:
+        """What rows call it on so many devices, if it uses more than one; "": it does not race there."""
+        if self.devices == 1:
+            return self.label
+        return self.label.replace(str(self.devices), str(devices)) * (devices > 1)
+
 
 class Loop(NamedTuple):
     """One kind of work, in one or more cases that differ in their sizes."""
@@ -34,5 +40,6 @@ class Loop(NamedTuple):
     against: Mapping[str, str] = {"against_pytorch": "PyTorch"}  # column of ratios -> label of their denominator
     within: float = 0.1  # most that qualities may differ, as a share of the largest one
     seconds: float = 2.0  # a block
+    bounds: tuple[str, ...] = ()  # contenders that do other work, which shows what the machine does at most
     # The sizes of a case -> operations of products and convolutions, as ours does them, in a unit of the work
     operations: Callable[[Any], float] | None = None

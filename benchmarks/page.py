@@ -8,12 +8,12 @@ python -m benchmarks.page runs/benchmarks.json runs/before.json  with a plot of 
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from benchmarks import comparison
 from benchmarks.serving import LOOPS
+from benchmarks.tables import Numbers, sides
 from jaxgen.core.types import Refused
 from jaxgen.report import page
 from jaxgen.report.canvas import GRID, INK, SOFT, canvas, drawing, styled
@@ -22,7 +22,6 @@ from jaxgen.report.plots import COLOURS, Panel, lines
 from jaxgen.run.results import shown
 
 MOST = 30  # bars of a figure
-Numbers = Mapping[str, Any]  # a file's contents
 
 TEXT = (
     "Ratios are those of the fastest way of ours to the fastest peer, from one run in which contenders took turns. "
@@ -33,17 +32,8 @@ TEXT = (
 
 def against_peers(numbers: Numbers) -> dict[str, float]:
     """Race and case -> the speed of our fastest contender, in units of the fastest peer's."""
-    ratios = {}
-    for name, loop in LOOPS.items():
-        rows = numbers["rows"].get(name, ())
-        peers = {each.label for each in loop.contenders if each.packages}
-        for case in loop.cases:
-            own = [row for row in rows if not loop.column or row[loop.column] == case]
-            speeds = {row["contender"]: row[loop.unit] for row in own if row["contender"] != "triad"}
-            ours, theirs = ([v for label, v in speeds.items() if (label in peers) == peer] for peer in (False, True))
-            if ours and theirs:
-                ratios[f"{name} {case}".strip()] = max(ours) / max(theirs)
-    return ratios
+    every = ((name, case, sides(numbers, name, case)) for name, loop in LOOPS.items() for case in loop.cases)
+    return {f"{name} {case}".strip(): best.ratio for name, case, best in every if best and best.peer}
 
 
 def limit(numbers: Numbers, name: str) -> float:

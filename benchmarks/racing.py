@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 
 from benchmarks.contender import Contender, Loop
 
@@ -72,23 +71,34 @@ def _answer(process: subprocess.Popen) -> str:
     return line
 
 
-def measure(name: str, loop: Loop, rounds: int = 7) -> list[dict[str, Any]]:
+def measure(name: str, loop: Loop, rounds: int = 7, devices: int = 2) -> list[dict[str, Any]]:
     """A row for each case and contender: median speed, quality, and medians of the ratios within a round.
 
-    `name` is the loop's in LOOPS. A ratio is None where its denominator does not race.
+    `equal` is whether the quality is that of the first contender, which is ours, within what the loop allows; a
+    contender that computes something else is refused: ratios to it and of it are None, as they are where their
+    denominator does not race.
+
+    Args:
+        name: the loop's in LOOPS.
+        loop: what is raced.
+        rounds: blocks of each contender.
+        devices: host devices of the contenders that have more than one.
     """
     rows = []
     for case in loop.cases:
-        labels = [each.label for each in racers(loop, case)]
-        serving = {label: ["-m", "benchmarks.serving", name, label, case] for label in labels}
+        labels = [label for each in racers(loop, case) if (label := each.named(devices))]
+        serving = {label: ["-m", "benchmarks.serving", name, label, case, str(devices)] for label in labels}
         blocks = race(serving, rounds, loop.seconds)
         speeds = {label: [block.speed for block in blocks[label]] for label in labels}
+        qualities = {label: blocks[label][0].quality for label in labels}
+        equal = {label: alike(loop, qualities[labels[0]], quality) for label, quality in qualities.items()}
         for label in labels:
             row: dict[str, Any] = {loop.column: case} if loop.column else {}
             row |= {"contender": label, loop.unit: statistics.median(speeds[label])}
-            row["quality"] = blocks[label][0].quality
+            row |= {"quality": qualities[label], "equal": equal[label]}
             for column, other in loop.against.items():
-                row[column] = ratio(speeds[label], speeds[other]) if other in speeds else None
+                compared = equal[label] and equal.get(other, False)
+                row[column] = ratio(speeds[label], speeds[other]) if compared else None
             rows.append({**row, "blocks": speeds[label]})
     return rows
 
@@ -98,17 +108,25 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
     return statistics.median(a / b for a, b in zip(ours, theirs))
 
 
-def unequal(loop: Loop, rows: Sequence[Mapping[str, Any]]) -> str:
-    """The cases in which the contenders' qualities differ by more than the loop allows; "" where none does."""
-    cases: dict[str, list[float]] = {}
-    for row in rows:
-        cases.setdefault(row.get(loop.column, "all"), []).append(row["quality"])
+def alike(loop: Loop, ours: float, other: float) -> bool:
+    """Whether two qualities differ by no more than the loop allows; NaN is like nothing, unless it allows all."""
+    return loop.within == math.inf or abs(ours - other) <= loop.within * max(abs(ours), abs(other))
+
+
+def refused(rows: Sequence[Mapping[str, Any]], loop: Loop) -> str:
+    """The contenders whose quality is not that of ours, in a sentence; "" where there is none."""
     named = [
-        f"{case}: {min(values):.4g} to {max(values):.4g}"
-        for case, values in cases.items()
-        if not np.ptp(values) <= loop.within * max(map(abs, values))  # nor is NaN
+        f"{row.get(loop.column, '')} {row['contender']}: {row['quality']:.4g}".strip()
+        for row in rows
+        if not row["equal"]
     ]
-    return f"qualities differ by more than {loop.within:.0%}: {'; '.join(named)}" if named else ""
+    return f"refused, as qualities differ from ours by more than {loop.within:.0%}: {'; '.join(named)}" * bool(named)
+
+
+def absent(loop: Loop) -> list[str]:
+    """The contenders that cannot race, each with the packages that are not installed."""
+    lacking = {each.label: [package for package in each.packages if not have(package)] for each in loop.contenders}
+    return [f"{label} ({', '.join(packages)})" for label, packages in lacking.items() if packages]
 
 
 def have(package: str) -> bool:

@@ -1,6 +1,6 @@
 """The process of one contender, so that thread pools and allocators do not meet.
 
-python -m benchmarks.serving LOOP CONTENDER CASE
+python -m benchmarks.serving LOOP CONTENDER CASE DEVICES
 
 Prints "ready" when the contender is warm; then, for each line on stdin, a number of seconds, works for about as long
 and prints its speed, in the loop's unit, and its quality, which was taken after a fixed amount of work.
@@ -66,14 +66,27 @@ def answers(work: Work, lines: Iterable[str]) -> Iterator[str]:
         yield f"{count * work.amount / (time.perf_counter() - start)} {quality}"
 
 
-def main(name: str, label: str, case: str) -> None:
-    """Prepares the contender and answers until stdin ends."""
+def finished(work: Work) -> Work:
+    """The work, whose calls wait for a GPU of PyTorch's where it has one: JAX's wait themselves."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return work
+
+    def call():
+        work.call()
+        torch.cuda.synchronize()
+
+    return work._replace(call=call)
+
+
+def main(name: str, label: str, case: str, devices: str = "2") -> None:
+    """Prepares the contender, on `devices` where it uses several, and answers until stdin ends."""
     loop = LOOPS[name]
-    (contender,) = (each for each in loop.contenders if each.label == label)
-    machine.prepare(contender.devices)
+    (contender,) = (each for each in loop.contenders if each.named(int(devices)) == label)
+    machine.prepare(1 if contender.devices == 1 else int(devices))
     with contextlib.redirect_stdout(sys.stderr):  # what an experiment prints is no answer
         work = contender.prepare(loop.cases[case])
-    for answer in answers(work, sys.stdin):
+    for answer in answers(finished(work), sys.stdin):
         print(answer, flush=True)
 
 

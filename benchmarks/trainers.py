@@ -5,17 +5,24 @@ experiment. The quality is the training loss averaged over the updates of the ca
 """
 
 import functools
+import importlib.util
+import io
+import tempfile
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from benchmarks.contender import Contender, Work
 from benchmarks.operations import counted
 from jaxgen.core import loop
 from jaxgen.core.batches import arrays_of, functions_of, training_batch
+from jaxgen.core.files import write_whole
 from jaxgen.core.types import Stage
+from jaxgen.data.images import sets
 from jaxgen.run import conduct, machine
 from jaxgen.run.experiment import LARGEST, Experiment, Setting
 from jaxgen.run.parsing import parse
@@ -23,9 +30,30 @@ from jaxgen.run.parsing import parse
 CALLS = 5
 
 
+def dataset(name: str, count: int = 4096, classes: int = 47) -> str:
+    """The name, or the path of noise of the glyphs' shape where matplotlib, which draws them, is not installed."""
+    if name != "glyphs" or importlib.util.find_spec("matplotlib"):
+        return name
+    path, draw = Path(tempfile.gettempdir()) / "jaxgen_noise.npz", np.random.default_rng(0)
+    if not path.exists():
+        images, labels = draw.integers(0, 256, (count, 28, 28), np.uint8), draw.integers(0, classes, count)
+        file = io.BytesIO()
+        np.savez(file, images=images, labels=labels)
+        write_whole(path, file.getvalue())
+    return str(path)
+
+
+def images(name: str) -> sets.Dataset:
+    """What the experiments read of that name."""
+    return sets.load(dataset(name))
+
+
 def setting(experiment: Experiment, flags: Mapping[str, Any]) -> Setting:
     """A run with these flags; without --steps, it never ends."""
-    argv = [f"--{name}={value}" for name, value in {"steps": LARGEST, **flags}.items()]
+    given = {"steps": LARGEST, **flags}
+    if "dataset" in flags:
+        given["dataset"] = dataset(flags["dataset"])
+    argv = [f"--{name}={value}" for name, value in given.items()]
     return conduct.read(experiment, parse(experiment, argv))
 
 
@@ -103,9 +131,22 @@ def descended(optimizer: Any, loss: Any) -> Any:
 
 
 def pytorch(threads: int = 0) -> Any:
-    """PyTorch, imported now, with so many threads (0: one for every core) and its random numbers begun anew."""
+    """PyTorch, imported now, with so many threads (0: one for every core) and its random numbers begun anew.
+
+    Where it sees a GPU that JAX computes on as well, it makes its tensors there, and its kernels are those that cuDNN
+    finds fastest; products of float32 are as JAX has them by default.
+    """
     import torch
 
     torch.set_num_threads(threads or machine.cores())
+    if jax.default_backend() == "gpu" and torch.cuda.is_available():
+        torch.set_default_device("cuda")
+        torch.backends.cudnn.benchmark = True
+        torch.set_float32_matmul_precision("high")
     torch.manual_seed(0)
     return torch
+
+
+def tensor(torch: Any, array: Any) -> Any:
+    """The array in PyTorch, where it makes its tensors."""
+    return torch.from_numpy(array).to(torch.get_default_device())

@@ -51,6 +51,11 @@ def qualities(name, case):
     return rows
 
 
+def unlike(loop, rows):
+    """The contenders that would be refused."""
+    return [row for row in rows if not racing.alike(loop, rows[0]["quality"], row["quality"])]
+
+
 RACED = {name: loop for name, loop in LOOPS.items() if any(each.packages for each in loop.contenders)}
 CASES = [(name, case) for name, loop in RACED.items() for case in loop.cases]
 
@@ -62,7 +67,7 @@ def test_ours_of_a_loop_are_equally_good(name, monkeypatch):
     rows = qualities(name, next(iter(LOOPS[name].cases)))
     assert rows
     assert all(math.isfinite(row["quality"]) for row in rows)
-    assert racing.unequal(LOOPS[name], rows) == ""
+    assert unlike(LOOPS[name], rows) == []
 
 
 @pytest.mark.slow
@@ -74,7 +79,7 @@ def test_peers_are_as_good(name, case, monkeypatch):
     with jax.numpy_rank_promotion("allow"):
         rows = qualities(name, case)
     assert any("PyTorch" in row["contender"] for row in rows)
-    assert racing.unequal(LOOPS[name]._replace(within=0.25), rows) == "" or name in ("optimizers", "grid")
+    assert unlike(LOOPS[name]._replace(within=0.25), rows) == [] or name in ("optimizers", "grid")
 
 
 @pytest.mark.ci
@@ -107,28 +112,46 @@ ABC = [Contender("a", None), Contender("b", None, ("peer",)), Contender("c", Non
 LOOP = Loop("", "images_per_second", {"x": 0, "y": 0}, ABC, "network", {"against_b": "b", "against_c": "c"})
 
 
-def test_a_race_is_a_row_for_each_contender(monkeypatch):
-    speeds = {"a": [3.0, 9.0, 6.0], "b": [1.0, 4.5, 4.0], "c": [1.0] * 3}
+def raced(monkeypatch, speeds, peer=True, qualities=None):
+    """Rows of LOOP, whose contenders have these speeds."""
 
     def fake(commands, rounds, seconds):
         assert (rounds, seconds) == (3, 2.0)
-        assert all(command[:-1] == ["-m", "benchmarks.serving", "name", label] for label, command in commands.items())
-        return {label: [racing.Block(speed, 5.0) for speed in speeds[label]] for label in commands}
+        assert all(command[:4] == ["-m", "benchmarks.serving", "name", label] for label, command in commands.items())
+        assert {command[-1] for command in commands.values()} == {"2"}
+        quality = lambda label: (qualities or {}).get(label, 5.0)
+        return {label: [racing.Block(speed, quality(label)) for speed in speeds[label]] for label in commands}
 
     monkeypatch.setattr(racing, "race", fake)
+    monkeypatch.setattr(racing, "have", lambda package: peer)
+    return racing.measure("name", LOOP, 3)
+
+
+def test_a_race_is_a_row_for_each_contender(monkeypatch):
+    speeds = {"a": [3.0, 9.0, 6.0], "b": [1.0, 4.5, 4.0], "c": [1.0] * 3}
     for peer, labels in ((True, ["xa", "xb", "ya", "yb", "yc"]), (False, ["xa", "ya", "yc"])):
-        monkeypatch.setattr(racing, "have", lambda package, peer=peer: peer)
-        rows = racing.measure("name", LOOP, 3)
+        rows = raced(monkeypatch, speeds, peer)
         assert [row["network"] + row["contender"] for row in rows] == labels
         assert (rows[0]["images_per_second"], rows[0]["quality"], rows[0]["blocks"]) == (6.0, 5.0, speeds["a"])
         assert [rows[0]["against_b"], rows[0]["against_c"], rows[-1]["against_c"]] == [2.0 if peer else None, None, 1.0]
+        assert racing.absent(LOOP) == ([] if peer else ["b (peer)"])
 
 
-def test_a_race_of_unequal_work_is_noticed():
-    rows = [{"network": case, "quality": quality} for case, quality in [("x", 1.0), ("x", 1.05), ("y", 2), ("y", 3)]]
-    assert racing.unequal(LOOP, rows[:3]) == ""
-    assert racing.unequal(LOOP, rows) == "qualities differ by more than 10%: y: 2 to 3"
-    assert "x" in racing.unequal(LOOP, [*rows[:2], {"network": "x", "quality": math.nan}])
+def test_a_peer_that_computes_something_else_is_refused(monkeypatch):
+    speeds = {"a": [4.0] * 3, "b": [8.0] * 3, "c": [1.0] * 3}
+    rows = raced(monkeypatch, speeds, qualities={"b": 6.0, "c": 5.4})
+    assert [row["equal"] for row in rows] == [True, False, True, False, True]
+    assert [row["against_b"] for row in rows] == [None] * 5
+    assert racing.refused(rows, LOOP) == "refused, as qualities differ from ours by more than 10%: x b: 6; y b: 6"
+    assert racing.refused(rows[:1], LOOP) == ""
+    assert not racing.alike(LOOP, 1.0, math.nan)
+    assert racing.alike(LOOP._replace(within=math.inf), 1.0, math.nan)
+
+
+def test_contenders_on_several_devices_have_their_number():
+    several = Contender("fused, 2 host devices", None, devices=2)
+    assert [several.named(n) for n in (1, 2, 4)] == ["", "fused, 2 host devices", "fused, 4 host devices"]
+    assert ABC[0].named(4) == "a"
 
 
 def test_a_table_is_aligned():
@@ -156,6 +179,8 @@ def test_a_table_and_a_file_of_numbers_of_a_strangers_technique(tmp_path, monkey
     assert all(row[name] > 0 for name in (*timed, "mflop", "share", "peak_mb", "quality"))
     out = capsys.readouterr().out
     assert all(text in out for text in ("vae_mlp", numbers["date"]))
+    with pytest.raises(Refused, match="nothing has 'nowhere' in its name; known: steps, "):
+        benchmarks.main(["--only=vae_mlp,nowhere"])
     with pytest.raises(Refused, match="no tiny"):
         benchmarks.main(["--technique=of_nobody"])
     with pytest.raises(Refused, match="no such module"):

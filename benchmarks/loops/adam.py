@@ -152,16 +152,16 @@ def in_torch(**way: bool) -> Callable[[Sizes], Work]:
 
     def prepare(sizes: Sizes) -> Work:
         torch, drawn = trainers.pytorch(), normals(sizes.shapes())
-        params = [torch.nn.Parameter(torch.from_numpy(each.copy())) for each in drawn]
+        params = [torch.nn.Parameter(trainers.tensor(torch, each.copy())) for each in drawn]
         for each, grad in zip(params, drawn):
-            each.grad = torch.from_numpy(grad)
+            each.grad = trainers.tensor(torch, grad)
         optimizer = torch.optim.Adam(params, 1e-3, **way)
 
         def update():
             for _ in range(UPDATES):
                 optimizer.step()
 
-        return work(sizes, update, lambda: params[0].detach().numpy(), drawn[0])
+        return work(sizes, update, lambda: params[0].detach().cpu().numpy(), drawn[0])
 
     return prepare
 
@@ -174,7 +174,7 @@ LOOP = Loop(
         Contender("triad", triad),
         Contender("ours", in_jax(adam)),
         Contender("ours, in a scan", in_jax(adam, scanned=True)),
-        Contender("optax.adam", in_jax(optax.adam)),
+        Contender("optax.adam", in_jax(optax.adam), ("optax",)),
         Contender("PyTorch", in_torch(), ("torch",)),
         Contender("PyTorch, foreach", in_torch(foreach=True), ("torch",)),
         Contender("PyTorch, fused", in_torch(fused=True), ("torch",)),
@@ -183,4 +183,5 @@ LOOP = Loop(
     against={"of_triad": "triad", "against_pytorch": "PyTorch"},
     within=math.inf,
     seconds=1.0,
+    bounds=("triad",),
 )

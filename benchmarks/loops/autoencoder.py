@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from benchmarks import trainers
 from benchmarks.contender import Contender, Loop, Work
 from experiments.autoencoder import EXPERIMENT
-from jaxgen.data.images import sets
 
 
 class Sizes(NamedTuple):
@@ -33,7 +32,12 @@ class Sizes(NamedTuple):
 
     def flags(self) -> dict[str, Any]:
         """The experiment's."""
-        own = {"latent": self.latent, "batch_size": self.batch, "dataset": self.dataset, "learning_rate": 1e-3}
+        own = {
+            "latent": self.latent,
+            "batch_size": self.batch,
+            "dataset": self.dataset,
+            "learning_rate": 1e-3,
+        }
         return {**self.kind, **own}
 
 
@@ -90,8 +94,8 @@ NETWORKS = {"contractive": sigmoid_layer, "denoising": masked, "convolutional": 
 
 def pytorch(sizes: Sizes) -> Work:
     """As its users write it: eager, float32, all cores, Adam fused."""
-    torch, images = trainers.pytorch(), sets.load(sizes.dataset)
-    pixels = torch.from_numpy(images.train.image)
+    torch, images = trainers.pytorch(), trainers.images(sizes.dataset)
+    pixels = trainers.tensor(torch, images.train.image)
     params, forward = NETWORKS[sizes.kind["kind"]](torch, sizes, pixels.shape[1])
     optimizer = torch.optim.Adam(params, RATE, fused=True)
     cross_entropy = torch.nn.functional.binary_cross_entropy_with_logits

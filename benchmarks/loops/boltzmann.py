@@ -18,7 +18,6 @@ from benchmarks import trainers
 from benchmarks.contender import Contender, Loop, Work
 from experiments.rbm import EXPERIMENT
 from jaxgen.core import loop
-from jaxgen.data.images import sets
 from jaxgen.ops import boltzmann
 from jaxgen.ops.annealed_importance import pseudo_log_likelihood
 from jaxgen.ops.boltzmann import Machine, Units
@@ -48,7 +47,7 @@ class Sizes(NamedTuple):
 
 def quality(sizes: Sizes, parameters: Callable[[], tuple[Any, Any, Any]]) -> Callable[[], float]:
     """The function of no arguments that measures W [D, H], a [D] and b [H]."""
-    image = jnp.rint(jnp.asarray(sets.load(sizes.dataset).train.image[:500], jnp.float32) / 255.0)
+    image = jnp.rint(jnp.asarray(trainers.images(sizes.dataset).train.image[:500], jnp.float32) / 255.0)
     positions = jax.random.randint(jax.random.key(0), (28, len(image)), 0, image.shape[1], jnp.int32)
     measure = jax.jit(lambda m: -pseudo_log_likelihood(Units(), m, image, positions).mean())
     return lambda: float(measure(Machine(*(jnp.asarray(np.asarray(each), jnp.float32) for each in parameters()))))
@@ -70,7 +69,7 @@ def fused(sizes: Sizes) -> Work:
 def pytorch(sizes: Sizes) -> Work:
     """The lecture's products, written out, float32, all cores."""
     torch = trainers.pytorch()
-    pixels = torch.from_numpy(sets.load(sizes.dataset).train.image)
+    pixels = trainers.tensor(torch, trainers.images(sizes.dataset).train.image)
     w = SPREAD * torch.randn(pixels.shape[1], sizes.hidden)
     a, b = torch.zeros(pixels.shape[1]), torch.zeros(sizes.hidden)
     rate = RATE / sizes.batch
@@ -93,7 +92,7 @@ def scikit_learn(sizes: Sizes) -> Work:
     """BernoulliRBM, by `partial_fit` of random batches: its chains persist."""
     from sklearn.neural_network import BernoulliRBM
 
-    pixels, rng = np.asarray(sets.load(sizes.dataset).train.image), np.random.default_rng(0)
+    pixels, rng = np.asarray(trainers.images(sizes.dataset).train.image), np.random.default_rng(0)
     own = BernoulliRBM(sizes.hidden, learning_rate=RATE, batch_size=sizes.batch, random_state=0)
 
     def call():
@@ -152,7 +151,7 @@ def scanned(sizes: Chains) -> Work:
 def pytorch_chains(sizes: Chains) -> Work:
     """A loop in Python, as everybody writes it."""
     torch = trainers.pytorch()
-    w, a, b = map(torch.from_numpy, weights(sizes))
+    w, a, b = (trainers.tensor(torch, each) for each in weights(sizes))
     x = torch.zeros(sizes.chains, sizes.visible)
 
     @torch.inference_mode()

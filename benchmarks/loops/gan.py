@@ -43,7 +43,7 @@ class Sizes(NamedTuple):
 @functools.cache
 def glyphs_in_colour() -> str:
     """Path of the images [N, 32, 32, 3], which is deleted when the process ends."""
-    glyphs = sets.load("glyphs")
+    glyphs = trainers.images("glyphs")
     image = rows.read(glyphs.train.image, slice(None)).reshape(-1, *glyphs.shape[:2])
     channels = np.stack([np.roll(image, n, axis=0) for n in range(3)], axis=-1)
     folder = tempfile.TemporaryDirectory()
@@ -78,7 +78,7 @@ def networks(torch: Any, sizes: Sizes, shape: tuple[int, int, int]) -> tuple[Any
 def pytorch(sizes: Sizes) -> Work:
     """As its users write it: eager, float32, all cores, channels last, RMSprop of all parameters at once (foreach)."""
     torch, images = trainers.pytorch(), sets.load(glyphs_in_colour())
-    (height, width, channels), pixels = images.shape, torch.from_numpy(images.train.image)
+    (height, width, channels), pixels = images.shape, trainers.tensor(torch, images.train.image)
     generator, critic = networks(torch, sizes, images.shape)
     players = [
         (net, torch.optim.RMSprop(net.parameters(), rate, alpha=0.9, eps=1e-7, foreach=True))

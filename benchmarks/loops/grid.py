@@ -54,7 +54,7 @@ def pytorch(sizes: Sizes) -> Work:
     An epoch a call, so that blocks of seconds hold whole ones. One thread: for layers this small a second only costs.
     """
     torch, images = trainers.pytorch(threads=1), sets.load("digits")
-    x, y = torch.from_numpy(images.train.image), torch.from_numpy(images.train.label).long()
+    x, y = trainers.tensor(torch, images.train.image), trainers.tensor(torch, images.train.label).long()
     nn, epochs = torch.nn, 0
     model: Any = None
     optimizer: Any = None
@@ -72,8 +72,8 @@ def pytorch(sizes: Sizes) -> Work:
             trainers.descended(optimizer, loss)
 
     def quality():
-        predicted = model(torch.from_numpy(images.valid.image).float() / 255).argmax(-1)
-        return float((predicted.numpy() == images.valid.label).mean())
+        predicted = model(trainers.tensor(torch, images.valid.image).float() / 255).argmax(-1)
+        return float((predicted.cpu().numpy() == images.valid.label).mean())
 
     return Work(call, 1 / sizes.epochs, quality, calls=sizes.epochs)
 

@@ -89,7 +89,7 @@ def peer(torch: Any, sizes: Sizes) -> Any:
             prefix = next(each.torch for each in net.layers if each.name == layer)
             for weight, array in weights.items():
                 value = np.array(array.transpose(3, 2, 0, 1) if array.ndim == 4 else array)
-                state[f"{prefix}.{TORCH.get(weight, weight)}"] = torch.from_numpy(value)
+                state[f"{prefix}.{TORCH.get(weight, weight)}"] = trainers.tensor(torch, value)
     if sizes.network == "vgg19":
         model, names = torch_networks.VGG((2, 2, 4, 4, 2), pooled=False), net.activations
         centre, spread = (torch.tensor(each).reshape(3, 1, 1) for each in (MEANS, DEVIATIONS))
@@ -106,7 +106,7 @@ def pytorch(sizes: Sizes) -> Work:
     """As its users write it: eager, float32, all cores, channels last, the gradient of the image alone."""
     torch = trainers.pytorch()
     activations, wanted = peer(torch, sizes), terms.terms(sizes.layers, "layers")
-    start = torch.from_numpy(pixels(sizes)).permute(0, 3, 1, 2).float() / 127.5 - 1  # its memory is channels-last
+    start = trainers.tensor(torch, pixels(sizes)).permute(0, 3, 1, 2).float() / 127.5 - 1  # its memory is channels-last
     image = start.requires_grad_()
 
     def step():

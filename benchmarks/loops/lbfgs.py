@@ -131,7 +131,7 @@ def scipys(sizes: Sizes) -> Work:
 def pytorch(sizes: Sizes) -> Work:
     """torch.optim.LBFGS with its search for the strong Wolfe conditions, eager, float32, all cores."""
     torch, values = trainers.pytorch(), list[Any]()
-    start, target, weights = map(torch.from_numpy, sizes.images())
+    start, target, weights = (trainers.tensor(torch, each) for each in sizes.images())
 
     def minimize():
         values.clear()
@@ -159,7 +159,7 @@ LOOP = Loop(
     cases={"": Sizes()},
     contenders=[
         Contender("ours", ours),
-        Contender("optax.lbfgs", by_optax),
+        Contender("optax.lbfgs", by_optax, ("optax",)),
         Contender("PyTorch", pytorch, ("torch",)),
         Contender("scipy", scipys, ("scipy",)),
     ],

@@ -101,7 +101,7 @@ def pytorch(stepper: Callable[..., Any]) -> Callable[[Sizes], Work]:
 
     def prepare(sizes: Sizes) -> Work:
         torch, (text, vocabulary) = trainers.pytorch(), tokens()
-        step = stepper(torch, network(torch, sizes, vocabulary), sizes, torch.from_numpy(text))
+        step = stepper(torch, network(torch, sizes, vocabulary), sizes, trainers.tensor(torch, text))
         return trainers.eager(step, sizes, 1 / math.log(2.0))
 
     return prepare

@@ -112,7 +112,7 @@ def pytorch(stepper: Callable[..., Any]) -> Callable[[Sizes], Work]:
             nonlocal tokens, memory
             written, memory = continued(torch, step, tokens, memory, TEMPERATURE, sizes.piece)
             tokens = written[-1]
-            return written.numpy().T
+            return written.cpu().numpy().T
 
         return writing(write, sizes, sizes.piece)
 

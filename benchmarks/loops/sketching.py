@@ -74,7 +74,7 @@ def compiled(sizes: Sizes) -> Work:
 def pytorch(sizes: Sizes) -> Work:
     """The loop that everybody writes, in inference mode."""
     torch = trainers.pytorch()
-    own = {name: torch.from_numpy(each) for name, each in weights(sizes).items()}
+    own = {name: trainers.tensor(torch, each) for name, each in weights(sizes).items()}
     cell = torch.nn.LSTMCell(pen.STEP + sizes.latent, sizes.units)
     order = [0, 1, 3, 2]  # ours: input, forget, output gate, candidate; theirs: input, forget, candidate, output gate
     turned = lambda w: torch.cat([w.T.chunk(4)[n] for n in order])
@@ -82,7 +82,7 @@ def pytorch(sizes: Sizes) -> Work:
         cell.weight_ih.copy_(turned(own["kernel"]))
         cell.weight_hh.copy_(turned(own["recurrent"]))
         cell.bias_ih.zero_(), cell.bias_hh.zero_()
-    never, last = torch.from_numpy(NEVER), list[Any]()
+    never, last = trainers.tensor(torch, NEVER), list[Any]()
 
     def call():
         with torch.inference_mode():

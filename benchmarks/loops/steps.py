@@ -8,7 +8,7 @@ step's loss, or its first metric, averaged over that first chunk of 20 updates o
 
 import importlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -49,7 +49,7 @@ def measure(technique: Technique, rate: float = 0.0, quick: bool = False) -> dic
     state, metrics, _ = jax.block_until_ready(loop.chunk(technique.step, source, state, CHUNK, key))
     compiled = time.perf_counter() - start
     quality = next((metrics[name] for name in metrics if name.startswith("loss")), next(iter(metrics.values())))
-    works = {"chunk_us": _repeated(lambda state: loop.chunk(technique.step, source, state, CHUNK, key)[:2], state)}
+    works = {"chunk_us": repeated(lambda state: loop.chunk(technique.step, source, state, CHUNK, key)[:2], state)}
     if not quick:
         works |= apart(technique, batch)
     rounds, block = (1, BLOCK / 3) if quick else (ROUNDS, BLOCK)
@@ -67,10 +67,10 @@ def apart(technique: Technique, batch: Any) -> dict[str, Any]:
     step = jax.jit(technique.step, donate_argnums=0)
     side_by_side = jax.jit(jax.vmap(technique.step, in_axes=(0, None)), donate_argnums=0)
     many = jax.jit(jax.vmap(technique.init))
-    works = {"single_us": _repeated(lambda state: step(state, batch), jax.jit(technique.init)(key))}
+    works = {"single_us": repeated(lambda state: step(state, batch), jax.jit(technique.init)(key))}
     for seeds in SEEDS:
         states = many(jax.random.split(key, seeds))
-        works[f"seeds{seeds}_us"] = _repeated(lambda states: side_by_side(states, batch), states)
+        works[f"seeds{seeds}_us"] = repeated(lambda states: side_by_side(states, batch), states)
     return works
 
 
@@ -93,8 +93,8 @@ def peak(technique: Technique, batch: Any) -> float | None:
     return 1e-6 * (held + used.temp_size_in_bytes)
 
 
-def _repeated(advance, state):
-    """() -> metrics, of the State that the call before left."""
+def repeated(advance: Callable[[Any], tuple[Any, Any]], state: Any) -> Callable[[], Any]:
+    """() -> metrics, of the State that the call before left; `advance` takes a State and gives the next and metrics."""
 
     def call():
         nonlocal state

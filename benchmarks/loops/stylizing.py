@@ -58,7 +58,7 @@ def ours(sizes: Sizes) -> Work:
 def network(torch: Any, params: Any, sizes: Sizes) -> Any:
     """images [B, 3, H, W] -> painted ones, by PyTorch with these parameters."""
     functional = torch.nn.functional
-    tensors = jax.tree.map(lambda leaf: torch.from_numpy(np.array(leaf)), params)
+    tensors = jax.tree.map(lambda leaf: trainers.tensor(torch, np.array(leaf)), params)
     last = {"memory_format": torch.channels_last}
     kernels = {
         name: each["kernel"].permute(3, 2, 0, 1).contiguous(**last)
@@ -96,7 +96,9 @@ def pytorch(sizes: Sizes) -> Work:
     """As its users write it: eager, float32, all cores, channels-last, without gradients."""
     torch, (params, image) = trainers.pytorch(), drawn(sizes)
     paint, painted = network(torch, params, sizes), list[Any]()
-    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].contiguous(memory_format=torch.channels_last)
+    pixels = (
+        trainers.tensor(torch, np.array(image)).permute(2, 0, 1)[None].contiguous(memory_format=torch.channels_last)
+    )
 
     def call():
         with torch.inference_mode():

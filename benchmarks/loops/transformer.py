@@ -115,7 +115,7 @@ def pytorch(sizes: Sizes, compiled: bool = False) -> Work:
     """As nanoGPT trains it: float32, all cores, fused causal attention; eager, or through `torch.compile`."""
     torch, text = trainers.pytorch(), texts.load(CORPUS)
     model = network(sizes, len(text.vocabulary))
-    step = stepper(torch, torch.compile(model) if compiled else model, sizes, torch.from_numpy(text.train.tokens))
+    step = stepper(torch, torch.compile(model) if compiled else model, sizes, trainers.tensor(torch, text.train.tokens))
     return trainers.eager(step, sizes, 1 / math.log(2.0))
 
 

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from benchmarks import trainers
 from benchmarks.contender import Contender, Loop, Work
 from experiments.vae import EXPERIMENT
-from jaxgen.data.images import sets
 
 
 class Sizes(NamedTuple):
@@ -62,9 +61,9 @@ def pytorch(sizes: Sizes) -> Work:
     Of torch's three Adams, in turn in one process: mlp 5.3 ms a step fused, 6.2 foreach, 6.4 one by one; conv 128, 137,
     129. (Medians of 12 and 5 calls; torch 2.13.0+cpu, 2 cores of an AMD EPYC, 2026-11-20.)
     """
-    torch, images = trainers.pytorch(), sets.load(sizes.dataset)
+    torch, images = trainers.pytorch(), trainers.images(sizes.dataset)
     encoder, decoder = networks(torch, sizes, images.shape)
-    pixels = torch.from_numpy(images.train.image)
+    pixels = trainers.tensor(torch, images.train.image)
     optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], 1e-3, fused=True)
     cross_entropy = torch.nn.functional.binary_cross_entropy_with_logits
 
