@@ -71,7 +71,7 @@ class Flags:
     only: str = knob("", "parts of the names wanted, between commas; steps: every technique's step")
     technique: str = knob("", "a module with tiny(), whose steps alone are measured")
     out: str = knob("runs/benchmarks.json", "the file for the numbers")
-    rounds: int = knob(7, "blocks of each contender in a race", lower=1)
+    rounds: int = knob(5, "blocks of each contender in a race", lower=1)
     races: bool = knob(True, "run the races, which take minutes")
     quick: bool = knob(False, "each technique's step in a chunk alone, measured for a moment, and no races")
     peers: bool = knob(False, "with --quick: races as well, of two rounds")
@@ -149,12 +149,18 @@ def main(argv: Sequence[str]) -> None:
     print(f"\n{(limits.__doc__ or '').strip()}\n\n{table(result['limits'])}", flush=True)
     if cases:
         rate = result["limits"][0]["value"]
-        rows["steps"] = [{"technique": n, **steps.measure(each, rate, flags.quick)} for n, each in cases.items()]
+        whole = set() if flags.quick else cases.keys() if flags.technique else techniques.first_cases()
+        rows["steps"] = [{"technique": n, **steps.measure(each, rate, n not in whole)} for n, each in cases.items()]
         print(f"\n{(steps.__doc__ or '').strip()}\n\n{table(rows['steps'])}", flush=True)
     for name, race in races.items():
-        measured, note = raced(flags, name, race)
+        try:
+            measured, note = raced(flags, name, race)
+        except RuntimeError as error:  # a contender's process has ended
+            print(f"\n{name}: no rows, as {error}", flush=True)
+            continue
         rows[name] = with_shares(name, measured, result["limits"][0]["value"])
         print(f"\n{race.about.strip()}\n\n{table(rows[name])}\n{note}", flush=True)
+        write_whole(Path(flags.out), json.dumps(result, indent=2).encode() + b"\n")  # should the rest be stopped
     write_whole(Path(flags.out), json.dumps(result, indent=2).encode() + b"\n")
     print(f"\nnumbers: {flags.out}")
     finish(result, before)

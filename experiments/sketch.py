@@ -11,15 +11,17 @@ Drawings of more than --longest points are left out. What was measured: experime
 
 import dataclasses
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from jaxgen.core.config import fitted, knob
 from jaxgen.core.types import Refused
 from jaxgen.data.sources import holdout, source
 from jaxgen.data.strokes import sketches
-from jaxgen.figures import sketched
+from jaxgen.figures import redrawn, sketched
+from jaxgen.report.items import Figure, Table
 from jaxgen.run import cli
-from jaxgen.run.experiment import Data, Experiment, Reader, Watch
+from jaxgen.run.experiment import Data, Experiment, Reader, Result, Setting, Watch
 from jaxgen.run.flags import DATA, RunFlags
 from jaxgen.techniques.strokes import sketch_rnn
 
@@ -52,6 +54,10 @@ class SketchFlags(RunFlags):
     """The flags of drawings."""
 
     dataset: str = knob("letters", f"{', '.join(sketches.NAMES)}, or the path of a file or folder", group=DATA)
+    temperature: float = knob(
+        0.4, "of samples and completions: 1 is the network's own distribution", lower=0.0, upper=1e6, free=True,
+        group="samples",
+    )  # fmt: skip
     longest: int = knob(250, "points of the longest drawing that is used", lower=1, upper=100_000, group=DATA)
 
 
@@ -67,6 +73,13 @@ def read(flags: SketchFlags, config: Any) -> Data:
     facts, epoch = {"longest": every.longest}, len(every.train.length) // size
     sketch_rnn.make(fitted(config, facts))
     return Data(facts, train, valid, test, epoch, every.sha256, every, "test", ("drawings", size))
+
+
+def show(setting: Setting, result: Result) -> Iterator[Figure | Table]:
+    """The figures, and whether reconstructions are of their sources."""
+    yield from sketched.show(setting, result)
+    if "reconstruct" in result.stage.technique.infer:
+        yield redrawn.table(result.stage.technique, result.state, setting.data.examples)
 
 
 EXPERIMENT = Experiment(
@@ -92,7 +105,7 @@ EXPERIMENT = Experiment(
         "checkpoint_every": 300,
     },
     watch=Watch(sketched.forming, at_start=True),
-    show=sketched.show,
+    show=show,
 )
 
 if __name__ == "__main__":

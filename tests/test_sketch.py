@@ -31,9 +31,10 @@ def test_a_run_draws(latent, tmp_path, capsys):
     assert ("test_kl" in summary["metrics"]) == (latent > 0)
     assert next(iter(summary["metrics"])) == "test_nll"
     drawn = {path.name for path in (tmp_path / "run/samples").iterdir()}
-    assert FIGURES | ({"reconstructions.png", "interpolations.png"} if latent else set()) <= drawn
+    assert FIGURES | ({"reconstructions.png", "interpolations.png", "analogies.png"} if latent else set()) <= drawn
     assert (tmp_path / "run/samples/samples.svg").read_text().startswith("<svg")
     assert "one mixture, pen bigrams" in (tmp_path / "run/report.html").read_text()
+    assert ("are recognised as their class" in (tmp_path / "run/report.html").read_text()) == (latent > 0)
     assert "left out" not in capsys.readouterr().out
 
 
@@ -44,6 +45,7 @@ def test_bad_input_is_told_in_a_sentence(tmp_path, capsys):
         f"--dataset={path} --longest=5": "more than 5 points",
         f"--dataset={path} --batch_size=100": "more than the 24 training drawings",
         "--longest=0": "--longest must be at least 1",
+        "--temperature=-1": "--temperature must be at least 0",
         "--mixtures=0": "--mixtures must be at least 1",
     }
     for flags, message in cases.items():

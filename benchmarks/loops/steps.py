@@ -1,5 +1,6 @@
-"""A step of the tiny test case of a technique: compiled, called singly, in a chunk, and for 8 and 64 vmapped seeds.
+"""A step of the tiny test cases of a technique: compiled, called singly, in a chunk, and for 8 and 64 vmapped seeds.
 
+Of a file's cases the first one is measured in all ways, the others in a chunk alone.
 compile_s: seconds until the first chunk is done. single_us, chunk_us, seeds8_us, seeds64_us: microseconds a step (a
 step of all seeds). mflop: operations of its products and convolutions, in millions; share: of this machine's rate of
 products of float32, in a chunk. peak_mb: arrays that a step of one seed holds at once, in megabytes. Quality: the
@@ -41,30 +42,31 @@ def measure(technique: Technique, rate: float = 0.0, quick: bool = False) -> dic
     Args:
         technique: whose step is measured.
         rate: of products, GFLOP/s; 0: not known, and no share is given.
-        quick: only the chunk is compiled and timed, for a shorter time.
+        quick: only the chunk is compiled and timed, for a shorter time; the other numbers are None.
     """
     key, batch = jax.random.key(0), technique.example(jax.random.key(1))
     source, init = Source(batch, lambda arrays, key, n: arrays), jax.jit(technique.init)
     state, start = init(key), time.perf_counter()
     state, metrics, _ = jax.block_until_ready(loop.chunk(technique.step, source, state, CHUNK, key))
-    compiled = time.perf_counter() - start
+    compile_s = time.perf_counter() - start
     quality = next((metrics[name] for name in metrics if name.startswith("loss")), next(iter(metrics.values())))
     works = {"chunk_us": repeated(lambda state: loop.chunk(technique.step, source, state, CHUNK, key)[:2], state)}
-    if not quick:
-        works |= apart(technique, batch)
+    step = None if quick else jax.jit(technique.step, donate_argnums=0).lower(state, batch).compile()
+    if step is not None:
+        works |= apart(technique, batch, step)
     rounds, block = (1, BLOCK / 3) if quick else (ROUNDS, BLOCK)
     times = {name: 1e6 * seconds for name, seconds in quietest(works, rounds, block).items()}
     times["chunk_us"] /= CHUNK
     count = flops(technique, batch)
     share = count / (1e3 * rate * times["chunk_us"]) if count and rate else None
-    row = {"compile_s": compiled, **times, "mflop": count and 1e-6 * count, "share": share}
-    return {**row, "peak_mb": None if quick else peak(technique, batch), "quality": float(quality)}
+    untimed = dict.fromkeys(("single_us", *(f"seeds{seeds}_us" for seeds in SEEDS)))
+    row = {"compile_s": compile_s, **untimed, **times, "mflop": count and 1e-6 * count, "share": share}
+    return {**row, "peak_mb": None if step is None else peak(step), "quality": float(quality)}
 
 
-def apart(technique: Technique, batch: Any) -> dict[str, Any]:
-    """Steps that are dispatched singly, of one seed and of several."""
+def apart(technique: Technique, batch: Any, step: Callable) -> dict[str, Any]:
+    """Steps that are dispatched singly, of one seed, by the compiled `step`, and of several."""
     key = jax.random.key(0)
-    step = jax.jit(technique.step, donate_argnums=0)
     side_by_side = jax.jit(jax.vmap(technique.step, in_axes=(0, None)), donate_argnums=0)
     many = jax.jit(jax.vmap(technique.init))
     works = {"single_us": repeated(lambda state: step(state, batch), jax.jit(technique.init)(key))}
@@ -83,10 +85,9 @@ def flops(technique: Technique, batch: Any) -> int | None:
         return None
 
 
-def peak(technique: Technique, batch: Any) -> float | None:
+def peak(step: Any) -> float | None:
     """Megabytes of arguments, results and what is between them, of a compiled step; None where XLA does not say."""
-    state = jax.eval_shape(technique.init, jax.random.key(0))
-    used = jax.jit(technique.step, donate_argnums=0).lower(state, batch).compile().memory_analysis()
+    used = step.memory_analysis()
     if used is None:
         return None
     held = used.argument_size_in_bytes + used.output_size_in_bytes - used.alias_size_in_bytes

@@ -22,7 +22,7 @@ from jaxgen.run.experiment import Result, Setting
 SIDE = 72  # pixels of a drawing's square
 COLUMNS = 12
 TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
-COLD, WARM = 0.2, 0.8  # of reconstructions
+COLD, WARM = 0.2, 0.8  # of reconstructions; codes between and beside those of drawings are drawn at half of COLD
 FRAMES = 60  # of the animation, at most
 
 
@@ -97,7 +97,8 @@ def forming(setting: Setting, stages: Sequence[Stage]) -> Callable[[int, int, St
 
     def look(stage, step, state):
         del step
-        yield Still("samples", sheet([samples(stages[stage].technique, state, 4 * COLUMNS, WARM / 2)]))
+        drawn = samples(stages[stage].technique, state, 4 * COLUMNS, setting.flags.temperature)
+        yield Still("samples", sheet([drawn]))
 
     return look
 
@@ -124,13 +125,25 @@ def show(setting: Setting, result: Result) -> Iterator[Figure | Table]:
         paths = np.asarray(interpolations(codes, 3, COLUMNS))[:, 1].reshape(-1, codes.shape[1])
         drawn = decoded(technique, state, paths, COLD / 2, key)
         yield still("interpolations", "From one test drawing's code to another's, along the sphere", sheet([drawn]), 1)
+        yield analogies(technique, state, test)
     half = {**shown, "length": np.maximum(1, shown["length"] // 2)}
+    own = setting.flags.temperature
     rows = [
-        vmapped(technique, "complete")(state, jax.random.key(n), {"drawing": half, "temperature": warm(WARM / 2)})
+        vmapped(technique, "complete")(state, jax.random.key(n), {"drawing": half, "temperature": warm(own)})
         for n in range(3)
     ]
     yield still("completions", "The first halves of test drawings, and three ways to go on", sheet([half, *rows]), 1)
-    yield from pen_at_work(samples(technique, state, COLUMNS, WARM / 2))
+    yield from pen_at_work(samples(technique, state, COLUMNS, own))
+
+
+def analogies(technique: Technique, state: State, split: Any) -> Figure:
+    """What is to C as B is to A: the drawing of the code c + b - a, of posterior means."""
+    rows = np.linspace(0, len(split.length) - 1, 3 * COLUMNS).astype(int).reshape(3, COLUMNS)
+    three = [{"strokes": split.strokes[each], "length": split.length[each]} for each in rows]
+    a, b, c = (vmapped(technique, "encode")(state, jax.random.key(0), each) for each in three)
+    drawn = decoded(technique, state, c + b - a, COLD / 2, jax.random.key(1))
+    caption = "Test drawings A, B and C, and below them what is to C as B is to A: the code c + b - a"
+    return still("analogies", caption, sheet([*three, drawn]), 1)
 
 
 def pen_at_work(drawings: dict[str, np.ndarray]) -> Iterator[Figure]:

@@ -18,6 +18,11 @@ def modules() -> list[ModuleType]:
     return [module for module in walked if "Config" in vars(module)]
 
 
+def first_cases() -> list[str]:
+    """The name of the first small case of each technique's file."""
+    return [next(iter(module.tiny())) for module in modules()]
+
+
 def small_cases(optimizer: Factory = adam) -> dict[str, Technique]:
     """name -> small case, of every technique: what is tested and timed."""
     return {name: case for module in modules() for name, case in module.tiny(optimizer).items()}

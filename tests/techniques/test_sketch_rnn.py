@@ -3,12 +3,15 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from jaxgen.core.config import changed
 from jaxgen.core.evaluation import evaluate
 from jaxgen.core.types import Holdout
-from jaxgen.optim.textbook import sgd
+from jaxgen.nets import pen_cells
+from jaxgen.ops.dense import EPSILON
+from jaxgen.optim.textbook import adam, sgd
 from jaxgen.techniques.strokes import sketch_rnn
 
 KEY = jax.random.key(0)
@@ -61,9 +64,9 @@ def test_the_encoder_reads_both_ways():
     assert np.abs(forwards).max() > 0.01
 
 
-@pytest.mark.parametrize("latent", [3, 0])
-def test_drawing_is_fed_what_training_decodes(latent):
-    config, _, state = made(latent=latent)
+@pytest.mark.parametrize(("latent", "cell"), [(3, "lstm"), (0, "lstm"), (3, "layer_norm"), (3, "hyper"), (0, "hyper")])
+def test_drawing_is_fed_what_training_decodes(latent, cell):
+    config, _, state = made(latent=latent, cell=cell)
     net = sketch_rnn.network(config)
     before = np.random.default_rng(2).normal(size=(1, 6, 5)).astype(np.float32)
     code = np.random.default_rng(3).normal(size=(1, latent)).astype(np.float32)
@@ -133,3 +136,41 @@ def test_what_is_given_stays_and_drawings_end():
     assert np.std(np.asarray(out["strokes"])[:, 3, 0]) > 0.1
     cold = draws(state, jax.random.split(KEY, 20), {"drawing": half, "temperature": np.float32(0.0)})
     assert np.ptp(np.asarray(cold["strokes"]), axis=0).max() == 0.0
+
+
+def test_adversarial_offsets_never_make_numbers_that_are_not_finite():
+    """Standing still, which any density could be infinite at; on a line, where correlations are 1; and far away."""
+    config = changed(sketch_rnn.Config(), {**SMALL, "learning_rate": 0.1, "dropout": 0.1})
+    technique = sketch_rnn.make(config, lambda rate: optax.chain(optax.clip(1.0), adam(rate)))
+    rng = np.random.default_rng(0)
+    line = rng.normal(size=(7, 1)) * np.array([[1.0, 1.0]])
+    kinds = [np.zeros((7, 2)), line, 1e3 * rng.standard_cauchy((7, 2)), 1e-6 * line, np.array([[1e6, 0.0]] * 7)]
+    strokes = np.stack([np.concatenate([kind, np.ones((7, 1)) * (n % 2)], 1) for n, kind in enumerate(kinds)])
+    every = {"strokes": strokes.astype(np.float32), "length": np.array([7, 7, 7, 1, 5], np.int32)}
+    state, step = jax.jit(technique.init)(KEY), jax.jit(technique.step)
+    for _ in range(200):
+        state, metrics = step(state, every)
+        assert np.isfinite(float(metrics["loss"]))
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state.params))
+
+
+def test_a_hyper_lstm_begins_as_a_normalised_lstm_whose_scales_depend_on_the_step():
+    """At first all scales are 0.1 and gates are those of W x + U h, normalised; then they differ from step to step."""
+    x = np.random.default_rng(4).normal(size=(2, 6, 5)).astype(np.float32)
+    layer = pen_cells.layer("hyper", 5, 3)
+    through = lambda one: one.run(one.into(x), one.first(jnp.zeros((2, 3)), jnp.zeros((2, 3))))
+    params = dict(jax.jit(lambda key: layer.init(key, method=through))(KEY)["params"])
+    params["embed"] = jnp.zeros_like(params["embed"])
+    outputs = jax.jit(lambda params: layer.apply({"params": params}, method=through))
+    h, c, expected, own = np.zeros((2, 3)), np.zeros((2, 3)), [], jax.tree.map(np.asarray, params)
+    sigmoid = lambda a: 1 / (1 + np.exp(-a))
+    for n in range(6):
+        z = 0.1 * (x[:, n] @ own["kernel"] + h @ own["recurrent"])
+        z = (z - z.mean(-1, keepdims=True)) / np.sqrt(z.var(-1, keepdims=True) + EPSILON) + own["bias"]
+        i, f, o, g = np.split(z, 4, axis=-1)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
+        expected.append(h)
+    np.testing.assert_allclose(outputs(params), np.stack(expected, 1), rtol=1e-4, atol=1e-5)
+    moved = {**params, "embed": jax.random.normal(KEY, params["embed"].shape)}
+    assert np.abs(outputs(moved)[:, 1:] - outputs(params)[:, 1:]).max() > 0.01

@@ -12,7 +12,7 @@ B drawings of a batch, L points of the longest drawing, Z dimensions of the code
 
 import dataclasses
 import math
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -42,6 +42,7 @@ class Config:
         64, "dimensions of the code; 0: no encoder, drawings are drawn from nothing", lower=0, upper=2**16
     )
     mixtures: int = knob(20, "bivariate normals in the density of the next offset", lower=1, upper=1000)
+    cell: Literal["lstm", "layer_norm", "hyper"] = knob("lstm", "of the decoder: plain, normalised, a HyperLSTM")
     dropout: float = knob(0.1, "share of the candidates of memories that is dropped", lower=0.0, upper=0.99)
     kl_weight: float = knob(0.5, "weight of the KL divergence, mean over the code, that it rises to", lower=0.0)
     kl_decay: float = knob(0.99995, "share of what its weight lacks that is left after an update", above=0.0, upper=1.0)
@@ -62,7 +63,7 @@ def kl_weight(config: Config, step: jax.Array) -> jax.Array:
 
 def network(config: Config) -> SketchRNN:
     """The network."""
-    return SketchRNN(config.encoder, config.decoder, config.latent, config.mixtures, config.dropout)
+    return SketchRNN(config.encoder, config.decoder, config.latent, config.mixtures, config.cell, config.dropout)
 
 
 class Terms(NamedTuple):
@@ -166,4 +167,5 @@ def tiny(optimizer: Factory = adam) -> dict[str, Technique]:
     """With the encoder and without, for the contract tests."""
     small = {"longest": 7, "encoder": 5, "decoder": 6, "latent": 3, "mixtures": 2, "learning_rate": 1e-2}
     change = lambda **fields: make(changed(Config(), {**small, **fields}), optimizer)
-    return {"sketch_rnn": change(), "sketch_rnn_alone": change(latent=0, dropout=0.0, stretch=0.0)}
+    alone = {"latent": 0, "dropout": 0.0, "stretch": 0.0}
+    return {"sketch_rnn": change(), "sketch_rnn_alone": change(**alone), "sketch_rnn_hyper": change(cell="hyper")}
