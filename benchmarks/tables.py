@@ -1,6 +1,7 @@
-"""The tables of README.md and benchmarks/README.md, written from the numbers of one run of `python -m benchmarks`.
+"""The tables of README.md and benchmarks/README.md, made from the numbers of one run of `python -m benchmarks`.
 
-python -m benchmarks.tables benchmarks/numbers.json     both files, between the lines <!-- NAME --> and <!-- end -->
+python -m benchmarks.tables runs/benchmarks.json    README's table, printed; where these files have lines <!-- NAME -->
+                                                    and <!-- end -->, what stands between them is written anew
 
 A ratio is that of the fastest of ours to the fastest peer that computes the same, medians of the speeds of one run.
 """
@@ -44,11 +45,9 @@ LINES = (
     Line("... nanoGPT's transformer for a CPU, tokens a second", "text_transformer", "", "language-models"),
     Line("A style's gradient of VGG19 in an image, a second", "imagery", "vgg19", "images-that-are-optimised"),
     Line("... a dream's of InceptionV3", "imagery", "inception_v3", "images-that-are-optimised"),
-    Line("Painting with a network of 16 channels, megapixels a second", "stylizing", "16", "images-that-are-optimised"),
     Line("L-BFGS on an image, evaluations a second", "lbfgs", "", "images-that-are-optimised"),
     Line("Writing one text with an LSTM, characters a second", "text_sampling", "1", "language-models"),
     Line("... 64 texts", "text_sampling", "64", "language-models"),
-    Line("Drawing one sketch, points a second", "sketching", "1", "drawings"),
     Line("64 small runs at once, runs a second", "grid", "", "a-grid-of-runs"),
     Line("Adam on 10 million parameters, GB a second", "optimizers", "1", "optimisers"),
 )
@@ -100,7 +99,7 @@ def against(best: Sides) -> str:
 
 def summary(numbers: Numbers) -> str:
     """README's table."""
-    lines = ["| what | command | ours, and the fastest peer |", "|---|---|---|"]
+    lines = [about(numbers), "", "| what | command | ours, and the fastest peer |", "|---|---|---|"]
     for line in LINES:
         best = sides(numbers, line.race, line.case, line.pair)
         if best and best.peer:
@@ -184,7 +183,7 @@ def main(argv: Sequence[str]) -> int:
         return 2
     for path, text in pages.items():
         path.write_text(text)
-    print("written:", *[path.relative_to(ROOT) for path in pages])
+    print(summary(numbers))
     return 0
 
 

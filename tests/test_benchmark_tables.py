@@ -1,11 +1,12 @@
-"""Tables in Markdown are those of the numbers that the repository keeps; ratios by hand."""
+"""Tables in Markdown: places are filled from numbers, ratios by hand."""
 
 import json
 
 import floors
 import pytest
 
-from benchmarks import comparison, tables
+from benchmarks import tables
+from benchmarks.serving import LOOPS
 from jaxgen.core.types import Refused
 
 RACE = {"fused": 50.0, "fused, 2 host devices": 1500.0, "PyTorch": 1000.0}
@@ -44,7 +45,7 @@ def test_places_are_filled():
     assert "2 cores of a processor, python 3, jax 0.10, 2026-01-02; limits: triad 20 GB/s." in tables.written(
         of("about"), NUMBERS
     )
-    (row,) = tables.summary(NUMBERS).splitlines()[2:]
+    (row,) = tables.summary(NUMBERS).splitlines()[4:]
     assert "[1,500; PyTorch 1,000; 1.5 times](benchmarks/README.md#variational-autoencoders)" in row
     with pytest.raises(Refused, match="no rows of gan"):
         tables.written(of("gan"), NUMBERS)
@@ -61,13 +62,25 @@ def test_where_ours_is_slower_it_says_so_and_what_was_refused_does_not_count():
     assert pair.ratio == pytest.approx(1 / 30)
 
 
-def test_readmes_tables_are_those_of_the_numbers_kept():
-    numbers = comparison.read(str(floors.root() / "benchmarks/numbers.json"))
-    assert {line.race for line in tables.LINES} <= numbers["rows"].keys()
-    for name in tables.PAGES:
-        text = (floors.root() / name).read_text()
-        assert "<!-- end -->" in text
-        assert tables.written(text, numbers) == text, f"{name}: python -m benchmarks.tables benchmarks/numbers.json"
+def test_pages_are_written_from_a_file(tmp_path, monkeypatch, capsys):
+    (tmp_path / "numbers.json").write_text(json.dumps(NUMBERS))
+    monkeypatch.setattr(tables, "ROOT", tmp_path)
+    monkeypatch.setattr(tables, "PAGES", ("page.md",))
+    (tmp_path / "page.md").write_text(of("vae"))
+    assert tables.main([str(tmp_path / "numbers.json")]) == 0
+    assert (tmp_path / "page.md").read_text() == RACED
+    assert tables.summary(NUMBERS) in capsys.readouterr().out
+
+
+def test_each_line_of_readmes_table_has_its_race_and_section():
+    """Else it would be left out without a word."""
+    page = (floors.root() / "benchmarks/README.md").read_text().lower()
+    headings = {line.strip("# ").replace(" ", "-") for line in page.splitlines() if line.startswith("## ")}
+    for line in tables.LINES:
+        loop = LOOPS[line.race]
+        assert line.case in loop.cases, line
+        assert line.anchor in headings, line
+        assert set(line.pair or ()) <= {each.label for each in loop.contenders}, line
 
 
 def test_foreign_files_are_refused(tmp_path, capsys):

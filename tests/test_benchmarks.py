@@ -4,6 +4,7 @@ import json
 import math
 import time
 
+import floors
 import jax
 import pytest
 
@@ -152,6 +153,12 @@ def test_contenders_on_several_devices_have_their_number():
     several = Contender("fused, 2 host devices", None, devices=2)
     assert [several.named(n) for n in (1, 2, 4)] == ["", "fused, 2 host devices", "fused, 4 host devices"]
     assert ABC[0].named(4) == "a"
+
+
+def test_the_script_for_accelerators_names_races():
+    text = (floors.root() / "benchmarks/on_device.sh").read_text()
+    (names,) = (line.removeprefix("races=").split(",") for line in text.splitlines() if line.startswith("races="))
+    assert set(names) <= LOOPS.keys()
 
 
 def test_a_table_is_aligned():
