@@ -17,7 +17,7 @@ with new ones.
 
 import sys
 
-from experiments import autoencoder, classify, gan, mixtures, perceptual, rbm, sketch, text, vae
+from experiments import autoencoder, classify, gan, mixtures, music, perceptual, rbm, sketch, text, vae
 from jaxgen.study import command
 
 EXPERIMENTS = {
@@ -26,6 +26,7 @@ EXPERIMENTS = {
     "gan": gan.EXPERIMENT,
     "language": text.EXPERIMENT,
     "mixtures": mixtures.EXPERIMENT,
+    "music": music.EXPERIMENT,
     "perceptual": perceptual.EXPERIMENT,
     "rbm": rbm.EXPERIMENT,
     "sketch": sketch.EXPERIMENT,

@@ -22,6 +22,7 @@ from experiments import (
     fast_style,
     gan,
     mixtures,
+    music,
     optimizer_study,
     perceptual,
     rbm,
@@ -100,6 +101,7 @@ CHAPTERS = {
     "rbm": trained("A machine that dreams of digits", rbm.EXPERIMENT, "", long=True),
     "dbn": trained("Machines above machines", dbn.EXPERIMENT, "--labelled", long=True),
     "sketch": trained("Letters drawn with a pen", sketch.EXPERIMENT, "", long=True),
+    "music": trained("Melodies, composed", music.EXPERIMENT, "", long=True),
     "classifier": trained(
         "A classifier of letters, and its mistakes",
         classify.EXPERIMENT,

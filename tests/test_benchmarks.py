@@ -27,6 +27,7 @@ SMALL = {  # what makes a loop's sizes small
     "imagery": {"height": 76, "width": 80, "updates": 2},
     "grid": {"rates": 2, "seeds": 2, "epochs": 2, "hidden": 8},
     "optimizers": {"width": 4, "blocks": 1, "words": 7},
+    "composing": {"units": 6, "batch": 4, "updates": 2, "window": 16},
     "sketching": {"units": 6, "latent": 3, "components": 2, "points": 400},
     "lbfgs": {"height": 12, "width": 9, "evaluations": 20},
     "stylizing": {"width": 2, "blocks": 1, "height": 21, "columns": 26},

@@ -5,7 +5,8 @@ H, W, C    height, width, channels of one image; D = H * W * C
 """
 
 import hashlib
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from jaxgen.core.types import Refused
 from jaxgen.data import rows
 from jaxgen.data.rows import Rows
 
+T = TypeVar("T")
 VALID = 5000  # images that validate, of a set that comes with a training and a test split only
 
 
@@ -52,6 +54,18 @@ def dataset(
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
     return Dataset(name, shape, classes, train, valid, test, digest.hexdigest())
+
+
+def parted(items: Sequence[T]) -> dict[str, list[T]]:
+    """Items as train, valid and test, 80 / 10 / 10 % of them, drawn as `split` draws them.
+
+    Raises Refused where there are fewer than three.
+    """
+    order = np.arange(len(items))
+    if len(items) < 3:
+        raise Refused(f"three splits need at least 3 of a set; there are {len(items)}")
+    drawn = split(order[:, None], order)
+    return {name: [items[n] for n in part.label] for name, part in zip(("train", "valid", "test"), drawn)}
 
 
 def split(

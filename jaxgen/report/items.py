@@ -14,14 +14,14 @@ class Figure(NamedTuple):
     name: str  # of its file, without suffix; unique in a run
     caption: str
     render: Callable[[], bytes]  # the file's contents; raises Refused where an optional package is missing
-    suffix: str = ".png"  # or .gif; or .svg, which is kept beside the report, not in it
+    suffix: str = ".png"  # or .gif, or .wav; or .svg or .mid, which are kept beside the report, not in it
     density: int = 0  # pixels of the file per pixel of the page; 0: as large as the page allows
 
 
 class Picture(NamedTuple):
     """A picture file in a report."""
 
-    path: str | os.PathLike  # .png, .gif or .jpg
+    path: str | os.PathLike  # .png, .gif, .jpg; or .wav, which is played
     caption: str
     density: int = 0  # as of Figure
 

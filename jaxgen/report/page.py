@@ -67,16 +67,19 @@ def template() -> Callable[..., str]:
 
 
 def inline(picture: Picture) -> dict:
-    """The picture as a data: URI, its width on the page, and how it is shown: drawn on white, or pixels as squares.
+    """The picture as a data: URI, its width on the page, and how it is shown: drawn on white, pixels as squares, heard.
 
     A wide drawing scrolls on a small screen, since its letters could not be read.
     """
     from PIL import Image
 
     kind = mimetypes.guess_type(Path(picture.path).name)[0] or ""
-    if not kind.startswith("image/"):
-        raise ValueError(f"expected a picture, found {picture.path}")
+    if not kind.startswith(("image/", "audio/")):
+        raise ValueError(f"expected a picture or a sound, found {picture.path}")
     data = Path(picture.path).read_bytes()
+    if kind.startswith("audio/"):
+        source = f"data:audio/wav;base64,{base64.b64encode(data).decode()}"
+        return {"source": source, "width": HALF, "kind": "heard", "wide": False, "caption": picture.caption}
     with Image.open(picture.path) as image:
         width = min(image.width // picture.density, FULL) if picture.density else shown_width(*image.size)
         shown = "drawn" if picture.density else "squares" if image.width < HALF else ""

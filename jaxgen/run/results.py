@@ -98,7 +98,7 @@ def shown(folder: Path, items: Iterable[Figure | Table]) -> tuple[list[Picture],
             except Exception as error:
                 failed.setdefault(_reason(error), []).append(item.name)
             else:
-                if item.suffix != ".svg":  # for a paper, not for the page
+                if item.suffix not in (".svg", ".mid"):  # for a paper and for players, not for the page
                     pictures.append(Picture(path, item.caption, item.density))
     except Exception as error:
         failed.setdefault(_reason(error), []).append("what was to follow")

@@ -164,6 +164,4 @@ def _of_path(path: Path) -> tuple[Parts, tuple[str, ...], str]:
         kind = ", in subfolders for its classes" if path.is_dir() else ""
         raise Refused(f"{where} has {len(labelled)} sketches{kind}; three splits need at least 3")
     classes = tuple(sorted({label for _, label in labelled})) if listed is None else listed
-    order = np.arange(len(labelled))
-    drawn = examples.split(order[:, None], order)
-    return {split: [labelled[n] for n in part.label] for split, part in zip(SPLITS, drawn)}, classes, where
+    return examples.parted(labelled), classes, where
