@@ -66,7 +66,8 @@ def read(flags: MusicFlags, config: Any) -> Data:
     if size > count:
         raise Refused(f"--batch_size={size} is more than the {count} training pieces")
     valid, test = (holdout(split._asdict(), size, 2**40) for split in (every.valid, every.test))
-    facts = {"longest": longest}
+    most = max(int(split.roll.sum(-1).max()) for split in (every.train, every.valid, every.test))
+    facts = {"longest": longest, "most": most}
     chords.make(fitted(config, facts))
     train = source(training, size, 2**40)
     return Data(facts, train, valid, test, count // size, every.sha256, every, "test", ("steps", size * longest))

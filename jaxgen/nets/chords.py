@@ -28,6 +28,7 @@ class Chords(nn.Module):
     units: int = 200
     within: int = 0
     dropout: float = 0.0  # of the LSTM's outputs
+    most: int = 88  # keys that sound at once; fewer are faster
 
     def setup(self):
         glorot, gates = nn.initializers.glorot_uniform(), 4 * self.units
@@ -54,19 +55,20 @@ class Chords(nn.Module):
         return self.logits(h, chords)
 
     def logits(self, h: jax.Array, chords: jax.Array) -> jax.Array:
-        """Outputs [..., H] and the chords [..., K] after them to logits [..., K]."""
+        """Outputs [..., H] and the chords [..., K] after them to logits [..., K].
+
+        What goes from key to key changes only where one sounds: it has `most` + 1 values, not K.
+        """
         bias = self.bias(h)
         if not self.within:
             return bias
 
-        def key(a, inputs):
-            read, write, x = inputs
-            score = jax.nn.sigmoid(a) @ read
-            return a + x[..., None] * write.reshape((1,) * (a.ndim - 1) + (-1,)), score
-
-        keys_first = jnp.moveaxis(chords, -1, 0)
-        _, scores = jax.lax.scan(key, self.first(h), (self.read, self.write, keys_first))
-        return bias + jnp.moveaxis(scores, 0, -1)
+        rank = jnp.cumsum(chords, -1)  # keys that sound up to each one, itself included
+        below = jnp.arange(self.most + 1, dtype=chords.dtype).reshape((1,) * (chords.ndim - 1) + (-1, 1))
+        lowest = jnp.where(rank[..., None, :] <= below, chords[..., None, :], 0.0)  # [..., most + 1, K]
+        scores = jax.nn.sigmoid(self.first(h)[..., None, :] + lowest @ self.write) @ self.read.T
+        own = (rank - chords)[..., None, :] == below  # after how many keys each one is drawn
+        return bias + jnp.where(own, scores, 0.0).sum(-2)
 
     def feed(self, chord: jax.Array, memory: Memory) -> tuple[jax.Array, Memory]:
         """A chord [K] to the output [H] for the next one, and the memory after it."""

@@ -24,7 +24,9 @@ def test_the_probabilities_of_all_chords_sum_to_one(within):
     past = np.random.default_rng(0).integers(0, 2, (16, 2, 4)).astype(np.float32)
     past[:] = past[:1]
     rolls = np.concatenate([past, every[:, None]], 1)
-    params = jax.tree.map(lambda a: 3.0 * a + 0.1, jax.jit(net.init)(KEY, rolls)["params"])
+    drawn = lambda a: np.random.default_rng(a.size).normal(size=a.shape).astype(np.float32)
+    params = jax.tree.map(drawn, jax.jit(net.init)(KEY, rolls)["params"])
+    net = net.copy(most=4)
     nats = jax.jit(lambda params: chords.nats(net, params, rolls, jnp.full(16, 3)))(params)
     p = np.exp(-np.asarray(nats[:, 2], np.float64))
     assert p.sum() == pytest.approx(1.0, rel=1e-5)
@@ -32,6 +34,24 @@ def test_the_probabilities_of_all_chords_sum_to_one(within):
     marginals = (every * p[:, None]).sum(0)
     independent = np.prod(np.where(every > 0, marginals, 1 - marginals), axis=1)
     assert (np.abs(p - independent).max() < 1e-6) == (within == 0)
+
+
+def test_keys_are_drawn_as_they_are_learnt():
+    """The frequencies of chords that are drawn key by key are the probabilities that training maximises."""
+    net = Chords(keys=3, units=4, within=3, most=3)
+    every = np.array(list(itertools.product((0, 1), repeat=3)), np.float32)[:, None]
+    drawn = lambda a: np.random.default_rng(a.size).normal(size=a.shape).astype(np.float32)
+    params = jax.tree.map(drawn, jax.jit(net.init)(KEY, every)["params"])
+    nats = jax.jit(lambda params: chords.nats(net, params, every, jnp.full(8, 1)))(params)
+
+    def draw(key):
+        apply = lambda method, *args: net.apply({"params": params}, *args, method=method)
+        h, _ = apply("feed", jnp.zeros(3), apply("start"))
+        return apply("draw", key, h, jnp.float32(1.0))
+
+    drawn = np.asarray(jax.jit(jax.vmap(draw))(jax.random.split(KEY, 20_000)))
+    counts = np.bincount((drawn @ [4, 2, 1]).astype(int), minlength=8) / 20_000
+    np.testing.assert_allclose(counts, np.exp(-nats[:, 0]), atol=0.015)
 
 
 def made(**fields):
@@ -77,7 +97,7 @@ def test_transposition():
 def test_composing_keeps_what_is_given_and_learns_a_pattern():
     """Two keys that sound in turn, and a third that sounds with the first or with the second half of the time."""
     longest = 12
-    _, technique, state = made(longest=longest, notes="note", learning_rate=0.02, units=16)
+    _, technique, state = made(longest=longest, notes="note", learning_rate=0.02, units=16, within=16)
     rng = np.random.default_rng(0)
     roll = np.zeros((16, longest, 88), np.uint8)
     roll[:, 0::2, 40], roll[:, 1::2, 45] = 1, 1
@@ -85,7 +105,7 @@ def test_composing_keeps_what_is_given_and_learns_a_pattern():
     roll[:, :, 55] = roll[:, :, 52]  # always together
     given = {"roll": roll, "length": np.full(16, longest, np.int32)}
     step = jax.jit(technique.step, donate_argnums=0)
-    for _ in range(150):
+    for _ in range(300):
         state, metrics = step(state, given)
     assert 0.6 < float(metrics["loss"]) < 1.1  # a coin a step: ln 2
     compose = jax.jit(jax.vmap(technique.infer["compose"], (None, 0, None)))
@@ -95,6 +115,6 @@ def test_composing_keeps_what_is_given_and_learns_a_pattern():
     assert out[:, 4::2, 40].mean() > 0.9
     assert out[:, 3::2, 40].mean() < 0.1
     assert 0.35 < out[:, 3:, 52].mean() < 0.65
-    assert (out[:, 3:, 52] == out[:, 3:, 55]).mean() > 0.95
+    assert (out[:, 3:, 52] == out[:, 3:, 55]).mean() > 0.9  # half of the time by chance
     cold = np.asarray(compose(state, jax.random.split(KEY, 3), {**start, "temperature": np.float32(0.0)})["roll"])
     assert np.ptp(cold, axis=0).max() == 0

@@ -24,9 +24,10 @@ TEMPERATURE = 1.0  # of samples, unless it is given
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """`longest` is the data's; the rest are flags."""
+    """`longest` and `most` are the data's; the rest are flags."""
 
     longest: int = 128
+    most: int = KEYS  # keys that sound at once
     notes: Literal["chord", "note"] = knob("chord", "keys of a step: independent, or one after the other")
     units: int = knob(200, "units of the LSTM", lower=1, upper=2**16)
     within: int = knob(100, "units that go from key to key, note by note", lower=1, upper=2**16)
@@ -37,7 +38,7 @@ class Config:
 
 def network(config: Config) -> Chords:
     """The network."""
-    return Chords(KEYS, config.units, config.within * (config.notes == "note"), config.dropout)
+    return Chords(KEYS, config.units, config.within * (config.notes == "note"), config.dropout, config.most)
 
 
 def transposed(roll: jax.Array, semitones: jax.Array) -> jax.Array:

@@ -81,7 +81,7 @@ def test_refusals_of_sets(tmp_path):
     (tmp_path / "folder").mkdir()
     cases = {
         "other.mat": "no file of piano rolls",
-        "cut.mat": "no file of piano rolls",
+        "cut.mat": "could not read bytes",
         "other.json": "no pieces in valid",
         "odd.json": "600 is none",
         "folder": "at least 3",
