@@ -149,7 +149,8 @@ def main(argv: Sequence[str]) -> None:
     print(f"\n{(limits.__doc__ or '').strip()}\n\n{table(result['limits'])}", flush=True)
     if cases:
         rate = result["limits"][0]["value"]
-        whole = set() if flags.quick else cases.keys() if flags.technique else techniques.first_cases()
+        first = cases if flags.technique else techniques.first_cases()
+        whole = set[str]() if flags.quick else set(first)
         rows["steps"] = [{"technique": n, **steps.measure(each, rate, n not in whole)} for n, each in cases.items()]
         print(f"\n{(steps.__doc__ or '').strip()}\n\n{table(rows['steps'])}", flush=True)
     for name, race in races.items():

@@ -227,23 +227,6 @@ def inference_takes_one_example(technique):
         assert finite(alone), f"infer[{name!r}] gives numbers that are not finite"
 
 
-def lowers_for_accelerators(technique):
-    """`init`, `step`, `evaluate` and `infer` become programs of GPUs and TPUs."""
-    state, batch = start(technique)
-    fold, key = technique.evaluate, jax.random.key(0)
-    programs = {"init": (technique.init, key), "step": (technique.step, state, batch)}
-    for name, x in jitted(technique.inputs)(key).items():
-        programs[f"infer[{name!r}]"] = (technique.infer[name], state, key, x)
-    if fold.definitions:
-        mask = jnp.ones(count(technique, batch), bool)
-        programs["evaluate"] = (fold.add, state, key, fold.start(), batch, mask)
-    for name, (function, *arguments) in programs.items():
-        try:
-            jitted(function).trace(*arguments).lower(lowering_platforms=("cuda", "tpu"))
-        except NotImplementedError as error:
-            raise AssertionError(f"{name} is no program of a GPU and a TPU: {error}") from error
-
-
 def flags_fit_every_experiment(technique_config, run_flags):
     """A Config's knobs are flags beside the run's own: kinds that a command line has, and no name twice."""
     own, others = knobs(technique_config), {knob.name for knob in knobs(run_flags)}
@@ -263,5 +246,4 @@ CHECKS = [
     objective_improves,
     learning_rates_are_state,
     inference_takes_one_example,
-    lowers_for_accelerators,
 ]

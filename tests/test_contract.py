@@ -8,6 +8,7 @@ import floors
 import planted_game
 import planted_growth
 import pytest
+from lowered import lowers_for_accelerators
 
 from jaxgen import techniques
 from jaxgen.run.image_reader import ImageFlags
@@ -32,8 +33,11 @@ FEW = {
     contract.inference_takes_one_example: ("language_transformer",),
     contract.saved_and_restored_is_the_same: ("vae_mlp", "game"),
     contract.hessian_vector_products_are_right: ("language_transformer",),
-    contract.lowers_for_accelerators: ("classifier_cnn",),
+    lowers_for_accelerators: ("classifier_cnn",),
 }
+
+
+CHECKS = [*contract.CHECKS, lowers_for_accelerators]
 
 
 def cases(check):
@@ -47,7 +51,7 @@ def named(value):
     return value if isinstance(value, str) else value.__name__
 
 
-@pytest.mark.parametrize(("name", "check"), [case for check in contract.CHECKS for case in cases(check)], ids=named)
+@pytest.mark.parametrize(("name", "check"), [case for check in CHECKS for case in cases(check)], ids=named)
 def test_contract(name, check):
     check(CASES[name])
 
@@ -79,7 +83,7 @@ def test_flags(module, flags):
 
 @pytest.mark.ci
 @pytest.mark.xdist_group("example")
-@pytest.mark.parametrize("check", contract.CHECKS, ids=named)
+@pytest.mark.parametrize("check", CHECKS, ids=named)
 def test_the_technique_shown_to_contributors(check, example_technique):
     check(example_technique)
 

@@ -11,6 +11,7 @@ import planted_game
 import pytest
 from jax.experimental import io_callback
 from jax.interpreters import mlir
+from lowered import lowers_for_accelerators
 
 from jaxgen.core.config import knob
 from jaxgen.run.flags import RunFlags
@@ -126,7 +127,7 @@ PLANTED = [
     (contract.inference_takes_one_example, inferring(undocumented)),
     (contract.inference_takes_one_example, inferring(not_finite)),
     (contract.inference_takes_one_example, inferring(looks_at_neighbours)),
-    (contract.lowers_for_accelerators, inferring(of_a_cpu)),
+    (lowers_for_accelerators, inferring(of_a_cpu)),
 ]
 
 

@@ -1,7 +1,5 @@
 """What music looks and sounds like: rolls as pictures, WAV and MIDI files, and statistics beside the corpus'."""
 
-import io
-import wave
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,11 +12,10 @@ from jaxgen.data.music import midi, rolls
 from jaxgen.figures.latents import vmapped
 from jaxgen.report.items import Cell, Figure, Still, Table
 from jaxgen.report.pictures import still
+from jaxgen.report.sounds import synthesised, wav
 from jaxgen.run.experiment import Result, Setting
 
 PIECES = 8
-HARMONICS = 6  # of a note
-ATTACK, DECAY, RELEASE = 0.01, 0.6, 0.05  # seconds
 SCALE = 3  # pixels of a step and a key
 
 
@@ -27,34 +24,6 @@ def pictured(roll: np.ndarray) -> np.ndarray:
     shades = np.where(np.arange(rolls.KEYS)[:, None] % 12 == 3, 0.86, 0.97) * np.ones((1, len(roll)))  # C is key 3
     shades = np.where(np.asarray(roll).T > 0, 0.1, shades)
     return np.kron(shades[::-1], np.ones((SCALE, SCALE))).astype(np.float32)
-
-
-def sound(notes: Sequence[midi.Note], beats_per_minute: float, sample_rate: int) -> np.ndarray:
-    """Samples of notes in [-1, 1], each a sum of harmonics that fades: additive synthesis."""
-    beat = 60.0 / beats_per_minute
-    end = max((note.start + note.length for note in notes), default=0.0) * beat + 2 * RELEASE
-    out = np.zeros(int(end * sample_rate) + 1)
-    for note in notes:
-        seconds = np.arange(int((note.length * beat + RELEASE) * sample_rate)) / sample_rate
-        frequency = 440.0 * 2 ** ((note.pitch - 69) / 12)
-        own = [n for n in range(1, HARMONICS + 1) if n * frequency < sample_rate / 2]  # others would fold back
-        tone = sum((np.sin(2 * np.pi * n * frequency * seconds) / n**1.5 for n in own), np.zeros(len(seconds)))
-        left = np.clip((note.length * beat + RELEASE - seconds) / RELEASE, 0.0, 1.0)
-        tone *= np.minimum(seconds / ATTACK, 1.0) * np.exp(-seconds / DECAY) * left
-        begin = int(note.start * beat * sample_rate)
-        out[begin : begin + len(tone)] += tone
-    return out / max(1e-9, np.abs(out).max())
-
-
-def wav(samples: np.ndarray, sample_rate: int) -> bytes:
-    """A WAV file of samples in [-1, 1], 16 bits, one channel."""
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(sample_rate)
-        file.writeframes(np.rint(32767 * np.clip(samples, -1, 1)).astype("<i2").tobytes())
-    return buffer.getvalue()
 
 
 def composed(technique: Technique, state: State, count: int, temperature: float, given: Any = None) -> np.ndarray:
@@ -123,8 +92,14 @@ def show(setting: Setting, result: Result) -> Iterator[Figure | Table]:
         yield from heard(name, caption, rolls.to_notes(piece, beat), flags)
 
 
+def tones(notes: Sequence[midi.Note], beats_per_minute: float) -> list[tuple[float, float, float]]:
+    """Hertz, start and length, in seconds, of notes."""
+    beat = 60.0 / beats_per_minute
+    return [(440.0 * 2 ** ((note.pitch - 69) / 12), beat * note.start, beat * note.length) for note in notes]
+
+
 def heard(name: str, caption: str, notes: Sequence[midi.Note], flags: Any) -> Iterator[Figure]:
     """A piece as a WAV file, for the page, and as a MIDI file beside it."""
-    made = lambda: wav(sound(notes, flags.beats_per_minute, flags.sample_rate), flags.sample_rate)
+    made = lambda: wav(synthesised(tones(notes, flags.beats_per_minute), flags.sample_rate), flags.sample_rate)
     yield Figure(name, caption, made, ".wav")
     yield Figure(name, caption, lambda: midi.written(notes, flags.beats_per_minute), ".mid")

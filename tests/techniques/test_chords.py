@@ -10,7 +10,7 @@ import pytest
 from jaxgen.core.config import changed
 from jaxgen.core.evaluation import evaluate
 from jaxgen.core.types import Holdout
-from jaxgen.nets.chords import Chords
+from jaxgen.nets.polyphony import Chords
 from jaxgen.techniques.music import chords
 
 KEY = jax.random.key(0)

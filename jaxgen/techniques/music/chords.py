@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxgen.core.config import changed, knob
 from jaxgen.core.steps import begin, gradient_step
 from jaxgen.core.types import Fold, Technique
-from jaxgen.nets.chords import Chords
+from jaxgen.nets.polyphony import Chords
 from jaxgen.optim.settings import Factory
 from jaxgen.optim.textbook import adam
 
