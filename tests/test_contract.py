@@ -21,7 +21,7 @@ PROBES = {name: case for module in MODULES for name, case in module.tiny(contrac
 # Of techniques that share their frame, and differ in a term of the loss or in what a network reads, one stands in the
 # first tier.
 ALIKE = ("autoencoder_kl", "autoencoder_contractive", "autoencoder_masking", "perceptual_grey", "adain", "dbn_labelled")
-ALIKE += ("music_chord",)
+ALIKE += ("stacked_layer", "music_chord")
 FIRST = {next(iter(module.tiny())) for module in MODULES if module is not planted_growth}.difference(ALIKE)
 # Blank pixels under relu, pooling, a frozen layer; games, whose penalties hold slopes, which jump at kinks; images of
 # almost equal pixels under pooling; which activations are the largest, of a code or of a square; units that are drawn
