@@ -25,11 +25,19 @@ from jaxgen.run.experiment import Data, Experiment, Reader, Watch
 from jaxgen.run.flags import DATA, RunFlags
 from jaxgen.techniques.music import chords
 
-JSB: dict[str, Any] = {"dataset": "jsb", "steps": 1500, "eval_every": 50, "transposed": 5, "beats_per_minute": 80.0}
+LARGE: dict[str, Any] = {"learning_rate": 2e-3, "temperature": 1.0, "notes": "note"}
+JSB: dict[str, Any] = {
+    **LARGE,
+    "dataset": "jsb",
+    "window": 256,
+    "steps": 1500,
+    "eval_every": 50,
+    "beats_per_minute": 80.0,
+}
 PRESETS: dict[str, dict[str, Any]] = {
-    "jsb": JSB,
-    "jsb_notes": {**JSB, "notes": "note"},
-    "nottingham": {"dataset": "nottingham", "steps": 3000, "eval_every": 250, "transposed": 5, "window": 200},
+    "jsb": {**JSB, "notes": "chord"},
+    "jsb_notes": JSB,
+    "nottingham": {**LARGE, "dataset": "nottingham", "window": 200, "steps": 3000, "eval_every": 250},
 }
 sounding = lambda default, text, **bounds: knob(default, text, free=True, group="samples", **bounds)
 
@@ -83,12 +91,14 @@ EXPERIMENT = Experiment(
     presets=PRESETS,
     defaults={
         "batch_size": 16,
-        "learning_rate": 2e-3,
+        "window": 128,
+        "temperature": 0.8,
+        "learning_rate": 3e-3,
         "schedule": "cosine",
         "dropout": 0.3,
         "transposed": 5,
         "notes": "note",
-        "steps": 400,
+        "steps": 1000,
         "log_every": 25,
         "eval_every": 50,
         "checkpoint_every": 100,
