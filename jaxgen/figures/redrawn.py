@@ -70,8 +70,8 @@ def classifier(train: Any, classes: tuple[str, ...]) -> tuple[Technique, State]:
 
 def recognised(technique: Technique, state: State, images: np.ndarray, labels: np.ndarray) -> float:
     """The share of images whose most probable class is that of `labels`."""
-    logits = vmapped(technique, "predict")(state, jax.random.key(0), images)
-    return float((np.asarray(logits).argmax(-1) == labels).mean())
+    probabilities = vmapped(technique, "predict")(state, jax.random.key(0), images)
+    return float((np.asarray(probabilities).argmax(-1) == labels).mean())
 
 
 def table(technique: Technique, state: State, every: Any) -> Table:
@@ -82,9 +82,9 @@ def table(technique: Technique, state: State, every: Any) -> Table:
     rows = [[f"find their source, temperature {FIND:g}", f"{share:.1%}", f"{1 / count:.1%} by chance"]]
     if every.classes:
         judge = classifier(every.train, every.classes)
-        real = recognised(*judge, rendered(drawings), labels)
-        told = recognised(*judge, rendered(again(technique, state, drawings, RECOGNISE)), labels)
+        real_share = recognised(*judge, rendered(drawings), labels)
+        redrawn_share = recognised(*judge, rendered(again(technique, state, drawings, RECOGNISE)), labels)
         what = f"are recognised as their class, temperature {RECOGNISE:g}"
-        rows.append([what, f"{told:.1%}", f"{real:.1%} of the drawings themselves"])
+        rows.append([what, f"{redrawn_share:.1%}", f"{real_share:.1%} of the drawings themselves"])
     caption = f"Reconstructions of {count} test drawings, encoded and judged again"
     return Table(caption, ["of reconstructions", "share", "beside"], [[Cell(text) for text in row] for row in rows])

@@ -76,7 +76,10 @@ def show(setting: Setting, result: Result) -> Iterator[Figure | Table]:
     beat = every.steps_per_beat
     yield compared(pieces, every.test, beat)
     yield still(
-        "pieces", "Composed: time to the right, a line at each C", np.concatenate([*map(pictured, pieces[:4])]), 1
+        "pieces",
+        "Four composed pieces: time to the right, a line at each C",
+        np.concatenate([*map(pictured, pieces[:4])]),
+        1,
     )
     length = pieces.shape[1]
     whole = np.zeros((1, length, rolls.KEYS), np.uint8)
