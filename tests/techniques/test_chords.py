@@ -36,6 +36,7 @@ def test_the_probabilities_of_all_chords_sum_to_one(within):
     assert (np.abs(p - independent).max() < 1e-6) == (within == 0)
 
 
+@pytest.mark.ci
 def test_keys_are_drawn_as_they_are_learnt():
     """The frequencies of chords that are drawn key by key are the probabilities that training maximises."""
     net = Chords(keys=3, units=4, within=3, most=3)
@@ -94,6 +95,7 @@ def test_transposition():
     assert np.argwhere(down).tolist() == [[1, 83]]
 
 
+@pytest.mark.ci
 def test_composing_keeps_what_is_given_and_learns_a_pattern():
     """Two keys that sound in turn, and a third that sounds with the first or with the second half of the time."""
     longest = 12

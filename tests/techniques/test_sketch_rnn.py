@@ -138,6 +138,7 @@ def test_what_is_given_stays_and_drawings_end():
     assert np.ptp(np.asarray(cold["strokes"]), axis=0).max() == 0.0
 
 
+@pytest.mark.ci
 def test_adversarial_offsets_never_make_numbers_that_are_not_finite():
     """Standing still, which any density could be infinite at; on a line, where correlations are 1; and far away."""
     config = changed(sketch_rnn.Config(), {**SMALL, "learning_rate": 0.1, "dropout": 0.1})
@@ -154,6 +155,7 @@ def test_adversarial_offsets_never_make_numbers_that_are_not_finite():
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state.params))
 
 
+@pytest.mark.ci
 def test_a_hyper_lstm_begins_as_a_normalised_lstm_whose_scales_depend_on_the_step():
     """At first all scales are 0.1 and gates are those of W x + U h, normalised; then they differ from step to step."""
     x = np.random.default_rng(4).normal(size=(2, 6, 5)).astype(np.float32)
