@@ -153,23 +153,25 @@ def main(argv: Sequence[str]) -> None:
         whole = set[str]() if flags.quick else set(first)
         rows["steps"] = [{"technique": n, **steps.measure(each, rate, n not in whole)} for n, each in cases.items()]
         print(f"\n{(steps.__doc__ or '').strip()}\n\n{table(rows['steps'])}", flush=True)
+    save = lambda: write_whole(Path(flags.out), json.dumps(result, indent=2).encode() + b"\n")
+    save()
+    ended = []
     for name, race in races.items():
         try:
             measured, note = raced(flags, name, race)
         except RuntimeError as error:  # a contender's process has ended
-            print(f"\n{name}: no rows, as {error}", flush=True)
+            ended.append(f"{name} has no rows, as {error}")
             continue
         rows[name] = with_shares(name, measured, result["limits"][0]["value"])
         print(f"\n{race.about.strip()}\n\n{table(rows[name])}\n{note}", flush=True)
-        write_whole(Path(flags.out), json.dumps(result, indent=2).encode() + b"\n")  # should the rest be stopped
-    write_whole(Path(flags.out), json.dumps(result, indent=2).encode() + b"\n")
+        save()  # the rest may be stopped
     print(f"\nnumbers: {flags.out}")
-    finish(result, before)
+    finish(result, before, ended)
 
 
-def finish(result: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
-    """Compares; leaves with exit code 1 where a guard is broken, or something slower than `before`."""
-    broken = guards.broken(result["rows"].get("guards", ()))
+def finish(result: Mapping[str, Any], before: Mapping[str, Any] | None, ended: Sequence[str] = ()) -> None:
+    """Compares; leaves with exit code 1 where a guard is broken, races `ended`, or something is slower than before."""
+    broken = "; ".join(filter(None, [guards.broken(result["rows"].get("guards", ())), *ended]))
     if broken:
         print(f"benchmarks: {broken}", file=sys.stderr)
     text, slower = comparison.compared(before, result) if before else ("", False)

@@ -50,10 +50,8 @@ def images(name: str) -> sets.Dataset:
 
 def setting(experiment: Experiment, flags: Mapping[str, Any]) -> Setting:
     """A run with these flags; without --steps, it never ends."""
-    given = {"steps": LARGEST, **flags}
-    if "dataset" in flags:
-        given["dataset"] = dataset(flags["dataset"])
-    argv = [f"--{name}={value}" for name, value in given.items()]
+    named = {"dataset": dataset(flags["dataset"])} if "dataset" in flags else {}
+    argv = [f"--{name}={value}" for name, value in {"steps": LARGEST, **flags, **named}.items()]
     return conduct.read(experiment, parse(experiment, argv))
 
 

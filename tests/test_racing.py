@@ -2,6 +2,9 @@
 
 import math
 
+import pytest
+
+from benchmarks import __main__ as benchmarks
 from benchmarks import racing
 from benchmarks.contender import Contender, Loop
 
@@ -49,3 +52,10 @@ def test_contenders_on_several_devices_have_their_number():
     several = Contender("fused, 2 host devices", None, devices=2)
     assert [several.named(n) for n in (1, 2, 4)] == ["", "fused, 2 host devices", "fused, 4 host devices"]
     assert ABC[0].named(4) == "a"
+
+
+def test_a_race_that_ended_is_an_error(capsys):
+    benchmarks.finish({"rows": {}}, None)
+    with pytest.raises(SystemExit, match="1"):
+        benchmarks.finish({"rows": {}}, None, ["vae has no rows, as PyTorch ended"])
+    assert capsys.readouterr().err == "benchmarks: vae has no rows, as PyTorch ended\n"

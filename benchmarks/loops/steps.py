@@ -49,7 +49,6 @@ def measure(technique: Technique, rate: float = 0.0, quick: bool = False) -> dic
     state, start = init(key), time.perf_counter()
     state, metrics, _ = jax.block_until_ready(loop.chunk(technique.step, source, state, CHUNK, key))
     compile_s = time.perf_counter() - start
-    quality = next((metrics[name] for name in metrics if name.startswith("loss")), next(iter(metrics.values())))
     works = {"chunk_us": repeated(lambda state: loop.chunk(technique.step, source, state, CHUNK, key)[:2], state)}
     step = None if quick else jax.jit(technique.step, donate_argnums=0).lower(state, batch).compile()
     if step is not None:
@@ -61,7 +60,12 @@ def measure(technique: Technique, rate: float = 0.0, quick: bool = False) -> dic
     share = count / (1e3 * rate * times["chunk_us"]) if count and rate else None
     untimed = dict.fromkeys(("single_us", *(f"seeds{seeds}_us" for seeds in SEEDS)))
     row = {"compile_s": compile_s, **untimed, **times, "mflop": count and 1e-6 * count, "share": share}
-    return {**row, "peak_mb": None if step is None else peak(step), "quality": float(quality)}
+    return {**row, "peak_mb": None if step is None else peak(step), "quality": quality(metrics)}
+
+
+def quality(metrics: Mapping[str, Any]) -> float:
+    """The loss, or the first metric where none is called so."""
+    return float(next((metrics[name] for name in metrics if name.startswith("loss")), next(iter(metrics.values()))))
 
 
 def apart(technique: Technique, batch: Any, step: Callable) -> dict[str, Any]:

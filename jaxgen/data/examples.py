@@ -5,7 +5,7 @@ H, W, C    height, width, channels of one image; D = H * W * C
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -54,6 +54,15 @@ def dataset(
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
     return Dataset(name, shape, classes, train, valid, test, digest.hexdigest())
+
+
+def digest(splits: Iterable[Iterable[np.ndarray]]) -> str:
+    """The sha256 of each array's dtype, shape and bytes, in order."""
+    made = hashlib.sha256()
+    for array in (array for split in splits for array in split):
+        made.update(f"{array.dtype.str}{array.shape}".encode())
+        made.update(np.ascontiguousarray(array).data)
+    return made.hexdigest()
 
 
 def parted(items: Sequence[T]) -> dict[str, list[T]]:

@@ -18,7 +18,6 @@ from jaxgen.nets.recurrent import first_bias
 from jaxgen.ops import cells
 
 Memory = tuple[jax.Array, ...]  # [..., H] h and c of the layer, then those of a layer within it
-CELLS = ("lstm", "layer_norm", "hyper")
 
 
 def weights(layer: nn.Module, name: str, rows: int, columns: int, orthogonal: bool = False) -> jax.Array:
@@ -149,5 +148,5 @@ def product(x: jax.Array, kernel: jax.Array, shared: jax.Array | None) -> jax.Ar
 
 
 def layer(kind: str, inputs: int, units: int) -> nn.Module:
-    """One of CELLS."""
+    """An `lstm`, one with `layer_norm`, or a `hyper` LSTM."""
     return HyperLayer(inputs, units) if kind == "hyper" else Layer(inputs, units, kind == "layer_norm")

@@ -66,8 +66,8 @@ def fraction(title: str, text: str) -> Fraction:
 
 def signature(title: str, key: str) -> dict[str, int]:
     """What the key adds to each letter, in semitones."""
-    found = re.fullmatch(r"([A-G][#b]?)\s*([A-Za-z]*)", key)
-    tonic, mode = found.groups() if found else ("", "")
+    parts = re.fullmatch(r"([A-G][#b]?)\s*([A-Za-z]*)", key)
+    tonic, mode = parts.groups() if parts else ("", "")
     mode = mode if mode in MODES else mode[:3].lower()
     if tonic not in SHARPS or mode not in MODES:
         raise Refused(f"{title}: {key[:40]!r} is no key that is known, such as G, Am, Ddor")
@@ -100,13 +100,13 @@ def read(title: str, music: str, unit: Fraction, key: dict[str, int]) -> tuple[l
 
 def tokens(title: str, music: str) -> Iterator[re.Match]:
     """The parts of the music, in order."""
-    place = 0
-    while place < len(music):
-        found = TOKEN.match(music, place)
-        if found is None:
-            raise Refused(f"{title}: {music[place : place + 20]!r} is none of the notation that is read here")
-        yield found
-        place = found.end()
+    position = 0
+    while position < len(music):
+        token = TOKEN.match(music, position)
+        if token is None:
+            raise Refused(f"{title}: {music[position : position + 20]!r} is none of the notation that is read here")
+        yield token
+        position = token.end()
 
 
 def pitch(token: re.Match, key: dict[str, int], here: dict[str, int]) -> int | None:
@@ -115,10 +115,10 @@ def pitch(token: re.Match, key: dict[str, int], here: dict[str, int]) -> int | N
     if letter in "zx":
         return None
     octave = 5 + letter.islower() + token["octave"].count("'") - token["octave"].count(",")
-    place = f"{name}{octave}"
+    note = f"{name}{octave}"
     if token["accidental"]:
-        here[place] = ACCIDENTALS[token["accidental"]]
-    return 12 * octave + LETTERS[name] + here.get(place, key[name])
+        here[note] = ACCIDENTALS[token["accidental"]]
+    return 12 * octave + LETTERS[name] + here.get(note, key[name])
 
 
 def length(title: str, text: str) -> Fraction:

@@ -53,12 +53,12 @@ def of_track(track: Any, ticks: int) -> list[Note]:
         now += message.time
         if message.type not in ("note_on", "note_off") or message.channel == PERCUSSION:
             continue
-        place = (message.channel, message.note)
-        if place in sounding:
-            start = sounding.pop(place)
+        source = (message.channel, message.note)
+        if source in sounding:
+            start = sounding.pop(source)
             notes.append(Note(message.note, start / ticks, max(now - start, 1) / ticks))
         if message.type == "note_on" and message.velocity:
-            sounding[place] = now
+            sounding[source] = now
     ends = ((pitch, start, now - start) for (_, pitch), start in sounding.items())
     return notes + [Note(pitch, start / ticks, max(length, 1) / ticks) for pitch, start, length in ends]
 

@@ -9,7 +9,6 @@ L    steps of the longest piece of a set
 """
 
 import difflib
-import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -29,6 +28,7 @@ NAMES = ("tunes", *FILES)
 SUFFIXES = (".mat", ".json", ".mid", ".midi")
 SPLITS = ("train", "valid", "test")
 FIELDS = {"train": "traindata", "valid": "validdata", "test": "testdata"}  # of the .mat files
+LONGEST = 100_000  # steps of a MIDI file: a few bytes can say that it lasts for years
 BEAT = {"tunes": 4}  # steps; of the other sets one
 
 Parts = dict[str, list[np.ndarray]]  # split -> rolls [n, 88]
@@ -74,7 +74,7 @@ def load(name: str, data_dir: str = "", steps_per_beat: int = 4) -> Pieces:
             if not len(roll):
                 raise Refused(f"piece {number} in {split} of {where}, counted from 0, is empty")
     train, valid, test = splits = [padded(parts[split]) for split in SPLITS]
-    return Pieces(Path(name).stem, train, valid, test, beat, digest(splits))
+    return Pieces(Path(name).stem, train, valid, test, beat, examples.digest(splits))
 
 
 def padded(pieces: Sequence[np.ndarray]) -> Split:
@@ -84,15 +84,6 @@ def padded(pieces: Sequence[np.ndarray]) -> Split:
     for row, roll in zip(together, pieces):
         row[: len(roll)] = roll
     return Split(together, length)
-
-
-def digest(splits: Sequence[Split]) -> str:
-    """The sha256 of each array's shape and bytes."""
-    made = hashlib.sha256()
-    for array in (array for split in splits for array in split):
-        made.update(f"{array.shape}".encode())
-        made.update(np.ascontiguousarray(array).data)
-    return made.hexdigest()
 
 
 def _read(name: str, data_dir: str, steps_per_beat: int) -> tuple[Parts, str, int]:
@@ -128,11 +119,11 @@ def of_mat(path: Path) -> Parts:
         with reading(path):
             content = scipy.io.loadmat(path, variable_names=list(FIELDS.values()))
         cells = {split: list(content[field].ravel()) for split, field in FIELDS.items()}
-        found = {split: [np.asarray(roll) for roll in part] for split, part in cells.items()}
-        for roll in (roll for part in found.values() for roll in part):
+        parts = {split: [np.asarray(roll) for roll in part] for split, part in cells.items()}
+        for roll in (roll for part in parts.values() for roll in part):
             if roll.ndim != 2 or roll.shape[1] != rolls.KEYS or not np.isin(roll, (0, 1)).all():
                 raise ValueError(f"a piece of shape {roll.shape} instead of [steps, {rolls.KEYS}] of zeros and ones")
-        return {split: [roll.astype(np.uint8) for roll in part] for split, part in found.items()}
+        return {split: [roll.astype(np.uint8) for roll in part] for split, part in parts.items()}
     except Refused:
         raise
     except Exception as error:  # what a damaged file makes of scipy's reader is no list of errors
@@ -154,4 +145,13 @@ def of_folder(path: Path, steps_per_beat: int) -> Parts:
     if not path.is_dir():
         raise Refused(f"{path} is one file; music is read from a folder of at least three MIDI files")
     files = sorted(each for each in path.rglob("*") if each.suffix.lower() in (".mid", ".midi"))
-    return examples.parted([rolls.of_notes(midi.read(file), steps_per_beat) for file in files])
+    return examples.parted([of_file(file, steps_per_beat) for file in files])
+
+
+def of_file(file: Path, steps_per_beat: int) -> np.ndarray:
+    """The roll of a MIDI file. Raises Refused where it would have more than LONGEST steps, before it is made."""
+    notes = midi.read(file)
+    steps = steps_per_beat * max(note.start + note.length for note in notes)
+    if steps > LONGEST:
+        raise Refused(f"{file} lasts {steps:,.0f} steps; a piece may have {LONGEST:,}")
+    return rolls.of_notes(notes, steps_per_beat)

@@ -16,19 +16,20 @@ KEYS, LOWEST = 88, 21  # keys, and MIDI's number of the first
 def of_notes(notes: Iterable[Note], steps_per_beat: int) -> np.ndarray:
     """The roll [L, 88] uint8 of notes; those that no piano has are left out.
 
-    A step has the notes that sound in its middle. Between a note and the next one of the same pitch is silence, a step
-    of the longer than one; else they would be one note.
+    Notes begin and end at the nearest steps, and last one at least. Between a note and the next of the same pitch is
+    silence, a step of the longer than one; else they would be one note.
     """
     own = [note for note in notes if LOWEST <= note.pitch < LOWEST + KEYS]
     at = lambda beats: round(steps_per_beat * beats)
-    bounds = [(note.pitch - LOWEST, at(note.start), at(note.start + note.length)) for note in own]
+    ends = lambda note: max(at(note.start + note.length), at(note.start) + 1)
+    bounds = [(note.pitch - LOWEST, at(note.start), ends(note)) for note in own]
     roll = np.zeros((max((end for _, _, end in bounds), default=0), KEYS), np.uint8)
     for key, start, end in sorted(bounds, key=lambda bound: bound[1]):
         if start > 0 and roll[start - 1 : start, key].any():
             before = roll[:start, key]
             if len(before) > 1 and before[-2:].all():
                 roll[start - 1, key] = 0
-        roll[start : max(end, start + 1), key] = 1
+        roll[start:end, key] = 1
     return roll
 
 

@@ -9,9 +9,7 @@ L    points of the longest sketch of a set
 """
 
 import difflib
-import hashlib
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -86,16 +84,7 @@ def load(name: str, data_dir: str = "", longest: int = 250) -> Sketches:
     scale = shaping.scale_of([each for each, _ in kept["train"]])
     most = max(len(each) for part in kept.values() for each, _ in part)
     train, valid, test = splits = [_split(kept[split], classes, most, scale) for split in SPLITS]
-    return Sketches(Path(name).stem, train, valid, test, classes, scale, most, digest(splits), left_out)
-
-
-def digest(splits: Sequence[Split]) -> str:
-    """The sha256 of each array's dtype, shape and bytes."""
-    made = hashlib.sha256()
-    for array in (array for split in splits for array in split):
-        made.update(f"{array.dtype.str}{array.shape}".encode())
-        made.update(np.ascontiguousarray(array).data)
-    return made.hexdigest()
+    return Sketches(Path(name).stem, train, valid, test, classes, scale, most, examples.digest(splits), left_out)
 
 
 def _split(part: list[drawings.Labelled], classes: tuple[str, ...], length: int, scale: float) -> Split:

@@ -73,6 +73,14 @@ def test_files_of_rolls_and_of_chords(tmp_path):
     assert pieces.load("set.json", str(tmp_path)).train.roll.sum() == 3
 
 
+def test_a_file_that_lasts_for_years_is_refused_before_it_is_held(tmp_path):
+    pytest.importorskip("mido")
+    for n in range(3):
+        (tmp_path / f"{n}.mid").write_bytes(midi.written([Note(60, 5e5, 1.0)]))
+    with pytest.raises(Refused, match="lasts 2,000,004 steps; a piece may have 100,000"):
+        pieces.load(str(tmp_path))
+
+
 def test_refusals_of_sets(tmp_path):
     scipy.io.savemat(tmp_path / "other.mat", {"traindata": np.zeros((3, 88))})
     (tmp_path / "cut.mat").write_bytes((tmp_path / "other.mat").read_bytes()[:150])
