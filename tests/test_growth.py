@@ -1,7 +1,11 @@
 """Samplers and growth with size: rows of small cases, and the exponent by hand."""
 
+import ast
 import math
+import subprocess
+import sys
 
+import floors
 import pytest
 
 from benchmarks.loops import growth, samplers
@@ -39,3 +43,20 @@ def test_what_takes_too_long_is_not_grown(monkeypatch):
     row = growth.row(growth.Grown("vae", "mlp", "batch", (1, 4, 16)))
     assert sizes == [128, 512]
     assert (row["x4_ms"], row["x16_ms"], row["exponent"]) == (5120.0, None, pytest.approx(1.0))
+
+
+@pytest.mark.slow
+def test_steps_on_two_devices_are_steps_on_one():
+    """In a process whose CPU is two devices, which split a batch of eight."""
+    code = (
+        "from benchmarks.loops import devices; from jaxgen.run import machine;"
+        "machine.prepare(2); devices.BLOCK = 0.01;"
+        "from jaxgen.techniques.music import chords; case = chords.tiny()['music_chord'];"
+        "print(devices.every({'music_chord': case}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=floors.root(), capture_output=True, text=True, check=True)
+    (row,) = ast.literal_eval(done.stdout)
+    assert (row["technique"], row["devices"]) == ("music_chord", "2")
+    assert row["one_us"] > 0 < row["all_us"]
+    assert row["against_one"] == pytest.approx(row["one_us"] / row["all_us"])
+    assert 0 < row["quality"] < 100
