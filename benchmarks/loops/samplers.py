@@ -12,6 +12,7 @@ import numpy as np
 from benchmarks.racing import quietest
 from jaxgen import techniques
 from jaxgen.core.types import Technique
+from jaxgen.study.side_by_side import haste
 
 KEYS = (1, 16, 256)
 BLOCK = 0.05  # seconds
@@ -25,7 +26,7 @@ def measure(rounds: int = 7, cases: Mapping[str, Technique] | None = None) -> li
 
 def row(technique: Technique, rounds: int) -> dict[str, float]:
     """The numbers of one technique that has not learnt anything."""
-    state = jax.jit(technique.init)(jax.random.key(0))
+    state = jax.jit(technique.init, compiler_options=haste())(jax.random.key(0))
     given = technique.inputs(jax.random.key(1))["sample"]
     draw = jax.jit(jax.vmap(technique.infer["sample"], (None, 0, None)))
     start = time.perf_counter()

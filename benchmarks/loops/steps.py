@@ -13,11 +13,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from benchmarks import operations
 from benchmarks.racing import quietest
 from jaxgen.core import loop
 from jaxgen.core.types import Refused, Source, Technique
+from jaxgen.study.side_by_side import haste
 
 CHUNK, SEEDS = 20, (8, 64)  # steps a dispatch, seeds side by side
 ROUNDS, BLOCK = 5, 0.15  # seconds a block
@@ -45,14 +47,14 @@ def measure(technique: Technique, rate: float = 0.0, quick: bool = False) -> dic
         quick: only the chunk is compiled and timed, for a shorter time; the other numbers are None.
     """
     key, batch = jax.random.key(0), technique.example(jax.random.key(1))
-    source, init = Source(batch, lambda arrays, key, n: arrays), jax.jit(technique.init)
-    state, start = init(key), time.perf_counter()
+    source, init = Source(batch, lambda arrays, key, n: arrays), jax.jit(technique.init, compiler_options=haste())
+    state, start = jax.block_until_ready(init(key)), time.perf_counter()
     state, metrics, _ = jax.block_until_ready(loop.chunk(technique.step, source, state, CHUNK, key))
     compile_s = time.perf_counter() - start
     works = {"chunk_us": repeated(lambda state: loop.chunk(technique.step, source, state, CHUNK, key)[:2], state)}
     step = None if quick else jax.jit(technique.step, donate_argnums=0).lower(state, batch).compile()
     if step is not None:
-        works |= apart(technique, batch, step)
+        works |= apart(technique, batch, step, init(key))
     rounds, block = (1, BLOCK / 3) if quick else (ROUNDS, BLOCK)
     times = {name: 1e6 * seconds for name, seconds in quietest(works, rounds, block).items()}
     times["chunk_us"] /= CHUNK
@@ -68,16 +70,14 @@ def quality(metrics: Mapping[str, Any]) -> float:
     return float(next((metrics[name] for name in metrics if name.startswith("loss")), next(iter(metrics.values()))))
 
 
-def apart(technique: Technique, batch: Any, step: Callable) -> dict[str, Any]:
-    """Steps that are dispatched singly, of one seed, by the compiled `step`, and of several."""
-    key = jax.random.key(0)
+def apart(technique: Technique, batch: Any, step: Callable, state: Any) -> dict[str, Any]:
+    """Steps that are dispatched singly, of one seed, by the compiled `step`, and of several, all from one State."""
     side_by_side = jax.jit(jax.vmap(technique.step, in_axes=(0, None)), donate_argnums=0)
-    many = jax.jit(jax.vmap(technique.init))
-    works = {"single_us": repeated(lambda state: step(state, batch), jax.jit(technique.init)(key))}
+    works = {}
     for seeds in SEEDS:
-        states = many(jax.random.split(key, seeds))
+        states = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (seeds, *leaf.shape)), state)
         works[f"seeds{seeds}_us"] = repeated(lambda states: side_by_side(states, batch), states)
-    return works
+    return {"single_us": repeated(lambda state: step(state, batch), state), **works}
 
 
 def flops(technique: Technique, batch: Any) -> int | None:

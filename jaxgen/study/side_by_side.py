@@ -22,6 +22,11 @@ MEANING = {
 HASTE = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
 
+def haste() -> dict[str, Any]:
+    """Compiler options of what runs once and computes little; none but on a CPU, whose compiler they are of."""
+    return dict(HASTE) if jax.default_backend() == "cpu" else {}
+
+
 def lifted(f: Callable[[Any, Any], Any], mode: str, once: bool = False) -> Callable[[Any, Any], Any]:
     """`f` over the leading axis of its second argument, compiled; that argument is donated, unless `once`.
 
@@ -31,7 +36,7 @@ def lifted(f: Callable[[Any, Any], Any], mode: str, once: bool = False) -> Calla
         once: whether it is called but once and computes little: it compiles in an eighth of the time, to slower code.
     """
     donated = () if once else 1
-    options: Any = HASTE if once and jax.default_backend() == "cpu" else {}
+    options: Any = haste() if once else {}
     if mode == "single":
         single = jax.jit(f, donate_argnums=donated, compiler_options=options)
 
