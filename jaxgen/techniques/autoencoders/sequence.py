@@ -1,0 +1,207 @@
+"""Sequence autoencoder: an LSTM reads a sequence to a code, another one writes it from the code.
+
+Sutskever et al. 2014 (https://arxiv.org/abs/1409.3215) for the pair of LSTMs, Srivastava et al. 2015
+(https://arxiv.org/abs/1502.04681) for the autoencoder: the sequence is written backwards, so that what was read last,
+and is least forgotten, comes first. The writer sees the code at each step and, with `forcing`, the element before: the
+true one in training, its own in reconstruction. Elements y_t are tokens, with a symbol for the end; rows of pixels in
+[0, 1]; or movements of a pen (dx, dy, whether it is lifted). Training minimises, over all elements of a batch,
+
+    -log softmax(o_t)[y_t],  the cross-entropy of sigmoid(o_t) and y_t,  or  |o_t - y_t|^2 / 2 and the lift's
+
+B sequences, L elements of the longest one, S tokens or features, Z dimensions of a code.
+"""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxgen.core.config import changed, knob
+from jaxgen.core.steps import begin, gradient_step
+from jaxgen.core.types import Fold, Technique
+from jaxgen.nets.seq2seq import Seq2Seq
+from jaxgen.ops.elements import Kind, flipped, likeliest, missed, nats, values
+from jaxgen.ops.imaging import speckled, to_unit
+from jaxgen.optim.settings import Factory
+from jaxgen.optim.textbook import adam
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """`longest`, `elements` and `size` are the data's; the rest are flags."""
+
+    longest: int = 20  # L
+    elements: Kind = "tokens"
+    size: int = 96  # S: tokens, the end not counted, or features
+    units: int = knob(256, "units of each LSTM", lower=1, upper=2**16)
+    code: int = knob(256, "dimensions of the code", lower=1, upper=2**16)
+    backwards: bool = knob(True, "the sequence is written from its end to its beginning")
+    forcing: bool = knob(True, "the writer is fed the element before; else it sees the code alone")
+    dropout: float = knob(0.0, "share of the candidates of memories that is dropped", lower=0.0, upper=0.99)
+    learning_rate: float = knob(1e-3, "of the optimiser", above=0.0)
+
+    @property
+    def tokens(self) -> bool:
+        """Whether elements are tokens."""
+        return self.elements == "tokens"
+
+
+class Written(NamedTuple):
+    """Sequences as they are to be written. T is L, of tokens L + 1."""
+
+    target: jax.Array  # [B, T] or [B, T, S]
+    before: jax.Array  # the same a step later, after a beginning; without forcing the beginning alone
+    inside: jax.Array  # [B, T] bool: which are elements of the sequence
+    counted: jax.Array  # [B, T] bool: those, and the end of tokens
+
+
+def network(config: Config) -> Seq2Seq:
+    """The network."""
+    return Seq2Seq(config.size + config.tokens, config.tokens, config.units, config.code, config.dropout)
+
+
+def beginning(config: Config, *axes: int) -> jax.Array:
+    """What is fed before the first element, [...] or [..., S]: the end of what was before, or zeros."""
+    return jnp.full(axes, config.size, jnp.int32) if config.tokens else jnp.zeros((*axes, config.size), jnp.float32)
+
+
+def written(config: Config, x: jax.Array, length: jax.Array) -> Written:
+    """What is to be written of sequences [B, L] or [B, L, S]."""
+    y, batch = jax.vmap(flipped)(x, length) if config.backwards else x, len(x)
+    if config.tokens:
+        y = jnp.concatenate([y, beginning(config, batch, 1)], 1)
+    place = jnp.arange(y.shape[1], dtype=jnp.int32)[None]
+    inside = place < length[:, None]
+    if config.tokens:
+        y = jnp.where(inside, y, config.size)
+    begin = beginning(config, batch, 1)
+    before = jnp.concatenate([begin, y[:, :-1]], 1) if config.forcing else jnp.broadcast_to(begin, y.shape)
+    return Written(y, before, inside, place <= length[:, None] if config.tokens else inside)
+
+
+def writing(config: Config, net: Seq2Seq, params: Any, code: jax.Array) -> jax.Array:
+    """Codes [..., Z] to what is written, in the order of writing, [..., T] or [..., T, S]."""
+    apply: Any = lambda *args, method: net.apply({"params": params}, *args, method=method)
+    axes = code.shape[:-1]
+
+    def advance(carry, _):
+        before, memory = carry
+        outputs, memory = apply(before, code, memory, method="feed")
+        element = likeliest(config.elements, outputs)
+        return (element if config.forcing else before, memory), element
+
+    first = (beginning(config, *axes), apply(code, method="start"))
+    _, elements = jax.lax.scan(advance, first, length=config.longest + config.tokens)
+    return jnp.moveaxis(elements, 0, len(axes))
+
+
+def as_read(config: Config, elements: jax.Array, length: jax.Array) -> dict[str, jax.Array]:
+    """What was written, [T] or [T, S], as {"x": [L] or [L, S], "length": []}; tokens end where they say, or at L."""
+    if config.tokens:
+        ended = jnp.append(elements == config.size, True)
+        length = jnp.minimum(ended.argmax(), config.longest).astype(jnp.int32)
+        elements = elements[: config.longest]
+    inside = jnp.arange(config.longest, dtype=jnp.int32) < length
+    elements = jnp.where(inside if config.tokens else inside[:, None], elements, jnp.zeros_like(elements))
+    return {"x": flipped(elements, length) if config.backwards else elements, "length": length}
+
+
+def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:
+    """The Technique.
+
+    A batch is {"x": [B, L] tokens, [B, L, S] pixels, uint8 or float32, or [B, L, 3] float32, "length": [B] int32}.
+    """
+    net, descent = network(config), optimizer(config.learning_rate)
+
+    def init(key):
+        state_key, net_key = jax.random.split(key)
+        x, one = beginning(config, 1, config.longest), jnp.ones(1, jnp.int32)
+        return begin(state_key, net.init(net_key, x, one, written(config, x, one).before)["params"], descent)
+
+    def loss(params, carry, key, batch):
+        x, length = values(config.elements, batch["x"]), batch["length"]
+        to_write, rngs = written(config, x, length), {"dropout": key}
+        outputs: Any = net.apply({"params": params}, x, length, to_write.before, True, rngs=rngs)
+        each = nats(config.elements, outputs[0], to_write.target)
+        value = jnp.where(to_write.counted, each, 0.0).sum() / to_write.counted.sum()
+        return value, (carry, {"loss": value})
+
+    def encode(state, key, given):
+        """{"x": [L] or [L, S], "length": []} to its code [Z]."""
+        del key
+        x, length = values(config.elements, given["x"])[None], given["length"][None]
+        code: Any = net.apply({"params": state.params}, x, length, method="encode")
+        return code[0]
+
+    def decode(state, key, given):
+        """{"code": [Z], "length": []} to {"x": [L] or [L, S], "length": []}; the length of tokens is their own."""
+        del key
+        return as_read(config, writing(config, net, state.params, given["code"]), given["length"])
+
+    def reconstruct(state, key, given):
+        """{"x": [L] or [L, S], "length": []} to the same of its code."""
+        return decode(state, key, {"code": encode(state, key, given), "length": given["length"]})
+
+    def example(key):
+        x_key, length_key = jax.random.split(key)
+        length = jax.random.randint(length_key, (8,), 1, config.longest + 1, jnp.int32)
+        if config.tokens:
+            return {"x": jax.random.randint(x_key, (8, config.longest), 0, config.size, jnp.int32), "length": length}
+        drawn = speckled(x_key, 8, config.longest, config.size)
+        return {"x": drawn if config.elements == "pixels" else to_unit(drawn), "length": length}
+
+    def inputs(key):
+        given = jax.tree.map(lambda a: a[0], example(key))
+        code = jax.random.normal(key, (config.code,), jnp.float32)
+        return {"encode": given, "reconstruct": given, "decode": {"code": code, "length": given["length"]}}
+
+    infer = {"encode": encode, "decode": decode, "reconstruct": reconstruct}
+    return Technique(init, gradient_step(loss, descent), evaluation(config, net), infer, example, inputs)
+
+
+def evaluation(config: Config, net: Seq2Seq) -> Fold:
+    """The Fold of reconstructions, which are fed what they wrote themselves."""
+    fed = "given those before it" if config.forcing else "given the code alone"
+    loss = {"nll": f"the loss of an element, {fed}, nats, averaged over all elements of all sequences"}
+    definitions = {"squared_error": "squared error of all values of a reconstruction, averaged over sequences", **loss}
+    if config.tokens:
+        order = "the order of writing, the likeliest token taken at each step and fed to the next"
+        definitions = {
+            "wrong": f"share of tokens that are not the sequence's, place by place in {order}",
+            "not_whole": "share of sequences of which a token, or the end, is wrong",
+            **loss,
+        }
+
+    def start():
+        return jnp.zeros(6, jnp.float32)
+
+    def add(state, key, tally, batch, mask):
+        del key
+        x, length = values(config.elements, batch["x"]), batch["length"]
+        to_write = written(config, x, length)
+        outputs: Any = net.apply({"params": state.params}, x, length, to_write.before)
+        each = nats(config.elements, outputs[0], to_write.target)
+        far = missed(config.elements, writing(config, net, state.params, outputs[1]), to_write.target)
+        inside, counted = to_write.inside & mask[:, None], to_write.counted & mask[:, None]
+        spoilt = jnp.any((far > 0) & counted, 1)
+        pairs = ((each, counted), (far, inside), (1.0, counted), (1.0, inside), (spoilt, mask), (1.0, mask))
+        return tally + jnp.stack([jnp.where(where, value, 0.0).sum() for value, where in pairs])
+
+    def finish(tally):
+        loss, far, counted, inside, spoilt, sequences = tally
+        values = {"wrong": far / inside, "not_whole": spoilt / sequences, "squared_error": far / sequences}
+        return {name: (values | {"nll": loss / counted})[name] for name in definitions}
+
+    return Fold(start, add, finish, definitions)
+
+
+def tiny(optimizer: Factory = adam) -> dict[str, Technique]:
+    """Tokens, pixels and movements, for the contract tests."""
+    small = {"longest": 4, "size": 3, "units": 8, "code": 5, "learning_rate": 1e-2}
+    change = lambda **fields: make(changed(Config(), {**small, **fields}), optimizer)
+    return {
+        "sequence_tokens": change(dropout=0.1),
+        "sequence_pixels": change(elements="pixels", forcing=False, backwards=False),
+        "sequence_movements": change(elements="movements"),
+    }
