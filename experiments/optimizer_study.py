@@ -17,7 +17,7 @@ with new ones.
 
 import sys
 
-from experiments import autoencoder, classify, gan, mixtures, music, perceptual, rbm, sketch, text, vae
+from experiments import autoencoder, classify, gan, mixtures, music, perceptual, rbm, sequences, sketch, text, vae
 from jaxgen.study import command
 
 EXPERIMENTS = {
@@ -29,6 +29,7 @@ EXPERIMENTS = {
     "music": music.EXPERIMENT,
     "perceptual": perceptual.EXPERIMENT,
     "rbm": rbm.EXPERIMENT,
+    "sequence": sequences.EXPERIMENT,
     "sketch": sketch.EXPERIMENT,
     "vae": vae.EXPERIMENT,
 }

@@ -28,6 +28,7 @@ SMALL = {  # what makes a loop's sizes small
     "grid": {"rates": 2, "seeds": 2, "epochs": 2, "hidden": 8},
     "optimizers": {"width": 4, "blocks": 1, "words": 7},
     "composing": {"units": 6, "batch": 4, "updates": 2, "window": 16},
+    "copying": {"units": 6, "code": 5, "longest": 7, "batch": 8, "updates": 2},
     "sketching": {"units": 6, "latent": 3, "components": 2, "points": 400},
     "lbfgs": {"height": 12, "width": 9, "evaluations": 20},
     "stylizing": {"width": 2, "blocks": 1, "height": 21, "columns": 26},

@@ -75,7 +75,7 @@ def apart(technique: Technique, batch: Any, step: Callable, state: Any) -> dict[
     side_by_side = jax.jit(jax.vmap(technique.step, in_axes=(0, None)), donate_argnums=0)
     works = {}
     for seeds in SEEDS:
-        states = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (seeds, *leaf.shape)), state)
+        states = jax.tree.map(lambda leaf, n=seeds: jnp.broadcast_to(leaf, (n, *leaf.shape)), state)
         works[f"seeds{seeds}_us"] = repeated(lambda states: side_by_side(states, batch), states)
     return {"single_us": repeated(lambda state: step(state, batch), state), **works}
 
