@@ -26,6 +26,7 @@ from experiments import (
     optimizer_study,
     perceptual,
     rbm,
+    sequences,
     sketch,
     stacked,
     style,
@@ -102,6 +103,7 @@ CHAPTERS = {
     "dbn": trained("Machines above machines", dbn.EXPERIMENT, "--labelled", long=True),
     "sketch": trained("Letters drawn with a pen", sketch.EXPERIMENT, "", long=True),
     "music": trained("Melodies, composed", music.EXPERIMENT, "", long=True),
+    "sequences": trained("Letters read row by row", sequences.EXPERIMENT, "--preset=rows", long=True),
     "classifier": trained(
         "A classifier of letters, and its mistakes",
         classify.EXPERIMENT,
