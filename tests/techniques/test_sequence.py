@@ -11,7 +11,7 @@ from scipy.special import expit
 from jaxgen.core import loop
 from jaxgen.core.config import changed
 from jaxgen.core.types import Source, Stage
-from jaxgen.techniques.autoencoders import sequence
+from jaxgen.techniques.autoencoders import sequence, transcription
 from jaxgen.techniques.autoencoders.sequence import Config
 
 KEY = jax.random.key(0)
@@ -29,7 +29,7 @@ def encoded(config, state, x, length):
 
 @functools.partial(jax.jit, static_argnums=0)
 def written_from(config, state, code):
-    return sequence.writing(config, sequence.network(config), state.params, code)
+    return transcription.writing(config, sequence.network(config), state.params, code)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -68,20 +68,22 @@ def test_padding_changes_nothing(elements):
 
 def test_what_is_written_begins_and_ends_with_the_end():
     x, three = jnp.array([[1, 2, 3, 0, 0, 0]], jnp.int32), jnp.array([3], jnp.int32)
-    to_write = sequence.written(SMALL, x, three)
+    to_write = transcription.written(SMALL, x, three)
     assert to_write.target.tolist() == [[3, 2, 1, 4, 4, 4, 4]]
     assert to_write.before.tolist() == [[4, 3, 2, 1, 4, 4, 4]]
     assert to_write.counted.tolist() == [[True] * 4 + [False] * 3]
     assert to_write.inside.tolist() == [[True] * 3 + [False] * 4]
-    assert sequence.written(changed(SMALL, {"backwards": False}), x, three).target.tolist() == [[1, 2, 3, 4, 4, 4, 4]]
-    assert sequence.written(changed(SMALL, {"forcing": False}), x, three).before.tolist() == [[4] * 7]
+    assert transcription.written(changed(SMALL, {"backwards": False}), x, three).target.tolist() == [
+        [1, 2, 3, 4, 4, 4, 4]
+    ]
+    assert transcription.written(changed(SMALL, {"forcing": False}), x, three).before.tolist() == [[4] * 7]
 
 
 @pytest.mark.parametrize("backwards", [True, False])
 def test_what_was_written_is_read_back(backwards):
     config = changed(SMALL, {"backwards": backwards})
-    read = jax.jit(lambda elements: sequence.as_read(config, elements, jnp.int32(0)))
-    target = np.asarray(sequence.written(config, jnp.asarray(TOKENS), jnp.asarray(LENGTH)).target)
+    read = jax.jit(lambda elements: transcription.as_read(config, elements, jnp.int32(0)))
+    target = np.asarray(transcription.written(config, jnp.asarray(TOKENS), jnp.asarray(LENGTH)).target)
     for row, x, length in zip(target, TOKENS, LENGTH.tolist()):
         again = read(row)
         assert int(again["length"]) == length
