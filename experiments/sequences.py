@@ -1,7 +1,7 @@
 """Sequence autoencoder: an LSTM reads a line, an image row by row or a drawing to a code, another one writes it again.
 
-python -m experiments.sequences                                       lines of 20 characters
-python -m experiments.sequences --longest=40 --shortest=1             lines of up to 40
+python -m experiments.sequences                                       lines of 10 to 20 characters
+python -m experiments.sequences --longest=40 --shortest=1             lines of 1 to 40
 python -m experiments.sequences --preset=rows --dataset=mnist         digits, row by row
 python -m experiments.sequences --preset=movements                    letters, movement by movement
 python -m experiments.sequences --noforcing                           the writer sees the code alone
@@ -20,7 +20,7 @@ from jaxgen.techniques.autoencoders import sequence
 
 PRESETS: dict[str, dict[str, Any]] = {
     "rows": {"sequences": "rows", "code": 32, "units": 128, "steps": 2000},
-    "movements": {"sequences": "movements", "code": 64, "units": 128, "longest": 60, "steps": 2000},
+    "movements": {"sequences": "movements", "code": 64, "units": 128, "longest": 80, "steps": 2000},
 }
 
 EXPERIMENT = Experiment(

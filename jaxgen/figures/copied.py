@@ -21,7 +21,7 @@ from jaxgen.run.sequence_reader import Columns, Sequences
 
 SHOWN, QUERIES, NEAR = 20, 10, 5
 MOST = 2000  # test sequences that are encoded
-SHARES = (0.25, 0.5, 0.75, 1.0)  # of the longest length, of lines that are measured
+SHARES = (0.5, 0.625, 0.75, 0.875, 1.0)  # of the longest length, of lines that are measured
 LINES = 500  # of each length
 KEY = jax.random.key(0)
 
@@ -31,9 +31,14 @@ def columns(part: Columns, chosen: Any) -> dict[str, np.ndarray]:
     return {"x": part.x[chosen], "length": part.length[chosen]}
 
 
+def evenly(total: int, count: int) -> np.ndarray:
+    """At most `count` numbers from 0 to `total` - 1, evenly spread."""
+    return np.linspace(0, total - 1, min(count, total)).astype(int)
+
+
 def spread(part: Columns, count: int) -> np.ndarray:
     """At most so many numbers of sequences, evenly over the split."""
-    return np.linspace(0, len(part.length) - 1, min(count, len(part.length))).astype(int)
+    return evenly(len(part.length), count)
 
 
 def again(technique: Technique, state: State, given: Any) -> dict[str, np.ndarray]:
@@ -67,7 +72,7 @@ def by_length(technique: Technique, state: State, every: Sequences) -> Table:
     longest, rows = every.flags.longest, []
     for length in sorted({max(1, round(share * longest)) for share in SHARES}):
         x = lines.successive(every.source.test, length)  # type: ignore[arg-type]
-        x = x[np.linspace(0, len(x) - 1, min(LINES, len(x))).astype(int)]
+        x = x[evenly(len(x), LINES)]
         filled = np.pad(x, ((0, 0), (0, longest - length)))
         given = {"x": filled, "length": np.full(len(x), length, np.int32)}
         made = again(technique, state, given)
@@ -92,10 +97,9 @@ def show_lines(technique: Technique, state: State, every: Sequences, codes: np.n
     rows = [[Cell(line), Cell(copy, strong=copy != line)] for line, copy in pairs]
     yield Table("Test lines and what was written of them; what differs is bold", ["read", "written"], rows)
     encoded = columns(every.test, spread(every.test, MOST))
-    near, queries = texts(encoded["x"], encoded["length"], words), spread(every.test, QUERIES)
-    queries = np.linspace(0, len(near) - 1, min(QUERIES, len(near))).astype(int)
-    found = nearest(codes, queries, 3)
-    rows = [[Cell(near[number]) for number in (query, *others)] for query, others in zip(queries, found)]
+    near, queries = texts(encoded["x"], encoded["length"], words), evenly(len(codes), QUERIES)
+    found = zip(queries, nearest(codes, queries, 3))
+    rows = [[Cell(near[number]) for number in (query, *others)] for query, others in found]
     yield Table("Test lines, and those whose codes are nearest", ["line", "nearest", "second", "third"], rows)
 
 
@@ -114,17 +118,15 @@ def show_images(technique: Technique, state: State, every: Sequences, codes: np.
     made, _ = images(every, again(technique, state, given))
     both = grid(below_each(SHOWN, seen, made), shape, min(SHOWN, len(seen)))
     yield still("reconstructions", "Test sequences and, below each, what was written of it", both)
-    numbers = spread(every.test, MOST)
-    queries = np.linspace(0, len(numbers) - 1, min(QUERIES, len(numbers))).astype(int)
+    numbers, queries = spread(every.test, MOST), evenly(len(codes), QUERIES)
     rows = np.concatenate([queries[:, None], nearest(codes, queries, NEAR)], 1)
     near, _ = images(every, columns(every.test, numbers[rows.reshape(-1)]))
     caption = "Test sequences, on the left of each row, and those whose codes are nearest"
     yield still("neighbours", caption, grid(near, shape, rows.shape[1]))
     if len(np.unique(every.label)) > 1:
         share, classes = same_class(codes, every.label[numbers]), len(np.unique(every.label))
-        rows_ = [[Cell("nearest code is one of the same class"), Cell(f"{share:.1%}")]]
         caption = f"Of {len(numbers):,} test sequences of {classes} classes, by Euclidean distance of codes"
-        yield Table(caption, ["", "share"], rows_)
+        yield Table(caption, ["", "share"], [[Cell("nearest code is one of the same class"), Cell(f"{share:.1%}")]])
 
 
 def show(setting: Setting, result: Result) -> Iterator[Figure | Table]:

@@ -33,7 +33,7 @@ class SequenceFlags(RunFlags):
     longest: int = knob(
         20, "characters of the longest line, or points of the longest drawing", lower=1, upper=10_000, group=DATA
     )
-    shortest: int = knob(0, "characters of the shortest training line; 0: of the longest", lower=0, group=DATA)
+    shortest: int = knob(0, "characters of the shortest training line; 0: half of the longest", lower=0, group=DATA)
 
 
 class Columns(NamedTuple):
@@ -66,7 +66,7 @@ def name(flags: SequenceFlags) -> str:
 
 def of_lines(flags: SequenceFlags) -> Data:
     """Lines of a text's characters; splits are those of `experiments.text`."""
-    shortest = flags.shortest or flags.longest
+    shortest = flags.shortest or -(-flags.longest // 2)
     if shortest > flags.longest:
         raise Refused(f"--shortest={shortest} is more than --longest={flags.longest}")
     text, size = texts.load(name(flags), flags.data_dir), flags.batch_size
