@@ -16,11 +16,9 @@ from typing import Any
 from experiments import dbn as network
 from experiments.stacked import Pretraining
 from jaxgen.core.config import fitted, knob
-from jaxgen.core.types import Refused
-from jaxgen.data.sources import holdout, source
 from jaxgen.data.text import documents
 from jaxgen.figures import retrieval
-from jaxgen.run import cli
+from jaxgen.run import cli, memory_reader
 from jaxgen.run.experiment import Data, Experiment, Reader
 from jaxgen.run.flags import DATA, RunFlags
 from jaxgen.techniques.energy import dbn
@@ -36,14 +34,10 @@ class DocumentFlags(network.Becoming, Pretraining, RunFlags):
 
 def read(flags: DocumentFlags, config: dbn.Config) -> Data:
     """Documents as shares of words. Raises Refused, see `documents.load` and `dbn.make`."""
-    every, size = documents.load(flags.dataset, flags.data_dir, flags.vocabulary), flags.batch_size
-    if size > len(every.train.label):
-        raise Refused(f"--batch_size={size} is more than the {len(every.train.label)} training documents")
-    train = source(every.train._asdict(), size, 2**40)
-    valid, test = (holdout(split._asdict(), size, 2**40) for split in (every.valid, every.test))
-    facts = {"shape": every.shape, "labels": every.classes, "batch": size}
-    epoch = len(every.train.label) // size
-    data = Data(facts, train, valid, test, epoch, every.sha256, every, "test", ("documents", size))
+    every = documents.load(flags.dataset, flags.data_dir, flags.vocabulary)
+    splits = [split._asdict() for split in (every.train, every.valid, every.test)]
+    facts = {"shape": every.shape, "labels": every.classes, "batch": flags.batch_size}
+    data = memory_reader.data_of(facts, splits, flags.batch_size, "documents", every.sha256, every)
     for each in network.machines(fitted(config, facts)):
         dbn.make(each)
     return data

@@ -16,11 +16,9 @@ from typing import Any
 import numpy as np
 
 from jaxgen.core.config import fitted, knob
-from jaxgen.core.types import Refused
 from jaxgen.data.music import pieces
-from jaxgen.data.sources import holdout, source
 from jaxgen.figures import scores
-from jaxgen.run import cli
+from jaxgen.run import cli, memory_reader
 from jaxgen.run.experiment import Data, Experiment, Reader, Watch
 from jaxgen.run.flags import DATA, RunFlags
 from jaxgen.techniques.music import chords
@@ -68,17 +66,14 @@ def cut(split: pieces.Split, window: int) -> dict[str, np.ndarray]:
 
 def read(flags: MusicFlags, config: Any) -> Data:
     """Pieces. Raises Refused, see `pieces.load`."""
-    every, size = pieces.load(flags.dataset, flags.data_dir, flags.steps_per_beat), flags.batch_size
+    every = pieces.load(flags.dataset, flags.data_dir, flags.steps_per_beat)
     training = cut(every.train, flags.window)
-    count, longest = training["roll"].shape[:2]
-    if size > count:
-        raise Refused(f"--batch_size={size} is more than the {count} training pieces")
-    valid, test = (holdout(split._asdict(), size, 2**40) for split in (every.valid, every.test))
+    longest, splits = training["roll"].shape[1], [training, every.valid._asdict(), every.test._asdict()]
     most = max(int(split.roll.sum(-1).max()) for split in (every.train, every.valid, every.test))
     facts = {"longest": longest, "most": most}
+    data = memory_reader.data_of(facts, splits, flags.batch_size, "pieces", every.sha256, every)
     chords.make(fitted(config, facts))
-    train = source(training, size, 2**40)
-    return Data(facts, train, valid, test, count // size, every.sha256, every, "test", ("steps", size * longest))
+    return data._replace(counted=("steps", flags.batch_size * longest))
 
 
 EXPERIMENT = Experiment(

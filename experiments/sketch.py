@@ -15,12 +15,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from jaxgen.core.config import fitted, knob
-from jaxgen.core.types import Refused
-from jaxgen.data.sources import holdout, source
 from jaxgen.data.strokes import sketches
 from jaxgen.figures import redrawn, sketched
 from jaxgen.report.items import Figure, Table
-from jaxgen.run import cli
+from jaxgen.run import cli, memory_reader
 from jaxgen.run.experiment import Data, Experiment, Reader, Result, Setting, Watch
 from jaxgen.run.flags import DATA, RunFlags
 from jaxgen.techniques.strokes import sketch_rnn
@@ -63,16 +61,13 @@ class SketchFlags(RunFlags):
 
 def read(flags: SketchFlags, config: Any) -> Data:
     """Drawings. Raises Refused, see `sketches.load`."""
-    every, size = sketches.load(flags.dataset, flags.data_dir, flags.longest), flags.batch_size
-    if size > len(every.train.length):
-        raise Refused(f"--batch_size={size} is more than the {len(every.train.length)} training drawings")
-    train = source(every.train._asdict(), size, 2**40)
-    valid, test = (holdout(split._asdict(), size, 2**40) for split in (every.valid, every.test))
+    every = sketches.load(flags.dataset, flags.data_dir, flags.longest)
     if every.left_out:
         print(f"{every.left_out:,} drawings of more than {flags.longest} points are left out")
-    facts, epoch = {"longest": every.longest}, len(every.train.length) // size
+    facts, splits = {"longest": every.longest}, [split._asdict() for split in (every.train, every.valid, every.test)]
+    data = memory_reader.data_of(facts, splits, flags.batch_size, "drawings", every.sha256, every)
     sketch_rnn.make(fitted(config, facts))
-    return Data(facts, train, valid, test, epoch, every.sha256, every, "test", ("drawings", size))
+    return data
 
 
 def show(setting: Setting, result: Result) -> Iterator[Figure | Table]:

@@ -10,11 +10,11 @@ from jaxgen.core.types import Refused
 from jaxgen.data import rows
 from jaxgen.data.examples import Dataset
 from jaxgen.data.images import sets
-from jaxgen.data.sources import holdout, source
 from jaxgen.data.strokes import sketches
 from jaxgen.data.strokes.sketches import Sketches
 from jaxgen.data.text import lines, texts
 from jaxgen.data.text.texts import Text
+from jaxgen.run import memory_reader
 from jaxgen.run.experiment import Data, Reader
 from jaxgen.run.flags import DATA, RunFlags
 from jaxgen.techniques.autoencoders import sequence
@@ -104,13 +104,8 @@ def of_movements(flags: SequenceFlags) -> Data:
 
 def of_columns(flags: SequenceFlags, facts: dict[str, Any], parts: list[Columns], label: Any, every: Any) -> Data:
     """Three splits in memory as the data of a run."""
-    size, count = flags.batch_size, len(parts[0].length)
-    if size > count:
-        raise Refused(f"--batch_size={size} is more than the {count:,} training sequences")
-    train = source(parts[0]._asdict(), size)
-    valid, test = (holdout(part._asdict(), size) for part in parts[1:])
-    shown = Sequences(flags, parts[2], label, every)
-    return Data(facts, train, valid, test, count // size, every.sha256, shown, "test", ("sequences", size))
+    shown, splits = Sequences(flags, parts[2], label, every), [part._asdict() for part in parts]
+    return memory_reader.data_of(facts, splits, flags.batch_size, "sequences", every.sha256, shown)
 
 
 SEQUENCES = Reader(SequenceFlags, read)
