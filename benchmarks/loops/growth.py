@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmarks.contender import Work
 from benchmarks.serving import LOOPS
 
 MANY, FEW = (1, 4, 16), (1, 2, 4)
 LONGEST = 10.0  # seconds of an update
 CALLS = 3  # that are timed, after those that compile and warm up
+ENOUGH = 4.0  # seconds of these, after which there are no more
 
 
 class Grown(NamedTuple):
@@ -55,33 +57,42 @@ def measure(rounds: int = 7, every: Sequence[Grown] = EVERY) -> list[dict[str, A
 
 def row(grown: Grown) -> dict[str, Any]:
     """One of them."""
-    sizes, seconds, losses = LOOPS[grown.loop].cases[grown.case]._replace(**grown.change), dict[int, float](), []
+    sizes, seconds, quality = LOOPS[grown.loop].cases[grown.case]._replace(**grown.change), dict[int, float](), 0.0
     for multiple in grown.times:
         if multiple * seconds.get(1, 0.0) > LONGEST:
             break
         changed = sizes._replace(**{grown.field: multiple * getattr(sizes, grown.field)})
         if grown.loop == "text_carried":
             changed = changed._replace(targets=changed.context)  # each character of the window is one
-        seconds[multiple], loss = of_update(grown.loop, changed)
-        losses.append(loss)
+        work = prepared(grown.loop, changed)
+        if not seconds:  # larger sizes are compiled, and no more: their losses are of no use
+            for _ in range(work.calls - 1):
+                work.call()
+        work.call()
+        quality = quality if seconds else work.quality()
+        seconds[multiple] = fastest(work) / changed.updates
     columns = {
         f"x{multiple}_ms": 1e3 * seconds[multiple] if multiple in seconds else None for multiple in (1, 2, 4, 16)
     }
-    return {"grown": grown.name(), **columns, "exponent": exponent(seconds), "quality": losses[0]}
+    return {"grown": grown.name(), **columns, "exponent": exponent(seconds), "quality": quality}
 
 
-def of_update(loop: str, sizes: Any) -> tuple[float, float]:
-    """Seconds of an update in a chunk, and the loop's quality."""
+def prepared(loop: str, sizes: Any) -> Work:
+    """The loop's own contender."""
     (ours,) = (each for each in LOOPS[loop].contenders if each.label == "fused")
-    work, best = ours.prepare(sizes), math.inf
-    for number in range(work.calls + CALLS):
+    return ours.prepare(sizes)
+
+
+def fastest(work: Work) -> float:
+    """Seconds of the fastest of CALLS calls, or of fewer that take ENOUGH together."""
+    best, begun = math.inf, time.perf_counter()
+    for _ in range(CALLS):
         start = time.perf_counter()
         work.call()
-        if number >= work.calls:
-            best = min(best, time.perf_counter() - start)
-        if number + 1 == work.calls:
-            quality = work.quality()
-    return best / sizes.updates, quality
+        best = min(best, time.perf_counter() - start)
+        if time.perf_counter() - begun > ENOUGH:
+            break
+    return best
 
 
 def exponent(seconds: Mapping[int, float]) -> float | None:
