@@ -8,6 +8,7 @@ import sys
 import floors
 import pytest
 
+from benchmarks.contender import Work
 from benchmarks.loops import growth, samplers
 from jaxgen.techniques.autoencoders import vae
 from jaxgen.techniques.vision import mlp
@@ -39,7 +40,9 @@ def test_exponents_are_slopes():
 
 def test_what_takes_too_long_is_not_grown(monkeypatch):
     sizes = []
-    monkeypatch.setattr(growth, "of_update", lambda loop, size: (sizes.append(size.batch) or size.batch / 100, 1.0))
+    none = lambda loop, size: sizes.append(size.batch) or Work(lambda: None, 1.0, lambda: 1.0)
+    monkeypatch.setattr(growth, "prepared", none)
+    monkeypatch.setattr(growth, "fastest", lambda work: sizes[-1] * 1.0)  # 100 updates a call
     row = growth.row(growth.Grown("vae", "mlp", "batch", (1, 4, 16)))
     assert sizes == [128, 512]
     assert (row["x4_ms"], row["x16_ms"], row["exponent"]) == (5120.0, None, pytest.approx(1.0))
