@@ -23,7 +23,6 @@ SHOWN, QUERIES, NEAR = 20, 10, 5
 MOST = 2000  # test sequences that are encoded
 SHARES = (0.5, 0.625, 0.75, 0.875, 1.0)  # of the longest length, of lines that are measured
 LINES = 500  # of each length
-KEY = jax.random.key(0)
 
 
 def columns(part: Columns, chosen: Any) -> dict[str, np.ndarray]:
@@ -43,7 +42,7 @@ def spread(part: Columns, count: int) -> np.ndarray:
 
 def again(technique: Technique, state: State, given: Any) -> dict[str, np.ndarray]:
     """The reconstruction of each."""
-    return jax.tree.map(np.asarray, vmapped(technique, "reconstruct")(state, KEY, given))
+    return jax.tree.map(np.asarray, vmapped(technique, "reconstruct")(state, jax.random.key(0), given))
 
 
 def nearest(codes: np.ndarray, queries: np.ndarray, count: int) -> np.ndarray:
@@ -132,5 +131,7 @@ def show_images(technique: Technique, state: State, every: Sequences, codes: np.
 def show(setting: Setting, result: Result) -> Iterator[Figure | Table]:
     """Reconstructions and neighbours by codes, as texts or as pictures; of lines, errors by length."""
     technique, state, every = result.stage.technique, result.state, setting.data.examples
-    codes = np.asarray(vmapped(technique, "encode")(state, KEY, columns(every.test, spread(every.test, MOST))))
+    codes = np.asarray(
+        vmapped(technique, "encode")(state, jax.random.key(0), columns(every.test, spread(every.test, MOST)))
+    )
     yield from (show_lines if every.flags.sequences == "lines" else show_images)(technique, state, every, codes)
