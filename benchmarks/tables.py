@@ -35,8 +35,7 @@ class Line(NamedTuple):
 LINES = (
     Line("Training an MLP VAE, images a second", "vae", "mlp", "variational-autoencoders"),
     Line("... the book's convolutional VAE", "vae", "conv", "variational-autoencoders"),
-    Line("... a contractive autoencoder of 1,000 units", "autoencoder", "contractive", "autoencoders"),
-    Line("... its penalty, against none", "penalty", "128", "autoencoders", ("closed form", "none")),
+    Line("... a contractive penalty, against none", "penalty", "256", "autoencoders", ("closed form", "none")),
     Line("... a Boltzmann machine of 500 units, by CD-1", "boltzmann", "", "boltzmann-machines"),
     Line("... the book's GAN", "gan", "", "adversarial-networks"),
     Line("... a CNN classifier", "classifier", "", "classifiers"),

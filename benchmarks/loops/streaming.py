@@ -46,7 +46,7 @@ def measure(rounds: int = 3, size: int = 2**31) -> list[dict[str, Any]]:
         path = Path(folder) / "images.npy"
         for name, shape in SHAPES.items():
             write_noise(path, shape, size)
-            steps = 2000 if shape[2] == 1 else 500
+            steps = 800 if shape[2] == 1 else 400
             runs: dict[str, list[dict[str, Any]]] = {how: [] for how in RESIDENT_MB}
             for how in list(runs) * min(rounds, 3):
                 _, printed = timed(["benchmarks.loops.streaming", str(path), how, str(steps)])
