@@ -5,7 +5,7 @@ import json
 import floors
 import pytest
 
-from benchmarks import tables
+from benchmarks import comparison, tables
 from benchmarks.serving import LOOPS
 from jaxgen.core.types import Refused
 
@@ -70,6 +70,14 @@ def test_pages_are_written_from_a_file(tmp_path, monkeypatch, capsys):
     assert tables.main([str(tmp_path / "numbers.json")]) == 0
     assert (tmp_path / "page.md").read_text() == RACED
     assert tables.summary(NUMBERS) in capsys.readouterr().out
+
+
+def test_pages_are_those_of_the_numbers_kept():
+    numbers = comparison.read(str(floors.root() / "benchmarks/numbers.json"))
+    for name in tables.PAGES:
+        text = (floors.root() / name).read_text()
+        assert tables.PLACE.search(text)
+        assert tables.written(text, numbers) == text, f"{name}: python -m benchmarks.tables benchmarks/numbers.json"
 
 
 def test_each_line_of_readmes_table_has_its_race_and_section():
