@@ -116,7 +116,7 @@ def race(numbers: Numbers, name: str) -> str:
     lines = []
     for case in loop.cases:
         own = {row["contender"]: row for row in rows_of(numbers, name, case)}
-        best = sides(numbers, name, case)
+        best = sides(numbers, name, case, next((line.pair for line in LINES if line.race == name), None))
         if best is None:
             continue
         mark = lambda row: shown(row[loop.unit]) + " (refused)" * (not row.get("equal", True))
