@@ -83,9 +83,8 @@ def by_length(technique: Technique, state: State, every: Sequences) -> Table:
 
 
 def texts(tokens: np.ndarray, length: np.ndarray, words: tuple[str, ...]) -> list[str]:
-    """Lines [N, L] as text, ends of lines shown, spaces as such that a page keeps."""
-    shown = str.maketrans({"\n": "\N{RETURN SYMBOL}", " ": "\N{NO-BREAK SPACE}"})
-    return [vocabulary.decode(row[:n], words).translate(shown) for row, n in zip(tokens, length)]
+    """Lines [N, L] as text, ends of lines shown."""
+    return [vocabulary.decode(row[:n], words).replace("\n", "\N{RETURN SYMBOL}") for row, n in zip(tokens, length)]
 
 
 def show_lines(technique: Technique, state: State, every: Sequences, codes: np.ndarray) -> Iterator[Table]:
@@ -94,15 +93,15 @@ def show_lines(technique: Technique, state: State, every: Sequences, codes: np.n
     words, given = every.source.vocabulary, columns(every.test, spread(every.test, SHOWN))  # type: ignore[union-attr]
     made = again(technique, state, given)
     pairs = zip(texts(given["x"], given["length"], words), texts(made["x"], made["length"], words))
-    rows = [[Cell(line), Cell(copy, strong=copy != line)] for line, copy in pairs]
-    yield Table("Test lines and what was written of them; what differs is bold", ["read", "written"], rows, prose=True)
-    encoded = columns(every.test, spread(every.test, MOST))
-    near, queries = texts(encoded["x"], encoded["length"], words), evenly(len(codes), QUERIES)
-    found = zip(queries, nearest(codes, queries, 3))
-    rows = [[Cell(near[number]) for number in (query, *others)] for query, others in found]
-    yield Table(
-        "Test lines, and those whose codes are nearest", ["line", "nearest", "second", "third"], rows, prose=True
-    )
+    rows = [[Cell(str(n)), Cell(line), Cell(copy, strong=copy != line)] for n, (line, copy) in enumerate(pairs, 1)]
+    caption = "Test lines and what was written of them; what differs is bold"
+    yield Table(caption, ["", "read", "written"], rows, prose=True)
+    encoded, queries = columns(every.test, spread(every.test, MOST)), evenly(len(codes), QUERIES)
+    near, found = texts(encoded["x"], encoded["length"], words), nearest(codes, queries, 3)
+    numbers = np.concatenate([queries[:, None], found], 1)
+    rows = [[Cell(str(n)), *(Cell(near[number]) for number in row)] for n, row in enumerate(numbers, 1)]
+    heads = ["", "line", "nearest", "second", "third"]
+    yield Table("Test lines, and those whose codes are nearest", heads, rows, prose=True)
 
 
 def images(every: Sequences, given: dict[str, np.ndarray]) -> tuple[np.ndarray, tuple[int, int, int]]:
