@@ -26,17 +26,30 @@ from jaxgen.run.inherit import check_alike
 from jaxgen.techniques.text import gpt, gru, lstm, wavenet
 
 NETWORKS = {"lstm": lstm, "gru": gru, "conv": wavenet, "transformer": gpt}
+ONEILLS: dict[str, Any] = {
+    "dataset": "oneills",
+    "batch_size": 32,
+    "context": 192,
+    "schedule": "cosine",
+    "clip_norm": 1.0,
+    "eval_every": 200,
+    "checkpoint_every": 400,
+    "patience": 100,  # never: the best parameters are kept
+}
 PRESETS: dict[str, dict[str, Any]] = {
-    "oneills": {
-        "dataset": "oneills",
-        "width": 256,
-        "dropout": 0.2,
-        "context": 192,
-        "batch_size": 32,
-        "steps": 2000,
-        "eval_every": 250,
-        "checkpoint_every": 500,
-        "temperature": 0.9,
+    "oneills": {**ONEILLS, "width": 256, "dropout": 0.1, "learning_rate": 3e-3, "steps": 1600},
+    "oneills_transformer": {
+        **ONEILLS,
+        "model": "transformer",
+        "layers": 3,
+        "heads": 4,
+        "width": 128,
+        "context": 384,
+        "batch_size": 16,
+        "dropout": 0.1,
+        "learning_rate": 3e-3,
+        "warmup": 0.05,
+        "steps": 1600,
     },
 }
 sounding = functools.partial(knob, free=True, group="samples")

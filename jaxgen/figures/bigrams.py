@@ -2,7 +2,7 @@
 
 A note is a pitch and its length together, or the end of a tune; where notes begin in a bar it is told for nothing. Its
 estimate is interpolated with that of single notes and with a uniform one (Jelinek & Mercer 1980; Chen & Goodman 1999,
-section 2.3, https://doi.org/10.1006/csla.1999.0128); weights are those that suit the validation split best.
+https://doi.org/10.1006/csla.1999.0128); weights are those that suit the validation split best.
 
 N    notes and ends of a split, of which the first is an end
 V    pairs of a pitch and a length, and the end
@@ -36,12 +36,10 @@ def numbered(tokens: np.ndarray, vocabulary: Sequence[str]) -> np.ndarray:
     place = np.zeros(len(vocabulary), np.int64)
     for kind in ("pitch", "length"):
         place[kinds == kind] = np.arange((kinds == kind).sum())
-    tokens = np.asarray(tokens, np.int64)
-    first = np.flatnonzero(np.isin(kinds[tokens], ("pitch", "end")))
-    lengths = np.count_nonzero(kinds == "length")
+    first = np.flatnonzero(np.isin(kinds, ("pitch", "end"))[tokens])
     following = tokens[np.minimum(first + 1, len(tokens) - 1)]
-    joint = 1 + place[tokens[first]] * lengths + place[following]
-    return np.where(kinds[tokens[first]] == "end", 0, joint)
+    joint = 1 + place[tokens[first]] * np.count_nonzero(kinds == "length") + place[following]
+    return np.where((kinds == "end")[tokens[first]], 0, joint)
 
 
 def size(vocabulary: Sequence[str]) -> int:

@@ -42,6 +42,7 @@ def test_weights_are_the_best_of_a_grid():
     assert bigrams.mixed(p)[0] == pytest.approx(best, abs=2e-3)
 
 
+@pytest.mark.ci
 def test_baselines_of_the_embedded_melodies():
     found = bigrams.baselines(melodies.load("tunes", transposed=1))
     assert [name.split()[0] for name in found] == ["bigram,", "unigram,"] * 2

@@ -75,6 +75,7 @@ def test_settings_of_one_tune_are_in_one_split(tmp_path):
     assert [len(group) for group in groups] == [2, 1]
 
 
+@pytest.mark.ci
 def test_refusals_of_sets(tmp_path, monkeypatch):
     monkeypatch.setattr(melodies.importlib.util, "find_spec", lambda name: None)
     (tmp_path / "none").mkdir()
