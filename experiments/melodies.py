@@ -34,7 +34,8 @@ ONEILLS: dict[str, Any] = {
     "clip_norm": 1.0,
     "eval_every": 200,
     "checkpoint_every": 400,
-    "patience": 100,  # never: the best parameters are kept
+    "patience": 0,
+    "keep_best": True,
 }
 PRESETS: dict[str, dict[str, Any]] = {
     "oneills": {**ONEILLS, "width": 256, "dropout": 0.1, "learning_rate": 3e-3, "steps": 1600},

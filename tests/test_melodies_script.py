@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from worker import refused
 
@@ -14,9 +15,11 @@ TINY = "--width=8 --context=12 --batch_size=4 --steps=4 --log_every=2 --eval_eve
 
 
 def own(folder, count=9):
-    """A file of tunes of 16 notes, each with other lengths."""
-    tune = lambda n: f"X:{n}\nT:{n}\nM:4/4\nL:1/8\nK:G\n" + "|".join(["GA>Bc d2(3Bcd"[n % 3 :]] * (2 + n)) + "\n\n"
-    (folder / "own.abc").write_text("".join(map(tune, range(count))) + "X:99\nT:Bad\nK:C\nC&\n")
+    """A file of tunes of 32 notes that are drawn at random, and one that cannot be read."""
+    rng = np.random.default_rng(0)
+    bars = lambda: "|".join("".join(rng.choice([*"DEFGABcd"], 8)) for _ in range(4))
+    tunes = [f"X:{n}\nT:{n}\nM:4/4\nL:1/8\nK:G\n{bars()}|(3GAB c>d e4|\n\n" for n in range(count)]
+    (folder / "own.abc").write_text("".join(tunes) + "X:99\nT:Bad\nK:C\nC&\n")
     return folder / "own.abc"
 
 

@@ -7,7 +7,6 @@ L    tokens of the longest piece
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from fractions import Fraction
 from typing import Any
 
 import jax
@@ -17,6 +16,7 @@ import numpy as np
 from jaxgen.core.evaluation import evaluate
 from jaxgen.core.types import Stage
 from jaxgen.data.music import note_symbols, rolls
+from jaxgen.data.music.melodies import TOKENS
 from jaxgen.data.music.midi import Note
 from jaxgen.data.music.note_symbols import END, Sung
 from jaxgen.figures import bigrams, scores
@@ -32,7 +32,6 @@ from jaxgen.techniques.text.model import LanguageModel
 PIECES = 8
 STEPS, STEPS_PER_BEAT = 256, 4  # of pictures, in which a longer piece is cut
 BEATS = 300.0  # of what is played and of MIDI files: three minutes at 100 a minute
-TOKENS = 3  # of a note
 
 Composer = Callable[[Any, jax.Array, float], list[list[str]]]  # params, key, temperature -> symbols of n pieces
 
@@ -91,19 +90,20 @@ def statistics(pieces: Sequence[Sequence[str]]) -> dict[str, float]:
     """Of pieces as symbols: what a listener hears first, and how well formed they are."""
     tunes = [tune for piece in pieces for tune in note_symbols.tunes_of(piece)]
     sung = [note for tune in tunes for note in tune]
-    pitches = np.array([pitch for pitch, _ in sung if pitch is not None] or [0.0])
+    pitches = np.array([pitch for pitch, _ in sung if pitch is not None] or [0])
     lengths = np.array([float(length) for pitch, length in sung if pitch is not None] or [0.0])
-    moves = [abs(b - a) for tune in tunes for a, b in intervals(tune)]
-    silent, whole = (float(sum(part, Fraction(0))) for part in (rests(sung), [length for _, length in sung]))
+    moves = np.array([abs(b - a) for tune in tunes for a, b in intervals(tune)] or [0])
+    lasting = np.array([float(length) for _, length in sung] or [1.0])
+    silent = np.array([float(length) for pitch, length in sung if pitch is None])
     symbols = sum(map(len, pieces))
     return {
         "mean pitch, MIDI": float(pitches.mean()),
         "its deviation, semitones": float(pitches.std()),
-        "mean interval, semitones": float(np.mean(moves or [0.0])),
-        "repeated pitches, %": 100 * float(np.mean([move == 0 for move in moves] or [0.0])),
+        "mean interval, semitones": float(moves.mean()),
+        "repeated pitches, %": 100 * float((moves == 0).mean()),
         "mean length, beats": float(lengths.mean()),
         "its deviation, beats": float(lengths.std()),
-        "rests, % of the time": 100 * silent / max(whole, 1e-9),
+        "rests, % of the time": 100 * float(silent.sum() / lasting.sum()),
         "notes and rests of a piece": len(sung) / max(len(tunes), 1),
         "tokens out of order, %": 100 * sum(map(note_symbols.misplaced, pieces)) / max(symbols, 1),
     }
@@ -115,19 +115,13 @@ def intervals(tune: Sequence[Sung]) -> Iterator[tuple[int, int]]:
     return itertools.pairwise(pitches)
 
 
-def rests(sung: Sequence[Sung]) -> list[Fraction]:
-    """Their lengths."""
-    return [length for pitch, length in sung if pitch is None]
-
-
 def distributions(composed: Sequence[Sequence[str]], test: Sequence[Sequence[str]]) -> list[Panel]:
     """Shares of notes at each pitch and of each length, of both."""
     curves: list[dict[str, tuple[Any, Any]]] = [{}, {}]
     for name, pieces in (("composed", composed), ("test split", test)):
-        sung = [
-            note for piece in pieces for tune in note_symbols.tunes_of(piece) for note in tune if note[0] is not None
-        ]
-        for panel, column in enumerate(zip(*sung) if sung else ((0,), (1,))):
+        sung = [note for piece in pieces for tune in note_symbols.tunes_of(piece) for note in tune]
+        columns: tuple[list, list] = ([p for p, _ in sung if p is not None], [n for p, n in sung if p is not None])
+        for panel, column in enumerate(columns if columns[0] else ()):
             counts = sorted(Counter(column).items())
             shares = [100 * count / len(column) for _, count in counts]
             curves[panel][name] = ([float(value) for value, _ in counts], shares)

@@ -78,7 +78,7 @@ def read(music: str, setting: Setting) -> Voice:
                 written.append(note._replace(length=note.length * scale) if left else note)
                 left = max(0, left - 1)
                 if broken:
-                    written[-2:], broken = swung(*written[-2:], broken), ""
+                    written[-2:], broken = swung(written[-2], written[-1], broken), ""
     return Voice(joined(written), *bars_of(written, [*borders, (len(written), setting.meter)]))
 
 

@@ -30,6 +30,7 @@ from jaxgen.data.text.texts import Split, Text
 
 NAMES = ("tunes", "oneills")
 OPENING = 16  # intervals: tunes that begin with the same ones are settings of one
+TOKENS = 3  # of a note
 SHIFTS = (5, 6)  # semitones down and up: all twelve keys
 Order = tuple[tuple[int | None, ...], tuple[Fraction, ...]]
 
@@ -76,10 +77,12 @@ def load(name: str, data_dir: str = "", transposed: int = 6) -> Melodies:
     order = np.random.Generator(np.random.PCG64(0)).permutation(len(moved))  # the set's, not the run's
     parts = [[moved[n] for n in order], encoded[1], encoded[2], encoded[0]]
     train, valid, test, written = (split_of(part, number[note_symbols.END], kinds) for part in parts)
-    made = hashlib.sha256(repr(vocabulary).encode() + examples.digest([train, valid, test]).encode())
-    notes = tuple(int(split.widths.sum()) for split in (train, valid, test))
-    text = Text(Path(name).stem, "note", vocabulary, train, valid, test, made.hexdigest(), notes)
-    return Melodies(text, written, tuple(map(len, splits)), unread, len(read) - len(distinct))
+    held = [[split.tokens] for split in (train, valid, test)]
+    made = hashlib.sha256(repr(vocabulary).encode() + examples.digest(held).encode())
+    first, second, third = (sum(len(tune) // TOKENS for tune in part) for part in parts[:3])
+    text = Text(Path(name).stem, "note", vocabulary, train, valid, test, made.hexdigest(), (first, second, third))
+    counts = (len(splits[0]), len(splits[1]), len(splits[2]))
+    return Melodies(text, written, counts, unread, len(read) - len(distinct))
 
 
 def split_of(tunes: Sequence[np.ndarray], end: int, kinds: np.ndarray) -> Split:
