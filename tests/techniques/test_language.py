@@ -130,20 +130,6 @@ def test_words_are_measured_by_characters_too():
     assert metrics["bits_per_char"] == pytest.approx(total / math.log(2) / split.widths[1:].sum(), rel=1e-5)
 
 
-def test_melodies_are_measured_by_notes():
-    """All tokens are paid for, and divided among the notes."""
-    model = altered(LSTM, level="note")
-    technique, state = begun(model)
-    split = Split(TEXT, (TEXT % 3 == 0).astype(np.uint8))
-    metrics = measured(technique, state, windows.pieces(split, 1, 8))
-    total = notes = 0
-    for n, each in enumerate(nats(logits(model, state, TEXT[:-1]), TEXT[1:])):
-        total += each
-        notes += TEXT[n + 1] % 3 == 0
-    assert list(metrics) == ["bits_per_note", "nats_per_token"]
-    assert metrics["bits_per_note"] == pytest.approx(total / math.log(2) / notes, rel=1e-5)
-
-
 def drawn(model, length, temperature, keys=1, stop=True, prompt=TEXT[:3], state=None):
     """Samples [keys, length]."""
     sample = jax.jit(jax.vmap(language.sampler(model, length, stop=stop), (None, 0, None, None, None)))
