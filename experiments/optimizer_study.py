@@ -17,7 +17,20 @@ with new ones.
 
 import sys
 
-from experiments import autoencoder, classify, gan, mixtures, music, perceptual, rbm, sequences, sketch, text, vae
+from experiments import (
+    autoencoder,
+    classify,
+    gan,
+    melodies,
+    mixtures,
+    music,
+    perceptual,
+    rbm,
+    sequences,
+    sketch,
+    text,
+    vae,
+)
 from jaxgen.study import command
 
 EXPERIMENTS = {
@@ -25,6 +38,7 @@ EXPERIMENTS = {
     "classifier": classify.EXPERIMENT,
     "gan": gan.EXPERIMENT,
     "language": text.EXPERIMENT,
+    "melodies": melodies.EXPERIMENT,
     "mixtures": mixtures.EXPERIMENT,
     "music": music.EXPERIMENT,
     "perceptual": perceptual.EXPERIMENT,

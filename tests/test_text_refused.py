@@ -18,6 +18,7 @@ WRONG = {
     "--context=3000": "a context of 3,000 needs",
     "--batch_size=400": "400 windows of 16 tokens need",
     "--model=rnn": "lstm|gru|conv|transformer",
+    "--level=note": "char|word",
     "--heads=2": "--heads is for --model=transformer, not lstm",
     "--model=transformer --heads=3": "--width=8 cannot be divided among --heads=3",
     "--model=conv --overlap=16": "--overlap=16 leaves nothing of --context=16 to count",

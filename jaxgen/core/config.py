@@ -25,13 +25,15 @@ def knob(
     upper: float | None = None,
     free: bool = False,
     group: str = "",
+    choices: tuple[str, ...] = (),
 ) -> Any:
     """A dataclass field with a help text and bounds: lower <= value <= upper, value > above.
 
     free: a run that is resumed may change it, because it does not shape the result.
     group: the heading it stands under in --help; the technique's own where empty.
+    choices: those of a Literal's that a flag may have, where code alone sets the others.
     """
-    bounds = {"lower": lower, "above": above, "upper": upper}
+    bounds = {"lower": lower, "above": above, "upper": upper, "choices": choices}
     return dataclasses.field(default=default, metadata={"help": help, "free": free, "group": group, **bounds})
 
 
@@ -63,7 +65,7 @@ def knobs(config_class: type) -> list[Knob]:
                 each._replace(name=prefix + each.name, default=inner[each.name]) for each in knobs(type(field.default))
             ]
         elif "help" in field.metadata:
-            kind, choices = _kind(hints[field.name])
+            kind, choices = _kind(hints[field.name], field)
             rest = (field.metadata[name] for name in ("help", "free", "group"))
             listed.append(Knob(field.name, kind, choices, field.default, *rest))
     return listed
@@ -118,11 +120,11 @@ def _fields(config: Any) -> Iterator[tuple[dataclasses.Field, Any]]:
     return ((field, getattr(config, field.name)) for field in dataclasses.fields(config))
 
 
-def _kind(hint: Any) -> tuple[type, tuple[str, ...]]:
+def _kind(hint: Any, field: dataclasses.Field) -> tuple[type, tuple[str, ...]]:
     if isinstance(hint, types.UnionType):  # `int | None`: a number that may be left out
         hint = next(part for part in typing.get_args(hint) if part is not type(None))
     if typing.get_origin(hint) is typing.Literal:
-        return str, typing.get_args(hint)
+        return str, field.metadata["choices"] or typing.get_args(hint)
     return hint, ()
 
 
@@ -133,7 +135,7 @@ def check(config: Any, prefix: str = "") -> None:
         if field.metadata.get("nested"):
             check(value, prefix + field.metadata["prefix"])
         elif "help" in field.metadata and value is not None:
-            _check_one(f"--{prefix}{field.name}", field, value, _kind(hints[field.name])[1])
+            _check_one(f"--{prefix}{field.name}", field, value, _kind(hints[field.name], field)[1])
 
 
 def _check_one(flag: str, field: dataclasses.Field, value: Any, choices: tuple[str, ...]) -> None:

@@ -41,6 +41,8 @@ def print_samples(flags: TextFlags, modules: list[ModuleType]) -> None:
     if stage["technique"] not in by_name:
         raise Refused(f"{flags.workdir} holds a run of {stage['technique']}, which writes no text")
     module, fields = by_name[stage["technique"]], stage["config"]
+    if fields["level"] == "note":
+        raise Refused(f"{flags.workdir} holds a run of melodies, which writes no text")
     model = module.network(built(module.Config, {**fields, "vocabulary": tuple(fields["vocabulary"])}))
     prompt = sampling.prompt.lower() if config["flags"]["lowercase"] else sampling.prompt
     history = watched.history(Path(os.path.expanduser(flags.workdir)), SAMPLES, LARGEST)

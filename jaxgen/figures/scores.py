@@ -1,6 +1,6 @@
 """What music looks and sounds like: rolls as pictures, WAV and MIDI files, and statistics beside the corpus'."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -63,9 +63,13 @@ def statistics(pieces: Any, steps_per_beat: int) -> dict[str, float]:
 def compared(pieces: Any, test: Any, steps_per_beat: int) -> Table:
     """Statistics of what was composed, and of the test split."""
     real = [roll[:length] for roll, length in zip(test.roll, test.length)]
-    ours, theirs = statistics(pieces, steps_per_beat), statistics(real, steps_per_beat)
-    rows = [[Cell(name), Cell(f"{ours[name]:.2f}"), Cell(f"{theirs[name]:.2f}")] for name in ours]
     caption = f"Notes of {len(pieces)} pieces that were composed, and of the {len(real)} of the test split"
+    return beside(caption, statistics(pieces, steps_per_beat), statistics(real, steps_per_beat))
+
+
+def beside(caption: str, composed: Mapping[str, float], test: Mapping[str, float]) -> Table:
+    """Statistics of what was composed, and the same of the test split."""
+    rows = [[Cell(name), Cell(f"{value:.2f}"), Cell(f"{test[name]:.2f}")] for name, value in composed.items()]
     return Table(caption, ["", "composed", "test split"], rows)
 
 

@@ -18,7 +18,8 @@ GROUP = "reading"  # heading of --help
 class Reading:
     """What a token is, and which windows a network reads."""
 
-    level: Literal["char", "word"] = knob("char", "what a token is", group=GROUP)
+    # At level "note" three tokens are a note: `jaxgen.data.music.note_symbols`.
+    level: Literal["char", "word", "note"] = knob("char", "what a token is", group=GROUP, choices=("char", "word"))
     context: int = knob(
         128, "tokens in a window; a transformer and a convolution see no more", lower=1, upper=2**20, group=GROUP
     )

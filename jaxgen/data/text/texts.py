@@ -23,7 +23,8 @@ class Split(NamedTuple):
     """A contiguous part of a text."""
 
     tokens: np.ndarray  # [N] of the smallest unsigned dtype for V
-    # [N] unsigned: characters of each token, the white space before it included; None: one character each
+    # [N] unsigned: characters of each token, the white space before it included; None: one character each. Of melodies
+    # the notes that end with each token: 0 or 1.
     widths: np.ndarray | None = None
 
 
@@ -31,13 +32,13 @@ class Text(NamedTuple):
     """A text as tokens, in the same three splits in every run."""
 
     name: str
-    level: str  # "char" or "word"
+    level: str  # "char" or "word"; or "note", of melodies
     vocabulary: tuple[str, ...]
     train: Split
     valid: Split
     test: Split  # may be empty, as `valid` may
     sha256: str  # of the text in UTF-8, after `lowercase`: results are comparable only where it agrees
-    characters: tuple[int, int, int]  # in each split
+    characters: tuple[int, int, int]  # in each split; notes of melodies
 
 
 def load(
@@ -84,7 +85,7 @@ def load(
 
 def check_context(text: Text, context: int) -> None:
     """Raises Refused where a split that is not empty has fewer than `context` + 1 tokens."""
-    unit = "words and marks" if text.level == "word" else "characters"
+    unit = {"char": "characters", "word": "words and marks", "note": "tokens"}[text.level]
     for name, split in zip(SPLITS, (text.train, text.valid, text.test)):
         if 0 < len(split.tokens) <= context:
             raise Refused(

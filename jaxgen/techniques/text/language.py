@@ -25,6 +25,7 @@ from jaxgen.data.text.reading import uncounted
 from jaxgen.data.text.vocabulary import END, UNKNOWN
 from jaxgen.ops import generation, sampling
 from jaxgen.optim.settings import Factory
+from jaxgen.techniques.text import measures
 from jaxgen.techniques.text.model import LanguageModel, no_memory
 
 
@@ -102,29 +103,9 @@ def evaluation(model: LanguageModel) -> Fold:
     def finish(tally):
         mean = tally["nats"] / tally["tokens"]
         bits = tally["nats"] / tally["characters"] / math.log(2.0)
-        return {"bits_per_char": bits, "nats_per_token": mean, "perplexity": jnp.exp(mean)}
+        return {measures.BITS[model.config.reading.level]: bits, "nats_per_token": mean, "perplexity": jnp.exp(mean)}
 
-    return Fold(start, add, finish, definitions(model.config))
-
-
-def definitions(config: Any) -> dict[str, str]:
-    """Metric -> what it measures, the objective first."""
-    reading, context = config.reading, f"{config.reading.context} tokens"
-    if config.carries:
-        windows = f"hidden states carried through {config.batch} pieces, each after {context} that do not count"
-    elif reading.predict == "last":
-        windows = f"each token from the {reading.context} before it"
-    else:
-        windows = f"windows of {context}, the first {uncounted(reading)} of all but the first do not count"
-    token = "character" if reading.level == "char" else "word, punctuation mark or end of a sentence"
-    metrics = {
-        "bits_per_char": f"-log2 p, over the characters of the text; {windows}",
-        "nats_per_token": f"-log p of a {token}; {windows}",
-    }
-    if reading.level == "char":
-        return metrics
-    metrics["bits_per_char"] += "; a word that is not in the vocabulary is one symbol, whose spelling is not paid for"
-    return {"perplexity": f"exp of the mean -log p of a {token}; {windows}", **metrics}
+    return Fold(start, add, finish, measures.definitions(model.config))
 
 
 def technique(model: LanguageModel, optimizer: Factory) -> Technique:
