@@ -4,7 +4,7 @@ python -m experiments.sequences                                       lines of 1
 python -m experiments.sequences --longest=40 --shortest=1             lines of 1 to 40
 python -m experiments.sequences --preset=rows --dataset=mnist         digits, row by row
 python -m experiments.sequences --preset=movements                    letters, movement by movement
-python -m experiments.sequences --noforcing                           the writer sees the code alone
+python -m experiments.sequences --scrambled=0.1                       of which a tenth of the characters is any
 
 What was measured, and how errors grow with length: experiments/results/sequences.md.
 """
@@ -19,7 +19,14 @@ from jaxgen.run.sequence_reader import SEQUENCES
 from jaxgen.techniques.autoencoders import sequence
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "rows": {"sequences": "rows", "code": 32, "units": 128, "steps": 2000},
+    "rows": {
+        "sequences": "rows",
+        "code": 32,
+        "units": 128,
+        "forcing": False,
+        "learning_rate": 3e-3,
+        "steps": 2500,
+    },
     "movements": {"sequences": "movements", "code": 64, "units": 128, "longest": 80, "steps": 2000},
 }
 

@@ -117,6 +117,13 @@ def test_errors_are_counted_over_real_sequences_alone():
     np.testing.assert_allclose(metrics["not_whole"], spoilt / 2, rtol=1e-6)
 
 
+def test_tokens_are_scrambled_with_a_probability():
+    x = jnp.zeros((200, 50), jnp.int32)
+    after = np.asarray(jax.jit(lambda key: sequence.scrambled(key, x, 4, 0.4))(KEY))
+    assert abs((after > 0).mean() - 0.3) < 0.02  # a quarter of those that are exchanged are as they were
+    assert set(np.unique(after)) == {0, 1, 2, 3}
+
+
 def test_it_learns_to_copy():
     """Three of five tokens: 125 sequences, most of which it has seen; before, four of five tokens are wrong."""
     config = changed(Config(), {"longest": 3, "size": 5, "units": 24, "code": 12, "learning_rate": 2e-2})

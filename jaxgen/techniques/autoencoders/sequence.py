@@ -39,6 +39,10 @@ class Config:
     code: int = knob(256, "dimensions of the code", lower=1, upper=2**16)
     backwards: bool = knob(True, "the sequence is written from its end to its beginning")
     forcing: bool = knob(True, "the writer is fed the element before; else it sees the code alone")
+    scrambled: float = knob(
+        0.0, "share of a training line's tokens that any others take the place of, to be read and written", lower=0.0,
+        upper=1.0,
+    )  # fmt: skip
     dropout: float = knob(0.0, "share of the candidates of memories that is dropped", lower=0.0, upper=0.99)
     learning_rate: float = knob(1e-3, "of the optimiser", above=0.0)
 
@@ -51,6 +55,13 @@ class Config:
 def network(config: Config) -> Seq2Seq:
     """The network."""
     return Seq2Seq(config.size + config.tokens, config.tokens, config.units, config.code, config.dropout)
+
+
+def scrambled(key: jax.Array, x: jax.Array, size: int, share: float) -> jax.Array:
+    """Tokens [B, L], each with that probability exchanged for one of all `size`: so no line is a likely one."""
+    which_key, token_key = jax.random.split(key)
+    others = jax.random.randint(token_key, x.shape, 0, size, x.dtype)
+    return jnp.where(jax.random.bernoulli(which_key, share, x.shape), others, x)
 
 
 def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:
@@ -66,8 +77,11 @@ def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:
         return begin(state_key, net.init(net_key, x, one, written(config, x, one).before)["params"], descent)
 
     def loss(params, carry, key, batch):
+        scramble_key, drop_key = jax.random.split(key)
         x, length = values(config.elements, batch["x"]), batch["length"]
-        to_write, rngs = written(config, x, length), {"dropout": key}
+        if config.tokens and config.scrambled:
+            x = scrambled(scramble_key, x, config.size, config.scrambled)
+        to_write, rngs = written(config, x, length), {"dropout": drop_key}
         outputs: Any = net.apply({"params": params}, x, length, to_write.before, True, rngs=rngs)
         each = nats(config.elements, outputs[0], to_write.target)
         value = jnp.where(to_write.counted, each, 0.0).sum() / to_write.counted.sum()
@@ -147,7 +161,7 @@ def tiny(optimizer: Factory = adam) -> dict[str, Technique]:
     small = {"longest": 4, "size": 3, "units": 8, "code": 5, "learning_rate": 1e-2}
     change = lambda **fields: make(changed(Config(), {**small, **fields}), optimizer)
     return {
-        "sequence_tokens": change(dropout=0.1),
+        "sequence_tokens": change(dropout=0.1, scrambled=0.1),
         "sequence_pixels": change(elements="pixels", forcing=False, backwards=False),
         "sequence_movements": change(elements="movements"),
     }
