@@ -33,7 +33,7 @@ JSB: dict[str, Any] = {
     "beats_per_minute": 80.0,
 }
 PRESETS: dict[str, dict[str, Any]] = {
-    "jsb": {**JSB, "notes": "chord"},
+    "jsb": {**JSB, "notes": "chord", "learning_rate": 5e-3, "dropout": 0.2, "steps": 2500},
     "jsb_notes": JSB,
     "nottingham": {**LARGE, "dataset": "nottingham", "window": 200, "steps": 3000, "eval_every": 250},
 }
