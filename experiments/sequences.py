@@ -4,7 +4,7 @@ python -m experiments.sequences                                       lines of 1
 python -m experiments.sequences --longest=40 --shortest=1             lines of 1 to 40
 python -m experiments.sequences --preset=rows --dataset=mnist         digits, row by row
 python -m experiments.sequences --preset=movements                    letters, movement by movement
-python -m experiments.sequences --scrambled=0.1                       of which a tenth of the characters is any
+python -m experiments.sequences --preset=lines                        longer, a tenth of the characters being any
 
 What was measured, and how errors grow with length: experiments/results/sequences.md.
 """
@@ -19,6 +19,7 @@ from jaxgen.run.sequence_reader import SEQUENCES
 from jaxgen.techniques.autoencoders import sequence
 
 PRESETS: dict[str, dict[str, Any]] = {
+    "lines": {"batch_size": 64, "scrambled": 0.1, "steps": 9000, "eval_every": 1500},
     "rows": {
         "sequences": "rows",
         "code": 32,
