@@ -1,8 +1,8 @@
 """Melodies, written note by note by the language models of text: where a note begins, which it is, how long it lasts.
 
-python -m experiments.melodies                                      38 melodies, embedded; an LSTM
-python -m experiments.melodies --model=transformer                  the same with a transformer
-python -m experiments.melodies --preset=oneills                     2,000 Irish tunes of the package music21
+python -m experiments.melodies                                      38 melodies, embedded; a transformer
+python -m experiments.melodies --model=lstm --layers=1              the same with an LSTM
+python -m experiments.melodies --preset=oneills                     2,000 Irish tunes of the package music21; an LSTM
 python -m experiments.melodies --dataset=PATH                       an .abc file or a folder of them
 
 Eight pieces play in the report, and are MIDI files beside it. What was measured: experiments/results/music.md.
@@ -25,7 +25,7 @@ from jaxgen.run.flags import DATA, RunFlags
 from jaxgen.run.inherit import check_alike
 from jaxgen.techniques.text import gpt, gru, lstm, wavenet
 
-NETWORKS = {"lstm": lstm, "gru": gru, "conv": wavenet, "transformer": gpt}
+NETWORKS = {"transformer": gpt, "lstm": lstm, "gru": gru, "conv": wavenet}
 ONEILLS: dict[str, Any] = {
     "dataset": "oneills",
     "batch_size": 32,
@@ -113,6 +113,7 @@ EXPERIMENT = Experiment(
     data=Reader(MelodyFlags, read),
     presets=PRESETS,
     defaults={
+        "layers": 2,
         "width": 128,
         "dropout": 0.3,
         "batch_size": 16,

@@ -23,7 +23,7 @@ def own(folder, count=9):
     return folder / "own.abc"
 
 
-@pytest.mark.parametrize("flags", ["--model=lstm", "--model=transformer --heads=2 --transposed=1"])
+@pytest.mark.parametrize("flags", ["--model=lstm --layers=1", "--heads=2 --transposed=1"])
 def test_a_run_composes(flags, tmp_path, capsys):
     pytest.importorskip("mido")
     argv = f"{TINY} {flags} --dataset={own(tmp_path)} --workdir={tmp_path / 'run'}".split()
@@ -53,7 +53,7 @@ def test_bad_input_is_told_in_a_sentence(tmp_path, capsys):
         "--level=word": "level",
         "--context=2000": "a context of 2,000 needs",
         "--batch_size=4000": "4000 windows of 12 tokens need",
-        "--heads=2": "--heads is for --model=transformer, not lstm",
+        "--model=gru --heads=2": "--heads is for --model=transformer, not gru",
     }
     for flags, message in cases.items():
         argv = [*TINY.split(), f"--dataset={path}", *flags.split(), f"--workdir={tmp_path / 'refused'}"]

@@ -63,7 +63,8 @@ def within(notes: Sequence[Note], beats: float) -> list[Note]:
 
 def pictured(notes: Sequence[Note]) -> np.ndarray:
     """A piece as an image of STEPS steps, see `scores.pictured`."""
-    roll = rolls.of_notes(within(notes, STEPS / STEPS_PER_BEAT), STEPS_PER_BEAT)
+    # The last note may be moved to the next step.
+    roll = rolls.of_notes(within(notes, STEPS / STEPS_PER_BEAT), STEPS_PER_BEAT)[:STEPS]
     return scores.pictured(np.pad(roll, ((0, STEPS - len(roll)), (0, 0))))
 
 
