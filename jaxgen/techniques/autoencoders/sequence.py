@@ -19,7 +19,7 @@ import jax.numpy as jnp
 
 from jaxgen.core.config import changed, knob
 from jaxgen.core.steps import begin, gradient_step
-from jaxgen.core.types import Fold, Technique
+from jaxgen.core.types import Fold, Refused, Technique
 from jaxgen.nets.seq2seq import Seq2Seq
 from jaxgen.ops.elements import Kind, missed, nats, values
 from jaxgen.ops.imaging import speckled, to_unit
@@ -68,7 +68,10 @@ def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:
     """The Technique.
 
     A batch is {"x": [B, L] tokens, [B, L, S] pixels, uint8 or float32, or [B, L, 3] float32, "length": [B] int32}.
+    Raises Refused where other elements than tokens are to be scrambled.
     """
+    if config.scrambled and not config.tokens:
+        raise Refused("--scrambled is of lines: there is nothing to exchange in rows and movements")
     net, descent = network(config), optimizer(config.learning_rate)
 
     def init(key):
