@@ -50,7 +50,7 @@ def likeliest(kind: Kind, outputs: jax.Array) -> jax.Array:
 
 def missed(kind: Kind, made: jax.Array, target: jax.Array) -> jax.Array:
     """How far made elements are from the target's [...]: 1 of a wrong token; the squared error of all features."""
-    return 1.0 * (made != target) if kind == "tokens" else jnp.square(made - target).sum(-1)
+    return (made != target).astype(jnp.float32) if kind == "tokens" else jnp.square(made - target).sum(-1)
 
 
 def flipped(x: jax.Array, length: jax.Array) -> jax.Array:

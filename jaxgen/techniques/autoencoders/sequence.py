@@ -149,7 +149,7 @@ def evaluation(config: Config, net: Seq2Seq) -> Fold:
         inside, counted = to_write.inside & mask[:, None], to_write.counted & mask[:, None]
         spoilt = jnp.any((far > 0) & counted, 1)
         pairs = ((each, counted), (far, inside), (1.0, counted), (1.0, inside), (spoilt, mask), (1.0, mask))
-        return tally + jnp.stack([jnp.where(where, value, 0.0).sum() for value, where in pairs])
+        return tally + jnp.stack([jnp.where(where, value, 0.0).sum(dtype=jnp.float32) for value, where in pairs])
 
     def finish(tally):
         loss, far, counted, inside, spoilt, sequences = tally
