@@ -19,7 +19,7 @@ from jaxgen.run.sequence_reader import SEQUENCES
 from jaxgen.techniques.autoencoders import sequence
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "lines": {"batch_size": 64, "scrambled": 0.1, "steps": 9000, "eval_every": 1500},
+    "lines": {"batch_size": 64, "substituted": 0.1, "steps": 9000, "eval_every": 1500},
     "rows": {
         "sequences": "rows",
         "code": 32,

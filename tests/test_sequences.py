@@ -54,7 +54,7 @@ def test_bad_input_is_told_in_a_sentence(tmp_path, capsys):
         f"--sequences=movements --dataset={path} --longest=3": "more than 3 points",
         f"--sequences=movements --dataset={path} --batch_size=100": "more than the 48 training sequences",
         "--sequences=rows --dataset=nothing": "nothing",
-        "--preset=rows --scrambled=0.5": "--scrambled is of lines",
+        "--preset=rows --substituted=0.5": "--substituted is of lines",
         "--units=0": "--units must be at least 1",
         "--longest=0": "--longest must be at least 1",
     }

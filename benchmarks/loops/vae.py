@@ -3,11 +3,11 @@
 Quality: the loss, nats per image (greyscale cross-entropy + KL), averaged over the fifth call: updates 401 to 500
 of the MLP, 41 to 50 of the convolutional network.
 
-On two cores of an AMD EPYC without AVX-512 (2026-11-30) the MLP is 1.3 to 1.6 times as fast as PyTorch's. In a trace of
-300 updates its five large products take 4.7 of an update's 6.2 ms, at 109 GFLOP/s where large square ones reach 143 to
-182; one of them, the gradient in the decoder's hidden units, whose weights are read by columns, takes 1.6 ms, where the
-same product forwards takes 0.9. Without YNNPACK (--xla_cpu_experimental_ynn_fusion_type=) the MLP is 0.97 to 1.1 times
-as fast, and the LSTM-512 takes twice as long.
+On two cores of an AMD EPYC without AVX-512 (2026-11-30) the MLP is 1.3 times as fast as PyTorch's, and with one
+contender after the other 1.6. In a trace of 300 updates its five large products take 4.7 of an update's 6.2 ms, at 109
+GFLOP/s where large square ones reach 143 to 182; one of them, the gradient in the decoder's hidden units, whose weights
+are read by columns, takes 1.6 ms, where the same product forwards takes 0.9. Without YNNPACK
+(--xla_cpu_experimental_ynn_fusion_type=) the MLP is 0.99 to 1.2 times as fast, and the LSTM-512 takes twice as long.
 """
 
 from typing import Any, NamedTuple

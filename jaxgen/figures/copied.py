@@ -12,7 +12,8 @@ import numpy as np
 
 from jaxgen.core.types import State, Technique
 from jaxgen.data.text import lines, vocabulary
-from jaxgen.figures.latents import below_each, grid, vmapped
+from jaxgen.figures.latents import below_each, evenly, grid, vmapped
+from jaxgen.figures.probes import neighbours
 from jaxgen.figures.sketched import SIDE, pictures
 from jaxgen.report.items import Cell, Figure, Table
 from jaxgen.report.pictures import still
@@ -30,11 +31,6 @@ def columns(part: Columns, chosen: Any) -> dict[str, np.ndarray]:
     return {"x": part.x[chosen], "length": part.length[chosen]}
 
 
-def evenly(total: int, count: int) -> np.ndarray:
-    """At most `count` numbers from 0 to `total` - 1, evenly spread."""
-    return np.linspace(0, total - 1, min(count, total)).astype(int)
-
-
 def spread(part: Columns, count: int) -> np.ndarray:
     """At most so many numbers of sequences, evenly over the split."""
     return evenly(len(part.length), count)
@@ -47,10 +43,8 @@ def again(technique: Technique, state: State, given: Any) -> dict[str, np.ndarra
 
 def nearest(codes: np.ndarray, queries: np.ndarray, count: int) -> np.ndarray:
     """Of each query, a number of a code, the numbers of the `count` nearest other ones, by Euclidean distance."""
-    squares = np.square(codes).sum(1)
-    distances = squares[queries][:, None] + squares[None] - 2.0 * codes[queries] @ codes.T
-    distances[np.arange(len(queries)), queries] = np.inf
-    return np.argsort(distances, 1, kind="stable")[:, :count]
+    near = neighbours(codes[queries], codes, count + 1)
+    return np.stack([row[row != query][:count] for row, query in zip(near, queries)])
 
 
 def same_class(codes: np.ndarray, label: np.ndarray) -> float:

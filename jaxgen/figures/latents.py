@@ -40,6 +40,11 @@ def _mapped(function: Callable) -> Callable:
     return jax.jit(lambda state, key, x: one(state, jax.random.split(key, len(jax.tree.leaves(x)[0])), x))
 
 
+def evenly(total: int, count: int) -> np.ndarray:
+    """At most `count` of the numbers from 0 to `total` - 1, evenly spread."""
+    return np.linspace(0, total - 1, min(count, total)).astype(int)
+
+
 def grid(images, shape, columns: int) -> np.ndarray:
     """Flat images [N, D] of `shape` (H, W, C) as one image, side by side in rows of `columns`."""
     return np.asarray(tile(np.asarray(images).reshape(-1, *shape), columns))

@@ -14,7 +14,7 @@ import numpy as np
 from jaxgen.core import loop
 from jaxgen.core.types import Source, Stage, State, Technique
 from jaxgen.data.sources import resident
-from jaxgen.figures.latents import vmapped
+from jaxgen.figures.latents import evenly, vmapped
 from jaxgen.figures.sketched import picture
 from jaxgen.report.items import Cell, Table
 from jaxgen.techniques.vision import cnn
@@ -26,7 +26,7 @@ SIDE, BATCH, PASSES = 28, 64, 4  # of renderings, and of the classifier's traini
 
 def chosen(split: Any) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """The drawings that are measured, and their labels."""
-    rows = np.linspace(0, len(split.length) - 1, min(MOST, len(split.length))).astype(int)
+    rows = evenly(len(split.length), MOST)
     return {"strokes": split.strokes[rows], "length": split.length[rows]}, split.label[rows]
 
 

@@ -87,10 +87,7 @@ class Recurrent(nn.Module):
             memory = jax.tree.map(lambda a: jnp.where(fresh[:, None], jnp.zeros_like(a), a), memory)
         x, ends, outputs = tokens.T, [], {}
         for n, start in enumerate(memory):
-            keep = None
-            if train and self.recurrent_dropout:
-                share, shape = 1.0 - self.recurrent_dropout, (*tokens.shape[::-1], self.width)
-                keep = jax.random.bernoulli(self.make_rng("dropout"), share, shape).astype(self.dtype) / share
+            keep = kept(self, self.recurrent_dropout, (*tokens.shape[::-1], self.width), train, self.dtype)
             x, end = self._run(n, self._into(n, x), start, keep)
             outputs[f"layer{n}"] = x.swapaxes(0, 1)
             x = self.drop(x, deterministic=not train)
@@ -132,6 +129,16 @@ class Recurrent(nn.Module):
         if self.kind == "lstm":
             return cells.lstm_normed(x, w, start, (scales["h"], scales["c"]), keep)
         return cells.gru_normed(x, w, start, scales["h"], keep)
+
+
+def kept(
+    net: nn.Module, dropout: float, shape: tuple[int, ...], train: bool, dtype: DTypeLike = jnp.float32
+) -> jax.Array | None:
+    """Recurrent dropout: the factors of candidates, `shape` [T, B, H], see `cells.lstm`; None where all are kept."""
+    if not train or not dropout:
+        return None
+    share = 1.0 - dropout
+    return jax.random.bernoulli(net.make_rng("dropout"), share, shape).astype(dtype) / share
 
 
 def first_bias(kind: str, width: int) -> nn.initializers.Initializer:

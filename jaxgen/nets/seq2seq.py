@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.nets.pen_cells import along, weights
-from jaxgen.nets.recurrent import first_bias
+from jaxgen.nets.recurrent import first_bias, kept
 from jaxgen.ops import cells
 from jaxgen.ops.embedding import rows
 
@@ -45,14 +45,6 @@ class Seq2Seq(nn.Module):
         """What elements give to the gates, [..., 4 H]."""
         return rows(kernel, x) if self.tokens else x @ kernel
 
-    def kept(self, steps: int, batch: int, train: bool) -> jax.Array | None:
-        """Recurrent dropout's factors of the candidates [T, B, H]; None where all are kept."""
-        if not train or not self.dropout:
-            return None
-        share = 1.0 - self.dropout
-        drawn = jax.random.bernoulli(self.make_rng("dropout"), share, (steps, batch, self.units))
-        return drawn.astype(jnp.float32) / share
-
     def encode(self, x: jax.Array, length: jax.Array, train: bool = False) -> jax.Array:
         """Sequences [B, T] or [B, T, S], of which the first `length` [B] elements count, to codes [B, Z].
 
@@ -60,13 +52,13 @@ class Seq2Seq(nn.Module):
         sequence begins: it stays 0 until then, however long the padding is.
         """
         batch, steps = x.shape[:2]
-        place = jnp.arange(steps, dtype=jnp.int32)[None] - (steps - length[:, None])
-        inside, place = place >= 0, jnp.maximum(place, 0)
-        x = jnp.take_along_axis(x, place if self.tokens else place[..., None], 1)
+        index = jnp.arange(steps, dtype=jnp.int32)[None] - (steps - length[:, None])
+        inside, index = index >= 0, jnp.maximum(index, 0)
+        x = jnp.take_along_axis(x, index if self.tokens else index[..., None], 1)
         z = self.into(self.read_kernel, x)
         z, zeros = z + along(self.read_bias, z), jnp.zeros((batch, self.units), jnp.float32)
         keep = jnp.broadcast_to(inside.T[..., None].astype(jnp.float32), (steps, batch, self.units))
-        dropped = self.kept(steps, batch, train)
+        dropped = kept(self, self.dropout, keep.shape, train)
         keep = keep if dropped is None else keep * dropped
         _, (h, c) = cells.lstm(z.swapaxes(0, 1), self.read_recurrent, (zeros, zeros), keep)
         return self.squeeze(jnp.concatenate([h, c], -1))
@@ -80,7 +72,7 @@ class Seq2Seq(nn.Module):
         """The elements before each [B, T] or [B, T, S] and codes [B, Z] to logits or means [B, T, S]."""
         z = self.into(self.write_kernel, before)
         z = z + along(self.write_bias, z) + self.shared(code)[:, None]
-        keep = self.kept(before.shape[1], len(before), train)
+        keep = kept(self, self.dropout, (before.shape[1], len(before), self.units), train)
         h, _ = cells.lstm(z.swapaxes(0, 1), self.write_recurrent, self.start(code), keep)
         return self.output(h.swapaxes(0, 1))
 

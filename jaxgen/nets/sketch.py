@@ -7,13 +7,12 @@ Z    dimensions of the code; without an encoder there is none
 M    components of a mixture
 """
 
-from typing import Any
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jaxgen.nets.pen_cells import Layer, Memory, layer
+from jaxgen.nets.recurrent import kept
 from jaxgen.ops.mixtures import Mixture, mixture
 from jaxgen.ops.pen import STEP
 
@@ -36,13 +35,6 @@ class SketchRNN(nn.Module):
         self.layer = layer(self.cell, STEP + self.latent, self.decoder)
         self.output = nn.Dense(6 * self.mixtures + 3)
 
-    def kept(self, batch: int, steps: int, units: int, train: bool) -> Any:
-        """The factors of `cells.lstm` [T, B, units]; None without dropout."""
-        if not train or not self.dropout:
-            return None
-        share = 1.0 - self.dropout
-        return jax.random.bernoulli(self.make_rng("dropout"), share, (steps, batch, units)).astype(jnp.float32) / share
-
     def encode(self, points: jax.Array, length: jax.Array, train: bool = False) -> tuple[jax.Array, jax.Array]:
         """Steps [B, T, 5], of which the first `length` [B] count, to posterior mean and log-variance [B, Z]."""
         batch, size, _ = points.shape
@@ -51,7 +43,7 @@ class SketchRNN(nn.Module):
         backwards = jnp.take_along_axis(points, back[..., None], 1)
         zeros, ends = jnp.zeros((batch, self.encoder), jnp.float32), []
         for way, x in ((self.forward, points), (self.backward, backwards)):
-            h = way.run(way.into(x), (zeros, zeros), self.kept(batch, size, self.encoder, train))
+            h = way.run(way.into(x), (zeros, zeros), kept(self, self.dropout, (size, batch, self.encoder), train))
             ends.append(jnp.take_along_axis(h, last[:, None, None], 1)[:, 0])
         mean, log_var = jnp.split(self.posterior(jnp.concatenate(ends, -1)), 2, axis=-1)
         return mean, log_var
@@ -67,8 +59,8 @@ class SketchRNN(nn.Module):
     def decode(self, before: jax.Array, code: jax.Array, train: bool = False) -> tuple[Mixture, jax.Array]:
         """The steps before each [B, T, 5] and codes [B, Z] to mixtures [B, T, M] and logits of states [B, T, 3]."""
         batch, size, _ = before.shape
-        kept = self.kept(batch, size, self.decoder, train)
-        return self.heads(self.layer.run(self.layer.into(before, code), self.start(code), kept))
+        keep = kept(self, self.dropout, (size, batch, self.decoder), train)
+        return self.heads(self.layer.run(self.layer.into(before, code), self.start(code), keep))
 
     def heads(self, h: jax.Array) -> tuple[Mixture, jax.Array]:
         """Outputs [..., H] to mixtures [..., M] and logits of states [..., 3]."""

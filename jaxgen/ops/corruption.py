@@ -1,8 +1,8 @@
-"""Corruptions of images, for autoencoders that learn to undo them (Vincent et al. 2008, https://doi.org/10.1145/1390156.1390294).
+"""Corruptions of images and tokens, for autoencoders that learn to undo them (Vincent et al. 2008, https://doi.org/10.1145/1390156.1390294).
 
 Functions of a key and of images x [...], float in [0, 1]; each value is corrupted independently of the others. (The
 paper of 2008 corrupts a fixed number of values of each image, which has the same expectation.) The noise is that of
-Vincent et al. 2010 (https://jmlr.org/papers/v11/vincent10a.html).
+Vincent et al. 2010 (https://jmlr.org/papers/v11/vincent10a.html). That of tokens is not from there.
 """
 
 import jax
@@ -35,3 +35,15 @@ def gaussian(key: jax.Array, x: jax.Array, sigma: float) -> jax.Array:
     if sigma < 0.0:
         raise ValueError(f"a standard deviation is at least 0, not {sigma}")
     return x + sigma * jax.random.normal(key, x.shape, jnp.float32)
+
+
+def substituted(key: jax.Array, tokens: jax.Array, rate: float, size: int) -> jax.Array:
+    """Tokens of any shape, for each of which one of all `size` is substituted with probability `rate`.
+
+    Raises:
+        ValueError: the rate is no probability.
+    """
+    _check_rate(rate)
+    which_key, token_key = jax.random.split(key)
+    others = jax.random.randint(token_key, tokens.shape, 0, size, tokens.dtype)
+    return jnp.where(jax.random.bernoulli(which_key, rate, tokens.shape), others, tokens)

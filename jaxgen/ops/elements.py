@@ -55,5 +55,5 @@ def missed(kind: Kind, made: jax.Array, target: jax.Array) -> jax.Array:
 
 def flipped(x: jax.Array, length: jax.Array) -> jax.Array:
     """The first `length` [] elements of a sequence [L, ...] in the opposite order, those behind them as they are."""
-    place = jnp.arange(len(x), dtype=jnp.int32)
-    return x[jnp.where(place < length, length - 1 - place, place)]
+    index = jnp.arange(len(x), dtype=jnp.int32)
+    return x[jnp.where(index < length, length - 1 - index, index)]

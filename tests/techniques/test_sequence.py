@@ -11,6 +11,7 @@ from scipy.special import expit
 from jaxgen.core import loop
 from jaxgen.core.config import changed
 from jaxgen.core.types import Source, Stage
+from jaxgen.ops.corruption import substituted
 from jaxgen.techniques.autoencoders import sequence, transcription
 from jaxgen.techniques.autoencoders.sequence import Config
 
@@ -117,10 +118,10 @@ def test_errors_are_counted_over_real_sequences_alone():
     np.testing.assert_allclose(metrics["not_whole"], spoilt / 2, rtol=1e-6)
 
 
-def test_tokens_are_scrambled_with_a_probability():
+def test_tokens_are_substituted_with_a_probability():
     x = jnp.zeros((200, 50), jnp.int32)
-    after = np.asarray(jax.jit(lambda key: sequence.scrambled(key, x, 4, 0.4))(KEY))
-    assert abs((after > 0).mean() - 0.3) < 0.02  # a quarter of those that are exchanged are as they were
+    after = np.asarray(jax.jit(lambda key: substituted(key, x, 0.4, 4))(KEY))
+    assert abs((after > 0).mean() - 0.3) < 0.02  # a quarter of the substitutes are as they were
     assert set(np.unique(after)) == {0, 1, 2, 3}
 
 

@@ -21,6 +21,7 @@ from jaxgen.core.config import changed, knob
 from jaxgen.core.steps import begin, gradient_step
 from jaxgen.core.types import Fold, Refused, Technique
 from jaxgen.nets.seq2seq import Seq2Seq
+from jaxgen.ops.corruption import substituted
 from jaxgen.ops.elements import Kind, missed, nats, values
 from jaxgen.ops.imaging import speckled, to_unit
 from jaxgen.optim.settings import Factory
@@ -39,10 +40,12 @@ class Config:
     code: int = knob(256, "dimensions of the code", lower=1, upper=2**16)
     backwards: bool = knob(True, "the sequence is written from its end to its beginning")
     forcing: bool = knob(True, "the writer is fed the element before; else it sees the code alone")
-    scrambled: float = knob(
-        0.0, "share of a training line's tokens that any others take the place of, to be read and written", lower=0.0,
+    substituted: float = knob(
+        0.0,
+        "share of a training line's tokens for which others are substituted",
+        lower=0.0,
         upper=1.0,
-    )  # fmt: skip
+    )
     dropout: float = knob(0.0, "share of the candidates of memories that is dropped", lower=0.0, upper=0.99)
     learning_rate: float = knob(1e-3, "of the optimiser", above=0.0)
 
@@ -57,21 +60,14 @@ def network(config: Config) -> Seq2Seq:
     return Seq2Seq(config.size + config.tokens, config.tokens, config.units, config.code, config.dropout)
 
 
-def scrambled(key: jax.Array, x: jax.Array, size: int, share: float) -> jax.Array:
-    """Tokens [B, L], each with that probability exchanged for one of all `size`: so no line is a likely one."""
-    which_key, token_key = jax.random.split(key)
-    others = jax.random.randint(token_key, x.shape, 0, size, x.dtype)
-    return jnp.where(jax.random.bernoulli(which_key, share, x.shape), others, x)
-
-
 def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:
     """The Technique.
 
     A batch is {"x": [B, L] tokens, [B, L, S] pixels, uint8 or float32, or [B, L, 3] float32, "length": [B] int32}.
-    Raises Refused where other elements than tokens are to be scrambled.
+    Raises Refused where tokens are to be substituted and there are none.
     """
-    if config.scrambled and not config.tokens:
-        raise Refused("--scrambled is of lines: there is nothing to exchange in rows and movements")
+    if config.substituted and not config.tokens:
+        raise Refused("--substituted is of lines: rows and movements have no tokens")
     net, descent = network(config), optimizer(config.learning_rate)
 
     def init(key):
@@ -80,10 +76,10 @@ def make(config: Config = Config(), optimizer: Factory = adam) -> Technique:
         return begin(state_key, net.init(net_key, x, one, written(config, x, one).before)["params"], descent)
 
     def loss(params, carry, key, batch):
-        scramble_key, drop_key = jax.random.split(key)
+        noise_key, drop_key = jax.random.split(key)
         x, length = values(config.elements, batch["x"]), batch["length"]
-        if config.tokens and config.scrambled:
-            x = scrambled(scramble_key, x, config.size, config.scrambled)
+        if config.tokens and config.substituted:
+            x = substituted(noise_key, x, config.substituted, config.size)
         to_write, rngs = written(config, x, length), {"dropout": drop_key}
         outputs: Any = net.apply({"params": params}, x, length, to_write.before, True, rngs=rngs)
         each = nats(config.elements, outputs[0], to_write.target)
@@ -164,7 +160,7 @@ def tiny(optimizer: Factory = adam) -> dict[str, Technique]:
     small = {"longest": 4, "size": 3, "units": 8, "code": 5, "learning_rate": 1e-2}
     change = lambda **fields: make(changed(Config(), {**small, **fields}), optimizer)
     return {
-        "sequence_tokens": change(dropout=0.1, scrambled=0.1),
+        "sequence_tokens": change(dropout=0.1, substituted=0.1),
         "sequence_pixels": change(elements="pixels", forcing=False, backwards=False),
         "sequence_movements": change(elements="movements"),
     }

@@ -32,13 +32,13 @@ def written(config: Any, x: jax.Array, length: jax.Array) -> Written:
     y, batch = jax.vmap(flipped)(x, length) if config.backwards else x, len(x)
     if config.tokens:
         y = jnp.concatenate([y, beginning(config, batch, 1)], 1)
-    place = jnp.arange(y.shape[1], dtype=jnp.int32)[None]
-    inside = place < length[:, None]
+    index = jnp.arange(y.shape[1], dtype=jnp.int32)[None]
+    inside = index < length[:, None]
     if config.tokens:
         y = jnp.where(inside, y, config.size)
     begin = beginning(config, batch, 1)
     before = jnp.concatenate([begin, y[:, :-1]], 1) if config.forcing else jnp.broadcast_to(begin, y.shape)
-    return Written(y, before, inside, place <= length[:, None] if config.tokens else inside)
+    return Written(y, before, inside, index <= length[:, None] if config.tokens else inside)
 
 
 def writing(config: Any, net: Seq2Seq, params: Any, code: jax.Array) -> jax.Array:
