@@ -71,7 +71,7 @@ class Flags:
     only: str = knob("", "parts of the names wanted, between commas; steps: every technique's step")
     technique: str = knob("", "a module with tiny(), whose steps alone are measured")
     out: str = knob("runs/benchmarks.json", "the file for the numbers")
-    rounds: int = knob(5, "blocks of each contender in a race", lower=1)
+    rounds: int = knob(3, "blocks of each contender in a race", lower=1)
     races: bool = knob(True, "run the races, which take minutes")
     quick: bool = knob(False, "each technique's step in a chunk alone, measured for a moment, and no races")
     peers: bool = knob(False, "with --quick: races as well, of two rounds")

@@ -14,7 +14,7 @@ from typing import Any
 
 import jax
 
-from benchmarks.loops.steps import BLOCK, CHUNK, quality, repeated
+from benchmarks.loops.steps import BLOCK, CHUNK, beginning, quality, repeated
 from benchmarks.racing import quietest, timed
 from jaxgen import techniques
 from jaxgen.core import loop
@@ -32,7 +32,8 @@ def measure(rounds: int = 7, devices: int = 2) -> list[dict[str, Any]]:
 
 def row(technique: Technique) -> dict[str, Any] | None:
     """The numbers of one technique; None where the batch cannot be split."""
-    key, batch = jax.random.key(0), technique.example(jax.random.key(1))
+    key, begin = jax.random.key(0), beginning(technique)
+    batch, _ = begin()
     shared = {name: batch[name] for name in technique.shared}
     own = {name: batch[name] for name in batch.keys() - shared.keys()} if shared else batch
     (size,) = {len(leaf) for leaf in jax.tree.leaves(own)}
@@ -46,7 +47,7 @@ def row(technique: Technique) -> dict[str, Any] | None:
         whole = sharding and sharding[0]
         arrays, common = place((own, shared), whole)
         source, step = each.source._replace(arrays=arrays, shared=common), each.technique.step
-        state = split_streams(technique, place(loop.first_state(stage, key), whole), whole)
+        state = split_streams(technique, place(begin()[1], whole), whole)
         state, metrics, _ = loop.chunk(step, source, state, CHUNK, key)
         reached = quality(metrics)
         chunk = lambda state, step=step, source=source: loop.chunk(step, source, state, CHUNK, key)[:2]

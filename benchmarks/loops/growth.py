@@ -18,7 +18,7 @@ from benchmarks.serving import LOOPS
 MANY, FEW = (1, 4, 16), (1, 2, 4)
 LONGEST = 10.0  # seconds of an update
 CALLS = 3  # that are timed, after those that compile and warm up
-ENOUGH = 4.0  # seconds of these, after which there are no more
+ENOUGH = 2.0  # seconds of these, after which there are no more
 
 
 class Grown(NamedTuple):

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from benchmarks import operations
 from benchmarks.racing import quietest
 from jaxgen.core import loop
-from jaxgen.core.types import Refused, Source, Technique
+from jaxgen.core.types import Refused, Source, State, Technique
 from jaxgen.study.side_by_side import haste
 
 CHUNK, SEEDS = 20, (8, 64)  # steps a dispatch, seeds side by side
@@ -46,23 +46,30 @@ def measure(technique: Technique, rate: float = 0.0, quick: bool = False) -> dic
         rate: of products, GFLOP/s; 0: not known, and no share is given.
         quick: only the chunk is compiled and timed, for a shorter time; the other numbers are None.
     """
-    key, batch = jax.random.key(0), technique.example(jax.random.key(1))
-    source, init = Source(batch, lambda arrays, key, n: arrays), jax.jit(technique.init, compiler_options=haste())
-    state, start = jax.block_until_ready(init(key)), time.perf_counter()
+    key, begin = jax.random.key(0), beginning(technique)
+    batch, state = jax.block_until_ready(begin())
+    source, start = Source(batch, lambda arrays, key, n: arrays), time.perf_counter()
     state, metrics, _ = jax.block_until_ready(loop.chunk(technique.step, source, state, CHUNK, key))
     compile_s = time.perf_counter() - start
     works = {"chunk_us": repeated(lambda state: loop.chunk(technique.step, source, state, CHUNK, key)[:2], state)}
-    step = None if quick else jax.jit(technique.step, donate_argnums=0).lower(state, batch).compile()
-    if step is not None:
-        works |= apart(technique, batch, step, init(key))
+    single = None
+    if not quick:
+        single, apart = singly(technique, *begin())
+        works |= apart
     rounds, block = (1, BLOCK / 3) if quick else (ROUNDS, BLOCK)
     times = {name: 1e6 * seconds for name, seconds in quietest(works, rounds, block).items()}
     times["chunk_us"] /= CHUNK
-    count = flops(technique, batch)
+    count = flops(technique, source, state, key)
     share = count / (1e3 * rate * times["chunk_us"]) if count and rate else None
     untimed = dict.fromkeys(("single_us", *(f"seeds{seeds}_us" for seeds in SEEDS)))
     row = {"compile_s": compile_s, **untimed, **times, "mflop": count and 1e-6 * count, "share": share}
-    return {**row, "peak_mb": None if step is None else peak(step), "quality": quality(metrics)}
+    return {**row, "peak_mb": None if single is None else peak(single), "quality": quality(metrics)}
+
+
+def beginning(technique: Technique) -> Callable[[], tuple[Any, State]]:
+    """() -> an example batch and a first State, one program compiled in haste: what it takes is not measured."""
+    both = jax.jit(lambda example, init: (technique.example(example), technique.init(init)), compiler_options=haste())
+    return lambda: both(jax.random.key(1), jax.random.key(0))
 
 
 def quality(metrics: Mapping[str, Any]) -> float:
@@ -70,21 +77,25 @@ def quality(metrics: Mapping[str, Any]) -> float:
     return float(next((metrics[name] for name in metrics if name.startswith("loss")), next(iter(metrics.values()))))
 
 
-def apart(technique: Technique, batch: Any, step: Callable, state: Any) -> dict[str, Any]:
-    """Steps that are dispatched singly, of one seed, by the compiled `step`, and of several, all from one State."""
+def singly(technique: Technique, batch: Any, state: Any) -> tuple[Any, dict[str, Any]]:
+    """The compiled step, and works that dispatch steps of one seed and of several singly, all from one State."""
     side_by_side = jax.jit(jax.vmap(technique.step, in_axes=(0, None)), donate_argnums=0)
-    works = {}
-    for seeds in SEEDS:
-        states = jax.tree.map(lambda leaf, n=seeds: jnp.broadcast_to(leaf, (n, *leaf.shape)), state)
-        works[f"seeds{seeds}_us"] = repeated(lambda states: side_by_side(states, batch), states)
-    return {"single_us": repeated(lambda state: step(state, batch), state), **works}
+    repeat = lambda state, n: jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (n, *leaf.shape)), state)
+    states = [jax.jit(repeat, static_argnums=1)(state, n) for n in SEEDS]
+    lowered = [jax.jit(technique.step, donate_argnums=0).lower(state, batch)]
+    lowered += [side_by_side.lower(each, batch) for each in states]
+    single, *several = [each.compile() for each in lowered]
+    advance = lambda step: lambda state: step(state, batch)
+    works = {"single_us": repeated(advance(single), state)}
+    works |= {f"seeds{n}_us": repeated(advance(step), each) for n, each, step in zip(SEEDS, states, several)}
+    return single, works
 
 
-def flops(technique: Technique, batch: Any) -> int | None:
-    """Operations of a step; None where a loop of unknown length has products."""
-    state = jax.eval_shape(technique.init, jax.random.key(0))
+def flops(technique: Technique, source: Source, state: Any, key: jax.Array) -> int | None:
+    """Operations of a step, of the chunk that has been traced; None where a loop of unknown length has products."""
+    chunk = lambda state: loop.chunk(technique.step, source, state, CHUNK, key)
     try:
-        return operations.counted(technique.step, state, batch)
+        return operations.counted(chunk, state) // CHUNK
     except Refused:
         return None
 
