@@ -1,6 +1,7 @@
 """VAEs of deep features from the command line: what a run leaves, both VAEs side by side, refusals."""
 
 import json
+import shutil
 
 import pytest
 from games import hardly_trained
@@ -42,6 +43,7 @@ def test_both_side_by_side(networks, tmp_path, capsys):
     pictures = {"reconstructions.png", "moved-plain.png", "moved-perceptual.png"}
     assert {path.name for path in (tmp_path / "faces/figures").glob("*.png")} == pictures
     assert "the VAE of deep features, '3' goes: by -" in capsys.readouterr().out
+    shutil.copytree(tmp_path / "faces", tmp_path / "none", ignore=shutil.ignore_patterns("figures"))
     (tables, *_) = [
         chapter.tables for chapter in faces.faces([*argv, "--attribute=", f"--workdir={tmp_path / 'none'}"])
     ]
