@@ -13,6 +13,7 @@ import numpy as np
 from benchmarks.racing import quietest
 from jaxgen import techniques
 from jaxgen.core.types import Technique
+from jaxgen.run.machine import forget_programs
 from jaxgen.study.side_by_side import haste
 
 KEYS = (1, 16, 256)
@@ -38,4 +39,5 @@ def row(technique: Technique, rounds: int) -> dict[str, float]:
     seconds = {count: quietest({"": work}, rounds, BLOCK)[""] for count, work in works.items()}
     drawn = [np.asarray(leaf, np.float64).mean() for leaf in jax.tree.leaves(works[KEYS[-1]]())]
     speeds = {f"keys{count}_per_second": count / seconds[count] for count in KEYS}
+    forget_programs()  # as after steps
     return {"first_s": first, **speeds, "quality": float(np.mean(drawn))}
