@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from jaxgen.nets.causal import CausalConv
+from jaxgen.nets.decoder import causal_weights
 from jaxgen.nets.recurrent import Recurrent
-from jaxgen.nets.transformer import Transformer, causal_weights
+from jaxgen.nets.transformer import Transformer
 from jaxgen.ops import cells
 
 HALF, STEPS = jnp.bfloat16, 2000

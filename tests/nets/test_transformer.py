@@ -9,17 +9,20 @@ import pytest
 from scipy.special import erf
 
 from jaxgen.core.types import Refused
-from jaxgen.nets.transformer import DecoderBlock, Transformer
+from jaxgen.nets.decoder import DecoderBlock
+from jaxgen.nets.transformer import Transformer
 
 V, C, D, H, L = 11, 8, 12, 3, 2
-NET = Transformer(V, C, L, H, D)
+NET, GPT2 = Transformer(V, C, L, H, D), Transformer(V, C, L, H, D, as_gpt2=True)
+BOTH = [NET, pytest.param(GPT2, marks=pytest.mark.ci)]
 TOKENS = np.random.default_rng(0).integers(0, V, (2, C))
 
 
 @functools.cache
 def begun(net=NET):
     params = jax.jit(lambda key: net.init(key, TOKENS, method="logits"))(jax.random.key(1))["params"]
-    return jax.tree.map(lambda a: 5 * a if a.ndim == 2 else a, params)  # what is almost zero hides mistakes
+    draw = np.random.default_rng(2)  # what is almost zero, or one, hides mistakes
+    return jax.tree.map(lambda a: 5 * a if a.ndim == 2 else a + np.float32(draw.normal(0, 0.3, a.shape)), params)
 
 
 @functools.cache
@@ -40,40 +43,46 @@ def fed(tokens, memory, net=NET):
     return np.array(found)
 
 
-def normed(x, scale):
-    return (x - x.mean()) / np.sqrt(x.var() + 1e-5) * scale
+def normed(x, scale, bias=0.0):
+    return (x - x.mean()) / np.sqrt(x.var() + 1e-5) * scale + bias
 
 
-def gelu(x):
-    return x * (1 + erf(x / np.sqrt(2))) / 2
+def gelu(x, by_tanh):
+    phi = np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)) if by_tanh else erf(x / np.sqrt(2))
+    return x * (1 + phi) / 2
 
 
-def looped(params, tokens):
+def looped(net, tokens):
     """Logits [T, V] of one sequence in float64, one token, head and past token at a time."""
-    p = jax.tree.map(np.float64, params)
+    p, by_tanh = jax.tree.map(np.float64, begun(net)), net.as_gpt2
+    bias = lambda where, name: where.get(f"{name}_bias", 0.0)
     xs = [p["tokens"][token] + p["positions"][n] for n, token in enumerate(tokens)]
     for n in range(L):
         block, past, after = p[f"block{n}"], [], []
         for x in xs:
-            query, key, value = np.split(normed(x, block["norm1"]) @ block["qkv"], 3)
+            first = normed(x, block["norm1"], bias(block, "norm1"))
+            query, key, value = np.split(first @ block["qkv"] + bias(block, "qkv"), 3)
             past.append((key, value))
             mixed = []
             for head in range(H):
                 part = slice(head * D // H, (head + 1) * D // H)
                 weights = np.exp([query[part] @ key[part] / np.sqrt(D / H) for key, _ in past])
                 mixed.append(sum(w * value[part] for w, (_, value) in zip(weights / weights.sum(), past)))
-            x = x + np.concatenate(mixed) @ block["mix"]
-            after.append(x + gelu(normed(x, block["norm2"]) @ block["up"]) @ block["down"].T)
+            x = x + np.concatenate(mixed) @ block["mix"] + bias(block, "mix")
+            hidden = normed(x, block["norm2"], bias(block, "norm2")) @ block["up"] + bias(block, "up")
+            after.append(x + gelu(hidden, by_tanh) @ block["down"].T + bias(block, "down"))
         xs = after
-    return np.array([normed(x, p["norm"]) @ p["tokens"].T for x in xs])
+    return np.array([normed(x, p["norm"], bias(p, "norm")) @ p["tokens"].T for x in xs])
 
 
-def test_logits_are_those_of_a_loop_over_tokens_heads_and_the_past():
-    for sequence, found in zip(TOKENS, logits()):
-        np.testing.assert_allclose(found, looped(begun(), sequence), atol=1e-5)
-    features, _, sums = compiled("__call__")(begun(), TOKENS)
+@pytest.mark.parametrize("net", BOTH)
+def test_logits_are_those_of_a_loop_over_tokens_heads_and_the_past(net):
+    for sequence, found in zip(TOKENS, logits(net=net)):
+        np.testing.assert_allclose(found, looped(net, sequence), atol=1e-5)
+    features, _, sums = compiled("__call__", net)(begun(net), TOKENS)
     assert list(sums) == ["block0", "block1"]
-    last = np.apply_along_axis(normed, -1, np.float64(sums["block1"]), np.float64(begun()["norm"]))
+    of_norm = (np.float64(begun(net)["norm"]), np.float64(begun(net).get("norm_bias", 0.0)))
+    last = np.apply_along_axis(normed, -1, np.float64(sums["block1"]), *of_norm)
     np.testing.assert_allclose(last, features, atol=1e-5)
 
 
@@ -90,11 +99,12 @@ def test_fed_one_by_one_after_any_prompt_it_says_what_it_says_at_once(count):
 
 
 @pytest.mark.ci
-def test_prime_takes_a_window_shorter_than_the_context():
-    last, memory = compiled("prime")(begun(), TOKENS[0, :5], 4)
-    assert jax.tree.map(jnp.shape, memory) == jax.tree.map(jnp.shape, NET.cache())
-    np.testing.assert_allclose(last, logits()[0, 3], atol=1e-5)
-    np.testing.assert_allclose(fed(TOKENS[0, 4:], memory), logits()[0, 4:], atol=1e-5)
+@pytest.mark.parametrize("net", [NET, GPT2])
+def test_prime_takes_a_window_shorter_than_the_context(net):
+    last, memory = compiled("prime", net)(begun(net), TOKENS[0, :5], 4)
+    assert jax.tree.map(jnp.shape, memory) == jax.tree.map(jnp.shape, net.cache())
+    np.testing.assert_allclose(last, logits(net=net)[0, 3], atol=1e-5)
+    np.testing.assert_allclose(fed(TOKENS[0, 4:], memory, net), logits(net=net)[0, 4:], atol=1e-5)
 
 
 @pytest.mark.ci
@@ -117,6 +127,7 @@ def test_dropout_is_drawn_in_training_only_and_needs_no_key_where_there_is_none(
         (Transformer(65), 804_096),  # nanoGPT for a CPU
         (Transformer(65, 256, 6, 6, 384), 10_745_088),  # and for a GPU
         (Transformer(65, 64, 4, 4, 128, tie=False), 804_096 + 65 * 128),
+        (Transformer(50_257, 1024, 12, 12, 768, as_gpt2=True), 124_439_808),  # GPT-2, the smallest
     ],
 )
 def test_parameters_are_as_many_as_the_formula_says(net, parameters):
@@ -124,7 +135,8 @@ def test_parameters_are_as_many_as_the_formula_says(net, parameters):
     counted = sum(leaf.size for leaf in jax.tree.leaves(shapes))
     d = net.width
     formula = (net.vocabulary + net.context + 1) * d + net.layers * (12 * d**2 + 2 * d)
-    assert counted == parameters == formula + (not net.tie) * net.vocabulary * d
+    formula += net.as_gpt2 * d * (11 * net.layers + 1) + (not net.tie) * net.vocabulary * d
+    assert counted == parameters == formula
 
 
 @pytest.mark.ci

@@ -30,6 +30,7 @@ class Config:
     dropout: float = knob(0.0, "of activations between layers", lower=0.0, upper=0.999)
     learning_rate: float = knob(2e-3, "of the optimiser", above=0.0)
     precision: Literal["float32", "bf16"] = knob("float32", "of the network's products; parameters stay float32")
+    as_gpt2: bool = knob(False, "biases, and GELU by a tanh, as GPT-2 has them")
 
     @property
     def carries(self) -> bool:
@@ -53,6 +54,7 @@ def network(config: Config) -> LanguageModel:
         width=config.width,
         dropout=config.dropout,
         dtype=dtype(config.precision),
+        as_gpt2=config.as_gpt2,
     )
 
     def prime(params, window, count):
