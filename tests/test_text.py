@@ -1,6 +1,7 @@
 """The text experiment from end to end with tiny flags: numbers, samples, exact resuming, writing on its own."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -106,6 +107,23 @@ def test_words(tmp_path, corpus, without_plots, capsys):
     assert out.startswith("the cat ")
     assert len(out) < 400  # a sentence, and not --length words
     assert "temperature 0: greedy" in err
+
+
+@pytest.mark.ci
+def test_byte_pairs(tmp_path, corpus, without_plots, capsys):
+    flags = ["--level=bpe", "--vocabulary_size=270", "--model=transformer", "--heads=2"]
+    for name, steps in (("whole", (6,)), ("parts", (4, 6))):
+        for count in steps:
+            assert go(tmp_path / name, corpus, *flags, f"--steps={count}") == 0
+    ends = [summary(tmp_path / name) for name in ("whole", "parts")]
+    assert ends[0]["params_sha256"] == ends[1]["params_sha256"]
+    assert list(ends[0]["metrics"]) == ["test_bits_per_char", "test_nats_per_token"]
+    bits, nats = (each["value"] for each in ends[0]["metrics"].values())
+    assert bits < nats / math.log(2)  # of a token, which has more characters than one
+    capsys.readouterr()
+    only = ["--sample_only", f"--workdir={tmp_path / 'parts'}", "--prompt=\u0142 cat", "--length=9"]
+    assert cli.main(text.EXPERIMENT, only) == 0
+    assert capsys.readouterr().out.startswith("\u0142 cat")
 
 
 @pytest.mark.ci

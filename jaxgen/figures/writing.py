@@ -95,7 +95,7 @@ def of_setting(setting: Setting) -> tuple[LanguageModel, TextFlags, str]:
 
 def show(setting: Setting, result: Result) -> Iterator[Table]:
     """Statistics of samples at each temperature, and samples over training."""
-    unit = "characters" if setting.config.reading.level == "char" else "words"
+    unit = {"char": "characters", "word": "words", "bpe": "tokens"}[setting.config.reading.level]
     rows = sample_statistics(setting, result.stage.technique, result.state)
     yield samples.temperature_table(rows, f"{MANY} samples of {setting.flags.sampling.length} {unit}")
     yield samples.side_by_side([row for rows in result.history(SAMPLES).values() for row in rows])

@@ -44,6 +44,15 @@ class TextFlags(RunFlags):
     lowercase: bool = knob(False, "make the text lower-case", group=DATA)
     splits: str = knob("90/5/5", "percent of the text to train, validate and test on, in this order", group=DATA)
     min_count: int = knob(2, "least occurrences of a word in the vocabulary", lower=1, upper=LARGEST, group=DATA)
+    vocabulary_size: int = knob(
+        1024, "most tokens of --level=bpe, the 256 bytes among them", lower=257, upper=2**20, group=DATA
+    )
+    merges: str = knob(
+        "",
+        "of --level=bpe: a folder with vocab.json and merges.txt; empty: learnt from the training split",
+        free=True,
+        group=DATA,
+    )
     reading: Reading = nested(Reading())
     sampling: Sampling = nested(Sampling())
 
@@ -55,7 +64,8 @@ def text(flags: TextFlags) -> Text:
     shares = tuple(int(share) for share in flags.splits.split("/"))
     if not shares[1]:
         raise Refused(f"--splits={flags.splits} leaves nothing to validate on: the second share must not be 0")
-    loaded = texts.load(flags.corpus, flags.data_dir, flags.reading.level, flags.lowercase, flags.min_count, shares)
+    of_tokens = (flags.reading.level, flags.lowercase, flags.min_count, shares, flags.vocabulary_size, flags.merges)
+    loaded = texts.load(flags.corpus, flags.data_dir, *of_tokens)
     texts.check_context(loaded, flags.reading.context)
     return loaded
 

@@ -19,7 +19,9 @@ class Reading:
     """What a token is, and which windows a network reads."""
 
     # At level "note" three tokens are a note: `jaxgen.data.music.note_symbols`.
-    level: Literal["char", "word", "note"] = knob("char", "what a token is", group=GROUP, choices=("char", "word"))
+    level: Literal["char", "word", "bpe", "note"] = knob(
+        "char", "what a token is: a character, a word, or a byte pair", group=GROUP, choices=("char", "word", "bpe")
+    )
     context: int = knob(
         128, "tokens in a window; a transformer and a convolution see no more", lower=1, upper=2**20, group=GROUP
     )

@@ -4,16 +4,17 @@ N          tokens in a split
 V          size of the vocabulary
 """
 
+import functools
 import hashlib
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaxgen.core.types import Refused
-from jaxgen.data.text import corpora, prose
-from jaxgen.data.text.blocks import concatenated, occurrences, tokens_within, whole_words
+from jaxgen.data.text import byte_pairs, corpora, prose
+from jaxgen.data.text.blocks import concatenated, occurrences, sliced, tokens_within, whole_words
 from jaxgen.data.text.vocabulary import encode_characters, frequent_words, word_tokens
 
 SPLITS = ("training", "validation", "test")
@@ -23,8 +24,8 @@ class Split(NamedTuple):
     """A contiguous part of a text."""
 
     tokens: np.ndarray  # [N] of the smallest unsigned dtype for V
-    # [N] unsigned: characters of each token, the white space before it included; None: one character each. Of melodies
-    # the notes that end with each token: 0 or 1.
+    # [N] unsigned: characters of each token, the white space before it included, or that begin in it, of byte pairs;
+    # None: one character each. Of melodies the notes that end with each token: 0 or 1.
     widths: np.ndarray | None = None
 
 
@@ -32,7 +33,7 @@ class Text(NamedTuple):
     """A text as tokens, in the same three splits in every run."""
 
     name: str
-    level: str  # "char" or "word"; or "note", of melodies
+    level: str  # "char", "word" or "bpe"; or "note", of melodies
     vocabulary: tuple[str, ...]
     train: Split
     valid: Split
@@ -48,20 +49,25 @@ def load(
     lowercase: bool = False,
     min_count: int = 2,
     shares: Sequence[float] = (90, 5, 5),
+    size: int = 1024,
+    merges: str = "",
 ) -> Text:
     """A corpus as tokens. It is read in blocks, so that at level "char" memory is little more than the tokens.
 
     Args:
         corpus, data_dir: see `corpora.corpus_blocks`.
-        level: "char": the vocabulary has every character of the text; "word": the words of the training split.
+        level: "char": the vocabulary has every character of the text; "word": the words of the training split; "bpe":
+            byte pairs of the training split.
         lowercase: whether the text is converted to lower case first.
         min_count: how often a word must occur in the training split to be in the vocabulary.
         shares: percentages of the characters in the training, validation and test splits, in this order in the text. A
-            word across a border is in the later split.
+            word across a border is in the later split; of byte pairs it is cut.
+        size: of the vocabulary of byte pairs, at most.
+        merges: the folder of a vocabulary of byte pairs, see `byte_pairs.stored`; "": one is trained on the split.
 
     Raises:
-        Refused: see `corpora.corpus_blocks`; or the text is empty, too short for the splits, has one distinct character
-            or no frequent words; or shares are no percentages.
+        Refused: see `corpora.corpus_blocks` and `byte_pairs.encode`; or the text is empty, too short for the splits,
+            has one distinct character or no frequent words; or shares are no percentages.
     """
     _check_shares(shares)
     if min_count < 1:
@@ -71,8 +77,12 @@ def load(
     if lowercase:
         # By whole words, because the small letter of a capital sigma is another one at the end of a word.
         blocks = (block.lower() for block in whole_words(blocks))
-    tokenise = _words if level == "word" else _characters
-    vocabulary, parts, sizes = tokenise(corpus, _hashed(blocks, digest), shares, min_count)
+    tokenise: Callable = _characters
+    if level == "word":
+        tokenise = functools.partial(_words, min_count=min_count)
+    elif level == "bpe":
+        tokenise = functools.partial(_pairs, size=size, merges=merges)
+    vocabulary, parts, sizes = tokenise(corpus, _hashed(blocks, digest), shares)
     for name, share, split in zip(SPLITS, shares, parts):
         if share and not len(split.tokens):
             raise Refused(
@@ -85,7 +95,7 @@ def load(
 
 def check_context(text: Text, context: int) -> None:
     """Raises Refused where a split that is not empty has fewer than `context` + 1 tokens."""
-    unit = {"char": "characters", "word": "words and marks", "note": "tokens"}[text.level]
+    unit = {"char": "characters", "word": "words and marks", "bpe": "tokens", "note": "tokens"}[text.level]
     for name, split in zip(SPLITS, (text.train, text.valid, text.test)):
         if 0 < len(split.tokens) <= context:
             raise Refused(
@@ -119,7 +129,7 @@ def _borders(total: int, shares: Sequence[float]) -> tuple[int, int]:
     return int(total * shares[0] / 100), int(total * (shares[0] + shares[1]) / 100)
 
 
-def _characters(name, blocks, shares, min_count):
+def _characters(name, blocks, shares):
     """Vocabulary, three Splits, and the characters in each, of a text by characters."""
     characters, tokens = encode_characters(blocks)
     if not characters:
@@ -147,6 +157,18 @@ def _words(name, blocks, shares, min_count):
     tokens = concatenated(scan.tokens, word_tokens(scan.words, words))
     sizes = tuple(int(part.sum(dtype=np.int64)) for part in parts)
     return words, [Split(*each) for each in zip(np.split(tokens, borders), parts)], sizes
+
+
+def _pairs(name, blocks, shares, size, merges):
+    """Vocabulary, three Splits, and the characters in each, of a text by byte pairs; all of it is held in memory."""
+    text = "".join(blocks)
+    if not text:
+        raise Refused(f"{name} is empty")
+    first, second = _borders(len(text), shares)
+    parts = [text[:first], text[first:second], text[second:]]
+    vocabulary = byte_pairs.stored(merges) if merges else byte_pairs.trained(sliced(parts[0]), size)
+    widths, tokens = byte_pairs.widths(vocabulary), [byte_pairs.encode(sliced(part), vocabulary) for part in parts]
+    return vocabulary, [Split(part, widths[part]) for part in tokens], tuple(map(len, parts))
 
 
 def _first_occurrences(scan: prose.Scan, tokens: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Vocabularies of characters or words, and encoding and decoding of texts with them.
+"""Vocabularies of characters, words or pairs of bytes, and encoding and decoding of texts with them.
 
 N          tokens in a text
 V          size of the vocabulary
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from jaxgen.core.types import Refused
-from jaxgen.data.text import prose
+from jaxgen.data.text import byte_pairs, prose
 from jaxgen.data.text.blocks import BLOCK, concatenated, occurrences, sliced, smallest_dtype
 from jaxgen.data.text.prose import END, UNKNOWN, WORDS
 
@@ -76,12 +76,14 @@ def encode(text: str, vocabulary: Sequence[str], level: str = "char") -> np.ndar
     Args:
         text: to encode.
         vocabulary: [V] characters; or words, as of `word_vocabulary`: other words become UNKNOWN, and END follows each
-            sentence.
-        level: "char" or "word".
+            sentence; or those of `byte_pairs.trained`.
+        level: "char", "word" or "bpe".
 
     Raises:
-        Refused: characters are not in the vocabulary; the message lists them.
+        Refused: characters are not in the vocabulary; the message lists them. See also `byte_pairs.encode`.
     """
+    if level == "bpe":
+        return byte_pairs.encode(sliced(text), vocabulary)
     if level == "word":
         scan = prose.scan(sliced(text))
         return concatenated(scan.tokens, word_tokens(scan.words, vocabulary))
@@ -114,5 +116,7 @@ def _unknown(text: str, vocabulary: Sequence[str]) -> str:
 
 def decode(tokens: np.ndarray, vocabulary: Sequence[str], level: str = "char") -> str:
     """The text of tokens [N]; words are joined by `prose.written`."""
+    if level == "bpe":
+        return byte_pairs.decode(np.asarray(tokens).tolist(), vocabulary)
     pieces = (vocabulary[token] for token in np.asarray(tokens).tolist())
     return prose.written(pieces) if level == "word" else "".join(pieces)

@@ -167,7 +167,7 @@ def _example(config, key):
     tokens = jax.random.randint(key, (config.batch, context + 1), 0, len(config.vocabulary), jnp.int32)
     tokens = tokens[:, jnp.arange(context + 1) % 4]
     counted = jnp.broadcast_to(jnp.arange(context) >= 0, (config.batch, context))
-    widths = {"widths": jnp.full(counted.shape, 5, jnp.int32)} if config.reading.level == "word" else {}
+    widths = {"widths": jnp.full(counted.shape, 5, jnp.int32)} if config.reading.level in ("word", "bpe") else {}
     return {"tokens": tokens, "fresh": jnp.ones(config.batch, bool), "counted": counted, **widths}
 
 

@@ -4,10 +4,11 @@ from typing import Any
 
 from jaxgen.data.text.reading import uncounted
 
-BITS = {"char": "bits_per_char", "word": "bits_per_char", "note": "bits_per_note"}
+BITS = {"char": "bits_per_char", "word": "bits_per_char", "bpe": "bits_per_char", "note": "bits_per_note"}
 TOKENS = {
     "char": "character",
     "word": "word, punctuation mark or end of a sentence",
+    "bpe": "byte pair",
     "note": "position, pitch, length or end of a tune",
 }
 
@@ -26,6 +27,8 @@ def definitions(config: Any) -> dict[str, str]:
     match reading.level:
         case "char":
             return {"bits_per_char": f"-log2 p, over the characters of the text; {windows}", **tokens}
+        case "bpe":
+            return {"bits_per_char": f"-log2 p of its byte pairs, over the characters of the text; {windows}", **tokens}
         case "note":
             bits = "-log2 p of all tokens, positions and ends of tunes included, over the notes and rests of the split"
             return {"bits_per_note": f"{bits}; {windows}", **tokens}
