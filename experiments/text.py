@@ -5,6 +5,8 @@ python -m experiments.text --sample_only --prompt="The function"  what that run 
 python -m experiments.text --preset=chollet --corpus=nietzsche    the book's: windows of 60, LSTM 128, RMSprop
 python -m experiments.text --preset=nano_cpu --corpus=tinyshakespeare   nanoGPT's transformer for a CPU
 python -m experiments.text --level=word --model=gru --embedding=128
+python -m experiments.text --level=bpe --model=transformer        byte pairs, as GPT-2 reads
+python -m experiments.text --init_from=FOLDER/model.safetensors   GPT-2, vocab.json and merges.txt beside it
 
 What each ends at, and how long it takes: experiments/results/text.md.
 """
@@ -13,7 +15,7 @@ import functools
 import sys
 
 from jaxgen.figures import continuing, writing
-from jaxgen.run import cli, text_reader
+from jaxgen.run import cli, gpt2_files, text_reader
 from jaxgen.run.experiment import Choice, Experiment, Watch
 from jaxgen.run.inherit import check_alike
 from jaxgen.techniques.text import gpt, gru, lstm, wavenet
@@ -111,6 +113,8 @@ EXPERIMENT = Experiment(
     presets=PRESETS,
     defaults={"width": 256, "context": 64, "batch_size": 32, "steps": 1500, "eval_every": 500},
     anew=anew,
+    decided=gpt2_files.flags_of,
+    foreign=gpt2_files.parameters,
     watch=Watch(writing.look),
     show=writing.show,
     instead=functools.partial(continuing.sample_only, modules=NETWORKS),

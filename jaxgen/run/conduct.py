@@ -41,7 +41,7 @@ def conduct(experiment: Experiment, argv: Sequence[str]) -> Chapter | None:
     for line in lines:
         print(line)
     setting = read(experiment, parsed)
-    stages, previous = starting_from(flags.init_from, experiment.plan(setting), experiment.anew)
+    stages, previous = starting_from(flags.init_from, experiment.plan(setting), experiment.anew, experiment.foreign)
     stages = on_devices(stages, flags)
     wanted = identity(flags, stages, setting.data.sha256, previous, parsed.players)
     watch = experiment.watch.look(setting, stages) if experiment.watch else lambda stage, total, state: ()

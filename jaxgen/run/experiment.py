@@ -104,6 +104,10 @@ class Experiment(NamedTuple):
     # The other run's stage in config.json, this Config -> names of parameters that --init_from leaves as drawn. Raises
     # Refused where parameters would fit and mean something else.
     anew: Callable[[Mapping[str, Any], Any], Iterable[str]] = nothing
+    # Flags that are chosen -> what files that they name decide of others: stronger than a preset.
+    decided: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda chosen: {}
+    # A file in --init_from, this Config -> parameters to start from; None: only runs are started from.
+    foreign: Callable[[str, Any], Any] | None = None
     watch: Watch | None = None
     folds: Callable[[Setting], Iterable[Fold]] = nothing  # further measures of the test split, listed before the others
     beginnings: Callable[[Setting], Iterable[Fold]] = nothing  # what they compare with, listed after them

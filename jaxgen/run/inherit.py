@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ def starting_from(
     init_from: str,
     stages: Sequence[Stage],
     anew: Callable[[Mapping[str, Any], Any], Iterable[str]] = lambda stage, config: (),
+    foreign: Callable[[str, Any], Any] | None = None,
 ) -> tuple[Sequence[Stage], State | None]:
     """The stages, the first of them adopting parameters and carry of another run, and that run's State.
 
@@ -25,10 +27,11 @@ def starting_from(
     before it are dropped, as what they prepare is inherited. Where `init_from` is "": the stages as they are, None.
 
     Args:
-        init_from: a run's directory.
+        init_from: a run's directory, or a file that `foreign` reads.
         stages: what the stage that inherits would adopt is replaced.
         anew: the other run's last stage as config.json describes it, this Config -> top-level names of the parameters
             that start as `init` draws them, with what the carry has of them.
+        foreign: a file of weights, this Config -> parameters of the first stage; None: only runs are known.
 
     Raises:
         Refused: no run, no intact checkpoint, another technique, or other arrays than any stage's: the first that
@@ -36,6 +39,8 @@ def starting_from(
     """
     if not init_from:
         return stages, None
+    if foreign and os.path.isfile(os.path.expanduser(init_from)):
+        return _from_file(init_from, stages, foreign)
     loaded, there = load_run(init_from), read_config(init_from)["stages"][-1]
     own = [stage for stage in stages if stage.module == loaded.module]
     if not own:
@@ -54,6 +59,16 @@ def starting_from(
             return [first, *stages[number + 1 :]], loaded.state
         reasons.append(reason)
     raise Refused(f"--init_from={init_from} is another architecture: {reasons[0]}")
+
+
+def _from_file(path, stages, foreign):
+    """See `starting_from`."""
+    init = stages[0].technique.init
+    state = jax.jit(init)(jax.random.key(0))
+    given = state._replace(params=foreign(path, stages[0].config))
+    if reason := mismatch(given, state):
+        raise Refused(f"--init_from={path} is another architecture: {reason}")
+    return [stages[0]._replace(adopt=adopting(init)), *stages[1:]], given
 
 
 def check_alike(stage: Mapping[str, Any], config: Any, *names: str) -> None:

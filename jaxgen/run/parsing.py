@@ -1,6 +1,7 @@
 """From a command line to checked configurations, and the text of --help.
 
-Explicit flags beat a `--preset`, a preset beats the experiment's own defaults, and those beat the class's.
+Explicit flags beat what a file of weights decides, that beats a `--preset`, a preset beats the experiment's own
+defaults, and those beat the class's.
 """
 
 import os
@@ -37,7 +38,9 @@ def parse(experiment: Experiment, argv: Sequence[str]) -> Parsed:
     if {"steps", "epochs"} <= typed.keys():
         raise Refused("give --steps or --epochs, not both")
     start = {"workdir": os.path.join("runs", short(experiment.name)), "data_dir": os.environ.get("JAXGEN_DATA", "")}
-    layers = (start, experiment.defaults, experiment.presets.get(preset, {}), typed)
+    named = experiment.presets.get(preset, {})
+    decided = experiment.decided({**experiment.defaults, **named, **typed})
+    layers = (start, experiment.defaults, named, decided, typed)
     weaker, merged = (merge(each, experiment.players) for each in (layers[:-1], layers))
     unrated = without_rate(weaker, merged, typed, experiment.players)
     merged = complete(merged, experiment.players)

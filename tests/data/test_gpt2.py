@@ -1,0 +1,71 @@
+"""GPT-2's files: sizes, parameters, what is refused; logits and what is written beside Hugging Face's own code."""
+
+import jax
+import numpy as np
+import pytest
+from refusals import refused
+from safetensors.numpy import save_file
+from small_gpt2 import C, D, H, L, V, tensors, write_weights
+
+from jaxgen.data.weights import gpt2
+from jaxgen.nets.transformer import Transformer
+
+pytestmark = pytest.mark.ci
+TOKENS = np.random.default_rng(0).integers(0, V, (2, C))
+
+
+@pytest.fixture
+def path(tmp_path):
+    return write_weights(tmp_path)
+
+
+def logits(path, tokens):
+    net = Transformer(V, C, L, H, D, as_gpt2=True)
+    read = lambda params: net.apply({"params": params}, tokens, method="logits")
+    return np.asarray(jax.jit(read)(gpt2.parameters(path, C)))
+
+
+def test_parameters_are_those_of_the_net(path):
+    assert gpt2.sizes(path) == (V, C, D, L, H)
+    net = Transformer(V, C, L, H, D, as_gpt2=True)
+    like = jax.eval_shape(lambda: net.init(jax.random.key(0), TOKENS, method="logits"))["params"]
+    params = gpt2.parameters(path, 9 * C)
+    assert jax.tree.map(np.shape, params) == jax.tree.map(np.shape, like)
+    np.testing.assert_array_equal(params["block1"]["down"], tensors()["h.1.mlp.c_proj.weight"].T)
+    assert len(gpt2.parameters(path, 5)["positions"]) == 5
+
+
+def test_prefixed_names_are_read_as_well(path, tmp_path):
+    named = {f"transformer.{name}": value for name, value in tensors().items()}
+    save_file({**named, "lm_head.weight": tensors()["wte.weight"]}, tmp_path / "other.safetensors")
+    np.testing.assert_array_equal(logits(tmp_path / "other.safetensors", TOKENS), logits(path, TOKENS))
+
+
+def test_logits_are_those_of_hugging_face(path):
+    transformers, torch = pytest.importorskip("transformers"), pytest.importorskip("torch")
+    config = transformers.GPT2Config(vocab_size=V, n_positions=C, n_embd=D, n_layer=L, n_head=H)
+    model = transformers.GPT2LMHeadModel(config).eval()
+    missing, unknown = model.transformer.load_state_dict(
+        {name: torch.tensor(value) for name, value in tensors().items()}, strict=False
+    )
+    assert all(name.endswith(".attn.bias") for name in (*missing, *unknown))
+    with torch.no_grad():
+        theirs = model(torch.tensor(TOKENS)).logits.numpy()
+    np.testing.assert_allclose(logits(path, TOKENS), theirs, atol=1e-4)
+    torch.save(model.state_dict(), path.with_suffix(".bin"))
+    np.testing.assert_array_equal(logits(path.with_suffix(".bin"), TOKENS), logits(path, TOKENS))
+
+
+def test_what_is_no_gpt2(path, tmp_path):
+    for change, sentence in (
+        ({"wte.weight": None}, "is no GPT-2: it has no wte.weight"),
+        ({"wte.weight": np.zeros((V, D + 1), np.float32)}, "do not fit together"),
+        ({"h.1.ln_2.bias": None}, "it has no h.1.ln_2.bias"),
+        ({"h.3.ln_1.weight": np.zeros(D, np.float32)}, "its layers"),
+    ):
+        changed = {name: value for name, value in {**tensors(), **change}.items() if value is not None}
+        save_file(changed, tmp_path / "wrong.safetensors")
+        assert sentence in refused(None, gpt2.parameters, tmp_path / "wrong.safetensors", C)
+    for text in ("{", "[1]", '{"n_head": "3"}'):
+        (tmp_path / "config.json").write_text(text)
+        assert "config.json" in refused(None, gpt2.sizes, path)
