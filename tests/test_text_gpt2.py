@@ -84,9 +84,12 @@ def test_what_does_not_fit(folder, capsys):
         ("merges.txt", "\n".join([*merges[:1], *merges[:0:-1]]), "of another vocabulary than vocab.json"),
         ("merges.txt", "\udcff", "damaged"),
         ("vocab.json", json.dumps({**numbers, "new": V + 1}), "does not number its tokens from 0"),
+        ("vocab.json", json.dumps({**numbers, "new": str(V)}), "does not number its tokens from 0"),
         ("vocab.json", "[", "damaged"),
     ):
         kept = (folder / name).read_bytes()
         (folder / name).write_text(content, encoding="utf-8", errors="surrogateescape")
         refused(capsys, go(folder, "run"), sentence)
         (folder / name).write_bytes(kept)
+    (folder / "vocab.json").write_text(json.dumps({**numbers, "new": V}))
+    refused(capsys, go(folder, "run", "--sample_only", "--prompt=a"), "has 300 tokens, and vocab.json 301")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from jaxgen.core.types import Refused
 from jaxgen.data.text import byte_pairs
 from jaxgen.data.weights import gpt2
 from jaxgen.run.text_reader import TextFlags
@@ -30,9 +31,14 @@ def parameters(path: str, config: Any) -> dict[str, Any]:
 
 
 def writing(flags: TextFlags) -> tuple[LanguageModel, dict[str, Any]]:
-    """The model in --init_from and its parameters. Raises Refused for files that cannot be read."""
+    """The model in --init_from and its parameters.
+
+    Raises Refused for files that cannot be read, or do not belong together.
+    """
     sizes = gpt2.sizes(expanded(flags.init_from))
     vocabulary = byte_pairs.stored(flags.merges)
+    if len(vocabulary) != sizes.vocabulary:
+        raise Refused(f"{flags.init_from} has {sizes.vocabulary:,} tokens, and vocab.json {len(vocabulary):,}")
     shape: dict[str, Any] = {"layers": sizes.layers, "width": sizes.width, "heads": sizes.heads, "as_gpt2": True}
     config = gpt.Config(vocabulary=vocabulary, batch=1, reading=flags.reading, **shape)
     return gpt.network(config), parameters(flags.init_from, config)

@@ -62,10 +62,11 @@ def test_what_is_no_gpt2(path, tmp_path):
         ({"wte.weight": np.zeros((V, D + 1), np.float32)}, "do not fit together"),
         ({"h.1.ln_2.bias": None}, "it has no h.1.ln_2.bias"),
         ({"h.3.ln_1.weight": np.zeros(D, np.float32)}, "its layers"),
+        ({"h.0.mlp.c_fc.weight": np.zeros((D, D), np.float32)}, "h.0.mlp.c_fc.weight is [24, 24], and not [24, 96]"),
     ):
         changed = {name: value for name, value in {**tensors(), **change}.items() if value is not None}
         save_file(changed, tmp_path / "wrong.safetensors")
         assert sentence in refused(None, gpt2.parameters, tmp_path / "wrong.safetensors", C)
-    for text in ("{", "[1]", '{"n_head": "3"}'):
+    for text in ("{", "[1]", '{"n_head": "3"}', '{"n_head": 0}'):
         (tmp_path / "config.json").write_text(text)
         assert "config.json" in refused(None, gpt2.sizes, path)

@@ -59,7 +59,8 @@ def stored(folder: str | os.PathLike) -> tuple[str, ...]:
         raise Refused(f"byte pairs need vocab.json and merges.txt in {folder}: {error.strerror}") from error
     except ValueError as error:
         raise Refused(f"vocab.json or merges.txt in {folder} is damaged") from error
-    if not isinstance(numbers, dict) or sorted(map(str, numbers.values())) != sorted(map(str, range(len(numbers)))):
+    places = numbers.values() if isinstance(numbers, dict) else ()
+    if not places or sorted(place for place in places if type(place) is int) != list(range(len(places))):
         raise Refused(f"vocab.json in {folder} does not number its tokens from 0")
     vocabulary = tuple(sorted(numbers, key=numbers.__getitem__))
     check(vocabulary)

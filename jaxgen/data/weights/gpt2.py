@@ -24,13 +24,13 @@ from jaxgen.data.weights.tensors import Tensors
 
 PREFIX = "transformer."
 ENDS = {"tokens": "wte.weight", "positions": "wpe.weight", "norm": "ln_f.weight", "norm_bias": "ln_f.bias"}
-OF_BLOCK = {
-    "norm1": "ln_1",
-    "qkv": "attn.c_attn",
-    "mix": "attn.c_proj",
-    "norm2": "ln_2",
-    "up": "mlp.c_fc",
-    "down": "mlp.c_proj",
+OF_BLOCK = {  # our name -> theirs, and the shape of the weights in units of D
+    "norm1": ("ln_1", 1),
+    "qkv": ("attn.c_attn", 1, 3),
+    "mix": ("attn.c_proj", 1, 1),
+    "norm2": ("ln_2", 1),
+    "up": ("mlp.c_fc", 1, 4),
+    "down": ("mlp.c_proj", 4, 1),
 }
 PER_HEAD = 64  # dimensions, in each of the four sizes
 
@@ -53,7 +53,7 @@ def sizes(path: str | os.PathLike) -> Sizes:
     layers = {int(found[1]) for name in names if (found := re.match(r"h\.(\d+)\.", name))}
     if not layers or layers != set(range(len(layers))) or len(tokens) != 2 or tokens[1:] != positions[1:]:
         raise Refused(f"{path} is no GPT-2: its layers or the width of its tables do not fit together")
-    heads = _stated(path.parent / "config.json").get("n_head", tokens[1] // PER_HEAD)
+    heads = _stated(path.parent / "config.json").get("n_head", max(1, tokens[1] // PER_HEAD))
     return Sizes(tokens[0], positions[0], tokens[1], len(layers), heads)
 
 
@@ -65,19 +65,25 @@ def parameters(path: str | os.PathLike, context: int) -> dict[str, Any]:
     path = Path(path)
     names = _names(path, tensors := read(path))
 
-    def array(name):
+    def array(name, *shape):
         if name not in names:
             raise Refused(f"{path} is no GPT-2: it has no {name}")
-        return np.asarray(tensors.arrays[names[name]], np.float32)
+        found = np.asarray(tensors.arrays[names[name]], np.float32)
+        if found.shape != shape:
+            raise Refused(f"{path} is no GPT-2: {name} is {list(found.shape)}, and not {list(shape)}")
+        return found
 
-    params: dict[str, Any] = {name: array(theirs) for name, theirs in ENDS.items()}
+    vocabulary, positions, width, layers, _ = sizes(path)
+    shapes = {"tokens": (vocabulary, width), "positions": (positions, width)}
+    params: dict[str, Any] = {name: array(theirs, *shapes.get(name, (width,))) for name, theirs in ENDS.items()}
     params["positions"] = params["positions"][:context]
-    for number in range(sizes(path).layers):
+    for number in range(layers):
         block = {}
-        for name, theirs in OF_BLOCK.items():
-            kernel = array(f"h.{number}.{theirs}.weight")
+        for name, (theirs, *multiples) in OF_BLOCK.items():
+            shape = [multiple * width for multiple in multiples]
+            kernel = array(f"h.{number}.{theirs}.weight", *shape)
             block[name] = kernel.T if name == "down" else kernel
-            block[f"{name}_bias"] = array(f"h.{number}.{theirs}.bias")
+            block[f"{name}_bias"] = array(f"h.{number}.{theirs}.bias", shape[-1])
         params[f"block{number}"] = block
     return params
 
@@ -99,6 +105,7 @@ def _stated(path: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError) as error:
         raise Refused(f"{path} cannot be read as JSON") from error
-    if not isinstance(stated, dict) or type(stated.get("n_head", 1)) is not int:
+    heads = stated.get("n_head", 1) if isinstance(stated, dict) else None
+    if type(heads) is not int or heads < 1:
         raise Refused(f"{path} is no description of a GPT-2")
     return stated
