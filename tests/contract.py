@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import programs
 
 from jaxgen.core import loop
 from jaxgen.core.config import knobs
@@ -17,7 +16,6 @@ from jaxgen.run import checkpoint
 
 KEY, BATCH_KEY = jax.random.key(0), jax.random.key(1)
 TRACES = collections.Counter()  # function -> how often it was traced since programs were dropped
-programs.FORGET.append(TRACES.clear)
 
 
 @functools.cache

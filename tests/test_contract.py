@@ -7,6 +7,7 @@ import contract
 import floors
 import planted_game
 import planted_growth
+import programs
 import pytest
 from lowered import lowers_for_accelerators
 
@@ -15,6 +16,7 @@ from jaxgen.run.image_reader import ImageFlags
 from jaxgen.run.text_reader import TextFlags
 from jaxgen.study import surfaces
 
+programs.FORGET.append(contract.TRACES.clear)
 MODULES = [*techniques.modules(), surfaces, planted_game, planted_growth]
 CASES = {name: case for module in MODULES for name, case in module.tiny().items()}
 PROBES = {name: case for module in MODULES for name, case in module.tiny(contract.keeps_gradients).items()}

@@ -32,10 +32,7 @@ class RunFlags:
     )
     batch_size: int = knob(128, "examples per step", lower=1, upper=LARGEST, group=DATA)
     init_from: str = knob(
-        "",
-        "a run's directory, to start from its parameters (the best, if kept); of text, also GPT-2's weights",
-        free=True,
-        group=TRAINING,
+        "", "a run's directory (of text, GPT-2's file too) to start from; the best, if kept", free=True, group=TRAINING
     )
     steps: int | None = knob(
         None, "updates in all; more than a run has had go on", lower=1, upper=LARGEST, free=True, group=TRAINING
