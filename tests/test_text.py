@@ -111,6 +111,7 @@ def test_words(tmp_path, corpus, without_plots, capsys):
 
 @pytest.mark.ci
 def test_byte_pairs(tmp_path, corpus, without_plots, capsys):
+    pytest.importorskip("tokenizers")
     flags = ["--level=bpe", "--vocabulary_size=270", "--model=transformer", "--heads=2"]
     for name, steps in (("whole", (6,)), ("parts", (4, 6))):
         for count in steps:
