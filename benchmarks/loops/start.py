@@ -4,7 +4,7 @@ The process reads the glyphs, trains the MLP VAE for one step of 128 images and 
 compiled before; warm, with the compiled programs of an earlier run. Quality: that loss, nats per image.
 
 On two cores of an AMD EPYC without AVX-512 (2026-12-01) 7.9 s and 4.4 s, of which imports take 1.5 s, drawing the
-glyphs from fonts 1.6 s and, cold, the program of the first parameters 2.0 s, nearly all of it compiling.
+glyphs from fonts 1.6 s and, cold, the first parameters 2.0 s, traced and compiled.
 
 python -m benchmarks.loops.start [COMPILATION CACHE] is that process.
 """

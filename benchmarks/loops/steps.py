@@ -63,7 +63,7 @@ def measure(technique: Technique, rate: float = 0.0, quick: bool = False) -> dic
     count = flops(technique, source, state, key)
     share = count / (1e3 * rate * times["chunk_us"]) if count and rate else None
     untimed = dict.fromkeys(("single_us", *(f"seeds{seeds}_us" for seeds in SEEDS)))
-    forget_programs()  # 65 cases' map 35,000 regions of memory, and Linux ends a process at 65,530
+    forget_programs()  # those of 65 cases map 35,000 regions of memory, and Linux ends a process at 65,530
     row = {"compile_s": compile_s, **untimed, **times, "mflop": count and 1e-6 * count, "share": share}
     return {**row, "peak_mb": None if single is None else peak(single), "quality": quality(metrics)}
 

@@ -50,7 +50,7 @@ def sizes(path: str | os.PathLike) -> Sizes:
     path = Path(path)
     names = _names(path, tensors := read(path))
     tokens, positions = (tensors.arrays[names[ENDS[name]]].shape for name in ("tokens", "positions"))
-    layers = {int(found[1]) for name in names if (found := re.match(r"h\.(\d+)\.", name))}
+    layers = {int(match[1]) for name in names if (match := re.match(r"h\.(\d+)\.", name))}
     if not layers or layers != set(range(len(layers))) or len(tokens) != 2 or tokens[1:] != positions[1:]:
         raise Refused(f"{path} is no GPT-2: its layers or the width of its tables do not fit together")
     heads = _stated(path.parent / "config.json").get("n_head", max(1, tokens[1] // PER_HEAD))
@@ -68,10 +68,10 @@ def parameters(path: str | os.PathLike, context: int) -> dict[str, Any]:
     def array(name, *shape):
         if name not in names:
             raise Refused(f"{path} is no GPT-2: it has no {name}")
-        found = np.asarray(tensors.arrays[names[name]], np.float32)
-        if found.shape != shape:
-            raise Refused(f"{path} is no GPT-2: {name} is {list(found.shape)}, and not {list(shape)}")
-        return found
+        tensor = np.asarray(tensors.arrays[names[name]], np.float32)
+        if tensor.shape != shape:
+            raise Refused(f"{path} is no GPT-2: {name} is {list(tensor.shape)}, and not {list(shape)}")
+        return tensor
 
     vocabulary, positions, width, layers, _ = sizes(path)
     shapes = {"tokens": (vocabulary, width), "positions": (positions, width)}
