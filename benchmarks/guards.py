@@ -16,6 +16,8 @@ from jax import lax
 
 from benchmarks.racing import quietest
 from jaxgen.core import loop
+from jaxgen.core.batches import arrays_of, functions_of
+from jaxgen.core.compiling import options
 from jaxgen.core.config import changed
 from jaxgen.core.types import Source, Technique
 from jaxgen.ops.conv import api as ops
@@ -119,12 +121,16 @@ def _of_seeds(technique, steps):
     image_key, label_key, seed_key, data_key = jax.random.split(jax.random.key(0), 4)
     image = jax.random.randint(image_key, (BATCH, 784), 0, 256).astype(jnp.uint8)
     batch = {"image": image, "label": jax.random.randint(label_key, (BATCH,), 0, 10)}
-    single = jax.jit(technique.step, donate_argnums=0)
+    single = jax.jit(technique.step, donate_argnums=0, compiler_options=options())
 
     source = Source(batch, lambda arrays, key, n: arrays)
 
     def chunk(step, state):
         return loop.chunk(step, source, state, steps, data_key)[:2]
+
+    def in_turn(states):
+        rest = arrays_of(source), None, steps, data_key, False
+        return lax.map(lambda state: loop.scanned(technique.step, functions_of(source), state, *rest)[:2], states)
 
     def repeated(times, advance):
         def work(state):
@@ -138,7 +144,7 @@ def _of_seeds(technique, steps):
         "singly": repeated(SIDE_BY_SIDE * steps, lambda state: single(state, batch)),
         "in chunks": repeated(SIDE_BY_SIDE, partial(chunk, technique.step)),
         "vmapped": partial(chunk, jax.vmap(technique.step, in_axes=(0, None))),
-        "mapped": jax.jit(lambda states: lax.map(partial(chunk, technique.step), states), donate_argnums=0),
+        "mapped": jax.jit(in_turn, donate_argnums=0, compiler_options=options()),
     }
     seed_keys = jax.random.split(seed_key, SIDE_BY_SIDE)
     one, eight = jax.jit(technique.init), jax.jit(jax.vmap(technique.init))

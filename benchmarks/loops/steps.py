@@ -18,6 +18,8 @@ import jax.numpy as jnp
 from benchmarks import operations
 from benchmarks.racing import quietest
 from jaxgen.core import loop
+from jaxgen.core.batches import arrays_of, functions_of
+from jaxgen.core.compiling import options
 from jaxgen.core.types import Refused, Source, State, Technique
 from jaxgen.run.machine import forget_programs
 from jaxgen.study.side_by_side import haste
@@ -81,10 +83,11 @@ def quality(metrics: Mapping[str, Any]) -> float:
 
 def singly(technique: Technique, batch: Any, state: Any) -> tuple[Any, dict[str, Any]]:
     """The compiled step, and works that dispatch steps of one seed and of several singly, all from one State."""
-    side_by_side = jax.jit(jax.vmap(technique.step, in_axes=(0, None)), donate_argnums=0)
+    vmapped = jax.vmap(technique.step, in_axes=(0, None))
+    once, side_by_side = (jax.jit(f, donate_argnums=0, compiler_options=options()) for f in (technique.step, vmapped))
     repeat = lambda state, n: jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (n, *leaf.shape)), state)
     states = [jax.jit(repeat, static_argnums=1)(state, n) for n in SEEDS]
-    lowered = [jax.jit(technique.step, donate_argnums=0).lower(state, batch)]
+    lowered = [once.lower(state, batch)]
     lowered += [side_by_side.lower(each, batch) for each in states]
     single, *several = [each.compile() for each in lowered]
     advance = lambda step: lambda state: step(state, batch)
@@ -95,9 +98,9 @@ def singly(technique: Technique, batch: Any, state: Any) -> tuple[Any, dict[str,
 
 def flops(technique: Technique, source: Source, state: Any, key: jax.Array) -> int | None:
     """Operations of a step, of the chunk that has been traced; None where a loop of unknown length has products."""
-    chunk = lambda state: loop.chunk(technique.step, source, state, CHUNK, key)
+    arguments = (technique.step, functions_of(source), state, arrays_of(source), None, CHUNK, key, False)
     try:
-        return operations.counted(chunk, state) // CHUNK
+        return operations.of_jaxpr(loop.compiled_chunk().trace(*arguments).jaxpr.jaxpr) // CHUNK
     except Refused:
         return None
 

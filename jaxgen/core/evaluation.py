@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from jaxgen.core.batches import arrays_of, functions_of, holdout_batch
+from jaxgen.core.compiling import compiled
 from jaxgen.core.types import Fold, Holdout, Measured, State
 
 
@@ -16,7 +17,6 @@ def _compiled(function, *arguments):
     return function(*arguments)
 
 
-@functools.partial(jax.jit, static_argnames=("add", "functions"))
 def _fold(add, functions, tally, state, arguments, rows, numbers, key):
     def body(tally, item):
         n, row = item
@@ -45,13 +45,13 @@ def tally(
     once, or all).
     """
     counted, length = _compiled(fold.start), at_once or holdout.at_once or holdout.batches
-    functions, arguments = functions_of(holdout), arrays_of(holdout)
+    functions, arguments, add = functions_of(holdout), arrays_of(holdout), compiled(_fold, ("add", "functions"))
     firsts = range(0, holdout.batches, length)
     choose = lambda first: holdout.fetch(first, min(length, holdout.batches - first)) if holdout.fetch else lambda: None
     rows = choose(0)() if firsts else None
     for first in firsts:
         numbers = np.arange(first, min(first + length, holdout.batches), dtype=np.int32)
-        counted = _fold(fold.add, functions, counted, state, arguments, rows, numbers, key)
+        counted = add(fold.add, functions, counted, state, arguments, rows, numbers, key)
         if first + length < holdout.batches:
             rows = choose(first + length)()  # the host reads while the device works
         if at_once:

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgen.core.batches import arrays_of, functions_of, training_batch
+from jaxgen.core.compiling import compiled
 from jaxgen.core.evaluation import evaluate, objective
 from jaxgen.core.pacing import on_grid, pieces
 from jaxgen.core.progress import Policy, Progress, adapt, begin_progress, best_state
@@ -50,12 +51,16 @@ def chunk(
 
     Returns the State, the metrics' means, and whether parameters, carry, optimiser and metrics are all finite, [].
     """
-    return compiled_chunk(step, functions_of(source), state, arrays_of(source), rows, length, key, norms)
+    return compiled_chunk()(step, functions_of(source), state, arrays_of(source), rows, length, key, norms)
 
 
-@functools.partial(jax.jit, static_argnames=("step", "functions", "length", "norms"), donate_argnames="state")
-def compiled_chunk(step, functions, state, arguments, rows, length, key, norms):
-    """See `chunk`."""
+def compiled_chunk() -> Any:
+    """The compiled function behind `chunk`."""
+    return compiled(scanned, ("step", "functions", "length", "norms"), ("state",))
+
+
+def scanned(step, functions, state, arguments, rows, length, key, norms):
+    """See `chunk`; not compiled, for callers that compile more than it."""
 
     def body(state, row):
         state, metrics = step(state, training_batch(functions, arguments, row, key, state.step))

@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgen.core.compiling import options
+
 MODES = ("vmap", "map", "single")
 MEANING = {
     "vmap": "all runs in every operation (jax.vmap)",
@@ -36,9 +38,9 @@ def lifted(f: Callable[[Any, Any], Any], mode: str, once: bool = False) -> Calla
         once: whether it is called but once and computes little: it compiles in an eighth of the time, to slower code.
     """
     donated = () if once else 1
-    options: Any = haste() if once else {}
+    chosen: Any = haste() if once else options()
     if mode == "single":
-        single = jax.jit(f, donate_argnums=donated, compiler_options=options)
+        single = jax.jit(f, donate_argnums=donated, compiler_options=chosen)
 
         def one_by_one(shared, runs):
             # On one device from the first call on: an array on another one later would compile everything again.
@@ -59,7 +61,7 @@ def lifted(f: Callable[[Any, Any], Any], mode: str, once: bool = False) -> Calla
         every = jax.shard_map(
             every, mesh=_mesh(), in_specs=(spec(), spec("runs")), out_specs=spec("runs"), check_vma=False
         )
-    return jax.jit(every, donate_argnums=donated, compiler_options=options)
+    return jax.jit(every, donate_argnums=donated, compiler_options=chosen)
 
 
 def _mesh() -> jax.sharding.Mesh:

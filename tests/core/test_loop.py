@@ -184,6 +184,6 @@ def test_batches_may_be_read_on_the_host(at_once, every, reads):
 def test_the_same_stage_compiles_once():
     technique = toys.mean_of(6)
     stages = [Stage(technique, Source(toys.data(), toys.take), 12, Holdout(toys.data(), toys.once, 1))]
-    before = loop.compiled_chunk._cache_size()
+    before = loop.compiled_chunk()._cache_size()
     history(stages, every=3, eval_every=3)
-    assert loop.compiled_chunk._cache_size() == before + 1
+    assert loop.compiled_chunk()._cache_size() == before + 1
