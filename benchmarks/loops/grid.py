@@ -2,6 +2,11 @@
 
 Runs a second, warm. Ours as a study trains them, validated before and after, which is in the time; the loop never is.
 Quality: the validation accuracy of runs at the rate 1e-3: ours the mean of eight seeds, PyTorch's of its first run.
+
+Ours was 20.5 times as fast on two cores of an AMD EPYC (2026-11-21), 19.4 on an Intel Xeon with AVX-512 (2026-11-28),
+19.9 on an EPYC without it (2026-11-30), 18.1 on one with it (2026-12-01), where PyTorch's loop ran 2.0 times as fast as
+the day before and ours 1.8 times. In a trace of 880 updates of 64 runs there, on one device, five products, batched
+over the runs, take half of the time, the longest of them at 82 of 208 GFLOP/s; Adam's passes take some two tenths.
 """
 
 import statistics

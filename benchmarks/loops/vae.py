@@ -8,6 +8,9 @@ contender after the other 1.6. In a trace of 300 updates its five large products
 GFLOP/s where large square ones reach 143 to 182; one of them, the gradient in the decoder's hidden units, whose weights
 are read by columns, takes 1.6 ms, where the same product forwards takes 0.9. Without YNNPACK
 (--xla_cpu_experimental_ynn_fusion_type=) the MLP is 0.99 to 1.2 times as fast, and the LSTM-512 takes twice as long.
+With AVX-512 (2026-12-01) it is 1.42 times as fast as PyTorch's. The kernels' gradients, whose sums are over the batch
+of 128, reach 106 of 208 GFLOP/s there; with x^T copied first, as in `ops.dense.linear`, 161 alone, and the whole step
+was no faster: 35,700 images a second, 37,900 without.
 """
 
 from typing import Any, NamedTuple

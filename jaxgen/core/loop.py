@@ -17,7 +17,7 @@ from jaxgen.core.evaluation import evaluate, objective
 from jaxgen.core.pacing import on_grid, pieces
 from jaxgen.core.progress import Policy, Progress, adapt, begin_progress, best_state
 from jaxgen.core.sharding import place, split_streams
-from jaxgen.core.steps import NORMS
+from jaxgen.core.steps import NORMS, all_finite
 from jaxgen.core.types import Measured, Metrics, Source, Stage, State
 
 
@@ -73,13 +73,6 @@ def scanned(step, functions, state, arguments, rows, length, key, norms):
     scalars, arrays = [a for a in slots if not a.ndim], [a for a in slots if a.ndim]
     finite = all_finite((state.params, state.carry, metrics, arrays)) & all_finite(scalars, infinite=True)
     return state, metrics, finite
-
-
-def all_finite(tree: Any, infinite: bool = False) -> jax.Array:
-    """[] bool, over the floating leaves of a pytree; with `infinite`, only NaN counts as not finite."""
-    floating = [a for a in jax.tree.leaves(tree) if jnp.issubdtype(a.dtype, jnp.floating)]
-    fine = [(~jnp.isnan(a) if infinite else jnp.isfinite(a)).all() for a in floating]
-    return jnp.stack(fine).all() if fine else jnp.ones((), bool)
 
 
 def train(

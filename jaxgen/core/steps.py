@@ -99,3 +99,10 @@ def gradient_step(
         return State(state.step + 1, state.key, params, opt, carry), {**metrics, **norms}
 
     return step
+
+
+def all_finite(tree: Any, infinite: bool = False) -> jax.Array:
+    """[] bool, over the floating leaves of a pytree; with `infinite`, only NaN counts as not finite."""
+    floating = [a for a in jax.tree.leaves(tree) if jnp.issubdtype(a.dtype, jnp.floating)]
+    fine = [(~jnp.isnan(a) if infinite else jnp.isfinite(a)).all() for a in floating]
+    return jnp.stack(fine).all() if fine else jnp.ones((), bool)
