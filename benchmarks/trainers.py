@@ -87,9 +87,9 @@ def operations(experiment: Experiment) -> Callable[[Any], float]:
 
 def chunked(experiment: Experiment, loss: str, sizes: Any) -> Work:
     """Chunks by `core.loop.train`, one a call, as `python -m experiments.NAME` trains."""
-    placed, last = machine.shardings(), dict[str, float]()
+    last: dict[str, float] = {}
     only = stage(experiment, sizes.flags())
-    events = loop.train([only], jax.random.key(0), sizes.updates, sharding=placed and placed[0])
+    events = loop.train([only], jax.random.key(0), sizes.updates, layout=machine.layout())
     return Work(lambda: last.update(next(events).train), sizes.amount, lambda: last[loss], CALLS)
 
 

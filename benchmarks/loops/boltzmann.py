@@ -60,9 +60,9 @@ def quality(sizes: Sizes, parameters: Callable[[], tuple[Any, Any, Any]]) -> Cal
 
 def fused(sizes: Sizes) -> Work:
     """Chunks by `core.loop.train`, one a call, as the experiment trains."""
-    placed, last = machine.shardings(), list[Any]()
+    last: list[Any] = []
     only = trainers.stage(EXPERIMENT, sizes.flags())
-    events = loop.train([only], jax.random.key(0), sizes.updates, sharding=placed and placed[0])
+    events = loop.train([only], jax.random.key(0), sizes.updates, layout=machine.layout())
     parameters = lambda: tuple(last[0].state.params[name] for name in Machine._fields)
 
     def call():

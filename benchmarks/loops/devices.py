@@ -18,7 +18,7 @@ from benchmarks.loops.steps import BLOCK, CHUNK, beginning, quality, repeated
 from benchmarks.racing import quietest, timed
 from jaxgen import techniques
 from jaxgen.core import loop
-from jaxgen.core.sharding import place, split_streams, spread_stage
+from jaxgen.core.sharding import place, place_state, spread_stage
 from jaxgen.core.types import Source, Stage, Technique
 from jaxgen.run import machine
 
@@ -39,15 +39,13 @@ def row(technique: Technique) -> dict[str, Any] | None:
     (size,) = {len(leaf) for leaf in jax.tree.leaves(own)}
     if size % jax.device_count():
         return None
-    placed = machine.shardings()
     stage = Stage(technique, Source(own, lambda arrays, key, n: arrays, shared=shared), CHUNK)
     works, reached = {}, 0.0
-    for name, sharding in (("one_us", None), ("all_us", placed)):
-        each = spread_stage(stage, sharding[1]) if sharding else stage
-        whole = sharding and sharding[0]
-        arrays, common = place((own, shared), whole)
+    for name, layout in (("one_us", None), ("all_us", machine.layout())):
+        each = spread_stage(stage, layout) if layout else stage
+        arrays, common = place((own, shared), layout)
         source, step = each.source._replace(arrays=arrays, shared=common), each.technique.step
-        state = split_streams(technique, place(begin()[1], whole), whole)
+        state = place_state(technique, begin()[1], layout)
         state, metrics, _ = loop.chunk(step, source, state, CHUNK, key)
         reached = quality(metrics)
         chunk = lambda state, step=step, source=source: loop.chunk(step, source, state, CHUNK, key)[:2]

@@ -16,7 +16,7 @@ from jaxgen.core.compiling import compiled
 from jaxgen.core.evaluation import evaluate, objective
 from jaxgen.core.pacing import on_grid, pieces
 from jaxgen.core.progress import Policy, Progress, adapt, begin_progress, best_state
-from jaxgen.core.sharding import place, split_streams
+from jaxgen.core.sharding import Layout, place, place_progress, place_state
 from jaxgen.core.steps import NORMS, all_finite
 from jaxgen.core.types import Measured, Metrics, Source, Stage, State
 
@@ -82,7 +82,7 @@ def train(
     eval_every: int = 0,
     policy: Policy | None = None,
     resume: tuple[int, State, Progress] | None = None,
-    sharding: jax.sharding.Sharding | None = None,
+    layout: Layout | None = None,
     previous: State | None = None,
     norms: bool = False,
 ) -> Iterator[Event]:
@@ -99,7 +99,7 @@ def train(
         eval_every: updates between evaluations.
         policy: when to stop and when to cut learning rates.
         resume: (stage, State, Progress) of a checkpoint.
-        sharding: where State and arrays live; None: on the default device.
+        layout: of several devices; None: the default device has everything.
         previous: what the first stage adopts from, another run's State.
         norms: whether each Event's `train` has the norms of gradient and update.
 
@@ -117,9 +117,9 @@ def train(
                 previous = best_state(progress, state)
             state = first_state(stage, key, number, previous)
             progress = begin_progress(policy, state)
-        state, progress, (arrays, shared) = place((state, progress, arrays_of(stage.source)), sharding)
-        state = split_streams(stage.technique, state, sharding)
-        valid = stage.valid and stage.valid._replace(shared=place(dict(stage.valid.shared), sharding))
+        state, progress = place_state(stage.technique, state, layout), place_progress(progress, layout)
+        arrays, shared = place(arrays_of(stage.source), layout)
+        valid = stage.valid and stage.valid._replace(shared=place(dict(stage.valid.shared), layout))
         stage = stage._replace(source=stage.source._replace(arrays=arrays, shared=shared), valid=valid)
         for event in _run(stage, state, progress, data_key, eval_key, every, eval_every, policy, norms):
             state, progress = event.state, event.progress

@@ -6,11 +6,12 @@ from typing import Any
 import jax
 
 from jaxgen.core import loop
+from jaxgen.core.accumulation import accumulated
 from jaxgen.core.config import fitted
 from jaxgen.core.evaluation import finish as finish_fold
 from jaxgen.core.evaluation import key_of_test, tally
-from jaxgen.core.sharding import place, spread_stage, spread_whole
-from jaxgen.core.types import Fold, Measured, Stage, State
+from jaxgen.core.sharding import place_state, spread_stage, spread_whole
+from jaxgen.core.types import Fold, Measured, Refused, Stage, State
 from jaxgen.report.items import Arrays, Lines, Still
 from jaxgen.report.page import Chapter
 from jaxgen.run import machine, results, watched
@@ -21,7 +22,7 @@ from jaxgen.run.inherit import starting_from
 from jaxgen.run.parsing import Parsed, parse
 from jaxgen.run.players import factories, with_own_rates
 from jaxgen.run.profiling import check_profile
-from jaxgen.run.train import train_run, warn
+from jaxgen.run.train import layout_of, train_run, warn
 from jaxgen.run.workdir import identity, open_workdir
 
 
@@ -42,7 +43,7 @@ def conduct(experiment: Experiment, argv: Sequence[str]) -> Chapter | None:
         print(line)
     setting = read(experiment, parsed)
     stages, previous = starting_from(flags.init_from, experiment.plan(setting), experiment.anew, experiment.foreign)
-    stages = on_devices(stages, flags)
+    stages = on_devices(in_parts(stages, flags), flags)
     wanted = identity(flags, stages, setting.data.sha256, previous, parsed.players)
     watch = experiment.watch.look(setting, stages) if experiment.watch else lambda stage, total, state: ()
     with open_workdir(flags.workdir, wanted) as directory:
@@ -75,13 +76,24 @@ def read(experiment: Experiment, parsed: Parsed) -> Setting:
     return Setting(flags, module, fitted(config, data.facts), data, optimizers)
 
 
+def in_parts(stages: Sequence[Stage], flags: Any) -> Sequence[Stage]:
+    """The stages, whose updates are of --accumulate micro-batches. Raises Refused, see `accumulated`."""
+    parts = flags.accumulate
+    if flags.batch_size % parts:
+        raise Refused(f"--accumulate={parts} must divide --batch_size={flags.batch_size}")
+    if parts == 1:
+        return stages
+    return [stage._replace(technique=accumulated(stage.technique, parts)) for stage in stages]
+
+
 def on_devices(stages: Sequence[Stage], flags: Any) -> Sequence[Stage]:
     """The stages with their batches split over as many devices as divide them; says so where others are left out."""
-    used, there = machine.sharing(flags.batch_size, flags.devices), machine.sharing(0, flags.devices)
+    used, there = (machine.sharing(size, flags.devices) for size in (flags.batch_size // flags.accumulate, 0))
     if used < there:
-        warn(f"{used} of {there} devices are used: more do not divide --batch_size={flags.batch_size}")
-    placed = machine.shardings(flags.batch_size, flags.devices)
-    return [spread_stage(stage, placed[1]) for stage in stages] if placed else stages
+        part = f" / --accumulate={flags.accumulate}" if flags.accumulate > 1 else ""
+        warn(f"{used} of {there} devices are used: more do not divide --batch_size={flags.batch_size}{part}")
+    layout = layout_of(flags)
+    return [spread_stage(stage, layout) for stage in stages] if layout else stages
 
 
 def measure(experiment: Experiment, setting: Setting, stage: Stage, state: State) -> tuple[dict[str, Measured], Any]:
@@ -92,8 +104,8 @@ def measure(experiment: Experiment, setting: Setting, stage: Stage, state: State
     data, flags, fold = setting.data, setting.flags, stage.technique.evaluate
     if data.test is None or not fold.definitions:
         return {}, None
-    if placed := machine.shardings(flags.batch_size, flags.devices):
-        data, state = data._replace(test=spread_whole(data.test, *placed)), place(state, placed[0])
+    if layout := layout_of(flags):
+        data, state = data._replace(test=spread_whole(data.test, layout)), place_state(stage.technique, state, layout)
     further = lambda folds: [finish_fold(each, counted(each, state, data, flags, slow=True)) for each in folds(setting)]
     before, own, after = further(experiment.folds), counted(fold, state, data, flags), further(experiment.beginnings)
     metrics = dict(item for each in (*before, finish_fold(fold, own), *after) for item in each.items())

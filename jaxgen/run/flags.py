@@ -51,9 +51,15 @@ class RunFlags:
     keep_best: bool = knob(
         False, "end with the best parameters of all evaluations at --eval_every, as --patience does", group=TRAINING
     )
+    accumulate: int = knob(
+        1, "parts of a batch, computed one by one to save memory", lower=1, upper=LARGEST, free=True, group=TRAINING
+    )
+    shard: Literal["data", "params"] = knob(
+        "data", "what devices split: batches, or parameters and optimiser too", free=True, group=MACHINE
+    )
     devices: int = knob(
         0,
-        "most devices to split batches over, of which as many are used as divide --batch_size; 0: all there are",
+        "most devices that split a batch; as many do as divide it; 0: all",
         lower=0,
         upper=2**16,
         group=MACHINE,
@@ -66,7 +72,7 @@ class RunFlags:
         group=MACHINE,
     )
     deterministic: bool = knob(
-        False, "on GPUs, only operations that add in a fixed order, the same bytes every time", group=MACHINE
+        False, "on GPUs, only operations that add in a fixed order: the same bytes", group=MACHINE
     )
     compilation_cache: str = knob(
         "", "a directory to keep compiled programs in; auto: in the cache folder", free=True, group=MACHINE

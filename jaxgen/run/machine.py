@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxgen.core.sharding import Layout
 from jaxgen.core.types import Refused
 from jaxgen.data.places import cache_folder
 
@@ -105,19 +106,21 @@ def sharing(batch_size: int = 0, limit: int = 0) -> int:
     return max(count for count in range(1, allowed + 1) if batch_size % count == 0)
 
 
-def shardings(
-    batch_size: int = 0, limit: int = 0
-) -> tuple[jax.sharding.NamedSharding, jax.sharding.NamedSharding] | None:
-    """Where State and batches live on several devices: (on each, split along the leading axis); None on one device.
+def layout(batch_size: int = 0, limit: int = 0, apart: bool = False) -> Layout | None:
+    """How several devices are used, or None where there is one.
 
-    Arguments as in `sharing`.
+    Args:
+        batch_size: see `sharing`.
+        limit: likewise.
+        apart: see `Layout`.
     """
     count = sharing(batch_size, limit)
     if count == 1:
         return None
     mesh = jax.sharding.Mesh(np.array(jax.devices()[:count]), ("data",))
     spec = jax.sharding.PartitionSpec
-    return jax.sharding.NamedSharding(mesh, spec()), jax.sharding.NamedSharding(mesh, spec("data"))
+    whole, batches = (jax.sharding.NamedSharding(mesh, each) for each in (spec(), spec("data")))
+    return Layout(whole, batches, apart)
 
 
 def cores() -> int:

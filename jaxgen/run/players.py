@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from jaxgen.core.accumulation import collecting
 from jaxgen.core.config import changed, values
 from jaxgen.core.types import Refused
 from jaxgen.optim.registry import find
@@ -31,7 +32,12 @@ def factories(
             made.append(chosen(player.optimizer or flags.optimizer, change(player.settings), epoch, total))
         except Refused as refusal:
             raise Refused(f"of the {name}: {refusal}") from None
-    return made
+    return [in_parts(make, flags.accumulate) for make in made] if flags.accumulate > 1 else made
+
+
+def in_parts(make: Factory, parts: int) -> Factory:
+    """The factory of optimisers that collect the gradients of so many micro-batches."""
+    return lambda rate: collecting(make(rate), parts)
 
 
 def with_own_rates(parsed: Parsed) -> tuple[Parsed, list[str]]:

@@ -16,6 +16,7 @@ import jax
 
 from jaxgen.core import loop
 from jaxgen.core.progress import Policy, Progress, best_state
+from jaxgen.core.sharding import Layout
 from jaxgen.core.steps import NORMS
 from jaxgen.core.types import Refused, Stage, State
 from jaxgen.optim.settings import cutting
@@ -67,6 +68,11 @@ def policy_of(flags: Any) -> Policy:
     return dataclasses.replace(cutting(flags.policy, flags.settings), keep_best=flags.keep_best)
 
 
+def layout_of(flags: Any) -> Layout | None:
+    """How a run with these flags uses several devices; None where it uses one."""
+    return machine.layout(flags.batch_size // flags.accumulate, flags.devices, flags.shard == "params")
+
+
 def warn(message: str) -> None:
     """Prints one line on stderr."""
     console.tell(f"warning: {message}")
@@ -99,8 +105,8 @@ def train_run(
     policy, directory = policy_of(flags), workdir / "checkpoints"
     saved = checkpoint.restore(directory, lambda n: loop.shapes(_upto(stages, n, workdir), n, policy, previous), warn)
     resume, earlier = _going_on(saved, stages) if saved else (None, 0)
-    key, sharding = jax.random.key(flags.seed), (machine.shardings(flags.batch_size, flags.devices) or [None])[0]
-    events = loop.train(stages, key, flags.log_every, flags.eval_every, policy, resume, sharding, previous, flags.norms)
+    key, layout = jax.random.key(flags.seed), layout_of(flags)
+    events = loop.train(stages, key, flags.log_every, flags.eval_every, policy, resume, layout, previous, flags.norms)
     total = earlier + (saved.step if saved else 0)  # updates so far, over all stages
     at, good = ((saved.stage, saved.step), saved.path) if saved else ((-1, -1), None)
     stage, state, progress = resume or (0, None, None)

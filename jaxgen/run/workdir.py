@@ -15,9 +15,9 @@ from jaxgen.optim.settings import fixes_length
 from jaxgen.run import provenance
 
 LAYOUT = 2  # of config.json, checkpoints and samples; directories without it were written before there was a number
-# Free flags that are named where they are set, so that runs from before there were such flags go on: the data's hash
-# covers the first three, which are there to be read in a refusal, and not the last.
-NOTED = ("classes", "per_class", "draw_seed", "in_order")
+# Free flags that count where they are not at their default, so that runs from before there were such flags go on. The
+# first three are there to be read in a refusal: the data's hash covers them.
+NOTED = ("classes", "per_class", "draw_seed", "in_order", "accumulate", "shard")
 
 
 def identity(
@@ -36,7 +36,8 @@ def identity(
     fixed, free = ({k.name: every[k.name] for k in knobs(type(flags)) if k.free is f} for f in (False, True))
     if fixes_length(flags.settings):  # its end shapes the steps before it
         fixed |= {name: free.pop(name) for name in ("steps", "epochs")}
-    fixed |= {name: free.pop(name) for name in NOTED if free.get(name)}
+    usual = {k.name: k.default for k in knobs(type(flags))}
+    fixed |= {name: free.pop(name) for name in NOTED if name in free and free[name] != usual[name]}
     fixed |= values(players) if players is not None else {}
     inherited = {"init_from": provenance.fingerprint((previous.params, previous.carry))} if previous else {}
     described = []

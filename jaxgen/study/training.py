@@ -13,8 +13,9 @@ import numpy as np
 
 from jaxgen.core.batches import functions_of, holdout_batch, training_batch
 from jaxgen.core.evaluation import key_of_test
-from jaxgen.core.loop import all_finite, stage_keys
+from jaxgen.core.loop import stage_keys
 from jaxgen.core.progress import Progress, adapt, begin_progress
+from jaxgen.core.steps import all_finite
 from jaxgen.core.types import Fold, Holdout, Source, State, Technique
 from jaxgen.run.record import number
 from jaxgen.study import side_by_side

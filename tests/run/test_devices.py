@@ -67,7 +67,7 @@ argv += ["--host_devices=8", "--deterministic", "--matmul_precision=tf32"]
 for name, flags in (("most", []), ("most", []), ("two", ["--devices=2"]), ("one", ["--devices=1"])):
     conduct(EXPERIMENT, [*argv, f"--workdir={sys.argv[1]}/{name}", *flags])
 test = read(EXPERIMENT, parse(EXPERIMENT, argv)).data.test
-shared = spread_whole(test, *machine.shardings(50))
+shared = spread_whole(test, machine.layout(50))
 images = jax.jit(lambda arrays: shared.take(arrays, 0)[0]["image"])(shared.arrays)
 assert [shard.data.shape for shard in images.addressable_shards] == [(10, 64)] * 5, images.sharding
 assert len(jax.tree.leaves(shared.arrays)[0].addressable_shards) == 5
@@ -88,6 +88,49 @@ def test_as_many_devices_are_used_as_divide_a_batch(tmp_path):
     for summary in found.values():
         assert {name: metric["value"] for name, metric in summary["metrics"].items()} == one
         assert summary["arithmetic"] == {"matmul_precision": "tensorfloat32", "deterministic": True}
+
+
+APART = """
+import jax, json, sys
+from jaxgen.core import loop
+from jaxgen.core.accumulation import accumulated, collecting
+from jaxgen.core.sharding import spread_stage
+from jaxgen.core.types import Source, Stage
+from jaxgen.data.text.reading import Reading
+from jaxgen.optim.textbook import adam
+from jaxgen.run import machine
+from jaxgen.techniques.text import gpt
+machine.prepare(8)
+sizes = dict(batch=16, reading=Reading(context=32), layers=6, width=384)
+config = gpt.Config(vocabulary=tuple("abcdefgh"), learning_rate=1e-4, **sizes)
+technique = gpt.make(config)
+source = Source(technique.example(jax.random.key(1)), lambda arrays, key, n: arrays)
+parts = accumulated(gpt.make(config, lambda rate: collecting(adam(rate), 2)), 2)
+for apart, each in ((False, technique), (True, technique), (True, parts)):
+    layout = machine.layout(apart=apart)
+    stage = spread_stage(Stage(each, source, 6), layout)
+    losses = []
+    for last in loop.train([stage], jax.random.key(0), 2, layout=layout):
+        losses.append(last.train["loss"])
+    count, kept = sum(a.size for a in jax.tree.leaves(last.state.params)), jax.tree.leaves(last.state[2:4])
+    shards = [shard for leaf in kept for shard in leaf.addressable_shards]
+    most = max(sum(each.data.nbytes for each in shards if each.device == device) for device in jax.devices())
+    print(json.dumps([losses, count, most, sum(leaf.nbytes for leaf in kept)]))
+"""
+
+
+@pytest.mark.slow  # a process with eight devices
+def test_eight_devices_share_parameters_and_the_state_of_the_optimizer():
+    env = {**os.environ, "PYTHONPATH": "."}
+    done = subprocess.run([sys.executable, "-c", APART], cwd=floors.root(), env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (losses, count, everywhere, whole), *others = map(json.loads, done.stdout.splitlines())
+    assert count > 10_000_000
+    assert everywhere == whole
+    assert losses[-1] < losses[0]
+    for same, _, on_one, _ in others:
+        assert same == pytest.approx(losses, rel=1e-5)
+        assert on_one <= whole / 7
 
 
 @pytest.mark.parametrize(

@@ -141,8 +141,7 @@ from jaxgen.run.conduct import on_devices, read
 from jaxgen.run.parsing import parse
 parsed = parse(test_players.EXPERIMENT, [])
 stages = on_devices(test_players.EXPERIMENT.plan(read(test_players.EXPERIMENT, parsed)), parsed.flags)
-placed = machine.shardings()
-for event in loop.train(stages, jax.random.key(0), 2, 3, sharding=placed[0]):
+for event in loop.train(stages, jax.random.key(0), 2, 3, layout=machine.layout()):
     last = event
 chain = last.state.carry["chain"]
 assert [shard.data.shape for shard in chain.addressable_shards] == [(8, 2), (8, 2)], chain.sharding
