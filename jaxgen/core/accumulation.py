@@ -88,7 +88,7 @@ def accumulated(technique: Technique, parts: int) -> Technique:
 
         items = jnp.arange(parts, dtype=jnp.int32), jax.tree.map(lambda leaf: _split(leaf, parts), (own, streams))
         begun = state._replace(carry=_with(state.carry, dict.fromkeys(streams, ())))
-        (like,) = _collectors(jax.eval_shape(part, begun, jax.tree.map(lambda leaf: leaf[0], items))[0].opt)
+        (like,) = _collectors(_shape(part, begun, jax.tree.map(lambda leaf: leaf[0], items), parts).opt)
         sums = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), (like.last, like.gradient, like.value))
         begun = begun._replace(opt=_put(begun.opt, lambda each: Collecting(each.inner, *sums)))
         after, (metrics, written) = jax.lax.scan(part, begun, items)
@@ -100,6 +100,17 @@ def accumulated(technique: Technique, parts: int) -> Technique:
         return State(state.step + 1, state.key, after.params, opt, carry), measured | norms
 
     return technique._replace(step=step)
+
+
+def _shape(part: Any, state: State, item: Any, parts: int) -> State:
+    """That of the State after a part. Raises Refused where a technique has as many parameters as examples, say."""
+    try:
+        return jax.eval_shape(part, state, item)[0]
+    except (TypeError, ValueError) as error:
+        if isinstance(error, Refused):
+            raise
+        reason = (str(error).splitlines() or [""])[0]
+        raise Refused(f"--accumulate={parts}: this technique needs its batch whole ({reason})") from error
 
 
 def _norms(gradient: Any, metrics: Metrics) -> Metrics:

@@ -13,6 +13,7 @@ from jaxgen.optim.registry import find
 from jaxgen.optim.settings import Settings, chosen
 from jaxgen.optim.textbook import adam
 from jaxgen.techniques.adversarial import gan
+from jaxgen.techniques.imagery import visualize
 from jaxgen.techniques.text import lstm
 from jaxgen.techniques.vision import mlp
 
@@ -81,6 +82,9 @@ def test_what_cannot_be_taken_apart_is_refused():
         accumulated(toys.mean_of(6), 3)
     with pytest.raises(Refused, match="this one evaluates the loss itself"):
         accumulated(toys.mean_of(6, optimizer=lambda rate: collecting(find("optax.lbfgs").factory(rate), 2)), 2)
+    images = accumulated(visualize.tiny(lambda rate: collecting(adam(rate), 2))["visualize"], 2)
+    with pytest.raises(Refused, match="--accumulate=2: this technique needs its batch whole"):
+        jax.eval_shape(images.step, images.init(KEY), images.example(KEY))
     technique = accumulated(toys.mean_of(6, optimizer=some), 3)
     with pytest.raises(Refused, match=r"--accumulate=3 must divide a batch, and this one has an array \[4, 6\]"):
         jax.eval_shape(technique.step, technique.init(KEY), {"x": jnp.ones((4, 6))})

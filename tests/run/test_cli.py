@@ -48,6 +48,19 @@ def test_without_steps_and_epochs_a_run_is_one_pass(tmp_path):
     assert json.loads((tmp_path / "run/summary.json").read_text())["steps"] == 1437 // 16
 
 
+@pytest.mark.ci
+def test_batches_in_parts_resume_load_and_are_another_configuration(tmp_path, capsys):
+    refused(capsys, go(tmp_path, "--accumulate=3"), "--accumulate=3 must divide --batch_size=16")
+    assert not (tmp_path / "run").exists()
+    assert go(tmp_path, "--accumulate=2", "--steps=2") == 0
+    assert go(tmp_path, "--accumulate=2") == 0
+    assert go(tmp_path / "whole", "--accumulate=2") == 0
+    (_, resumed), (_, whole) = (load(each / "run") for each in (tmp_path, tmp_path / "whole"))
+    chex.assert_trees_all_equal(resumed.params, whole.params)
+    capsys.readouterr()
+    refused(capsys, go(tmp_path), "accumulate: 2 there, null now")
+
+
 @pytest.mark.parametrize("said", ["--schedule=cosine", "--schedule=one_cycle", "--warmup=0.1", "--cooldown=0.5"])
 def test_schedules_that_look_at_the_end_fix_the_length(said):
     for argv, group in ((["--steps=7", said], "flags"), (["--steps=7"], "free")):
