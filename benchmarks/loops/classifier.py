@@ -4,10 +4,10 @@ Two blocks of convolution, batch normalisation, ReLU and pooling; a normalised h
 Quality: the loss, nats per image, averaged over the fifth call of 20 updates.
 
 On two cores of an AMD EPYC with AVX-512 (2026-12-01) the race ended at 0.83 with XLA's default, which gives
-convolutions to one core, and at 0.92 with `core.compiling`. In a trace of 60 updates after that, one takes 35 ms,
-PyTorch's 30: 17 are passes over arrays as large as [128, 28, 28, 32] that hold no product, for batch normalisation,
-ReLU, pooling and patches, forwards and backwards; 8 are products, the kernels' gradients among them; convolutions have
-the rest.
+convolutions to one core, and at 0.92 with `core.compiling`. In a trace of 60 updates without YNNPACK's convolutions,
+one takes 35 ms, PyTorch's 30: 17 are passes over arrays as large as [128, 28, 28, 32] that hold no product, for batch
+normalisation, ReLU, pooling and patches, forwards and backwards; 8 are products, the kernels' gradients among them;
+convolutions have the rest.
 """
 
 from typing import Any, NamedTuple

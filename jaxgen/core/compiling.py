@@ -1,8 +1,8 @@
 """How programs that train and evaluate are compiled: with all cores for their convolutions, too.
 
 On a CPU XLA hands convolutions, matrix products and reductions to YNNPACK. Its convolutions use one core: 3x3 of [128,
-14, 14, 32] to 64 channels, 10.2 ms where XLA's own take 5.0 on two cores (a trace of a CNN's training on an AMD EPYC
-with AVX-512, jax 0.10.2, 2026-12-01). Without them the other programs are what they were, to the last instruction.
+14, 14, 32] to 64 channels, 10.2 ms, XLA's own 5.4 (medians of 9 calls, two cores of an AMD EPYC with AVX-512, jax
+0.10.2, 2026-12-01). A transformer's and an MLP's step without them are compiled to what they were, word for word.
 """
 
 import functools

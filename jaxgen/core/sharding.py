@@ -31,8 +31,8 @@ def place_state(technique: Technique, state: State, layout: Layout | None) -> St
     """The State on the devices: its `streams` split, parameters and the optimiser's state where they are `apart`."""
     if layout is None:
         return state
-    split_state = split((state.params, state.opt), layout)
-    params, opt = jax.device_put((state.params, state.opt), split_state if layout.apart else layout.whole)
+    both = state.params, state.opt
+    params, opt = jax.device_put(both, split(both, layout) if layout.apart else layout.whole)
     state = place(state._replace(params=(), opt=()), layout)._replace(params=params, opt=opt)
     streams = {name: jax.device_put(state.carry[name], layout.batches) for name in technique.streams}
     return state._replace(carry=state.carry | streams) if streams else state

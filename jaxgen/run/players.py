@@ -32,10 +32,10 @@ def factories(
             made.append(chosen(player.optimizer or flags.optimizer, change(player.settings), epoch, total))
         except Refused as refusal:
             raise Refused(f"of the {name}: {refusal}") from None
-    return [in_parts(make, flags.accumulate) for make in made] if flags.accumulate > 1 else made
+    return [gathering(make, flags.accumulate) for make in made] if flags.accumulate > 1 else made
 
 
-def in_parts(make: Factory, parts: int) -> Factory:
+def gathering(make: Factory, parts: int) -> Factory:
     """The factory of optimisers that collect the gradients of so many micro-batches."""
     return lambda rate: collecting(make(rate), parts)
 
