@@ -16,7 +16,7 @@ from jaxgen.core.compiling import compiled
 from jaxgen.core.evaluation import evaluate, objective
 from jaxgen.core.pacing import on_grid, pieces
 from jaxgen.core.progress import Policy, Progress, adapt, begin_progress, best_state
-from jaxgen.core.sharding import Layout, place, place_progress, place_state
+from jaxgen.core.sharding import Layout, local, place, place_progress, place_state
 from jaxgen.core.steps import NORMS, all_finite
 from jaxgen.core.types import Measured, Metrics, Source, Stage, State
 
@@ -114,7 +114,7 @@ def train(
         _, data_key, eval_key = stage_keys(key, number)
         if state is None or progress is None or number > first:
             if state is not None and progress is not None:
-                previous = best_state(progress, state)
+                previous = local(best_state(progress, state), layout)
             state = first_state(stage, key, number, previous)
             progress = begin_progress(policy, state)
         state, progress = place_state(stage.technique, state, layout), place_progress(progress, layout)

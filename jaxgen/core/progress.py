@@ -23,7 +23,7 @@ class Policy:
     )
     plateau: int = knob(
         0,
-        "evaluations without a new best before the learning rate is cut; 0: never (--schedule=performance: 1)",
+        "evaluations without a new best before a cut of the rate; 0: never (performance: 1)",
         lower=0,
         group="training",
     )

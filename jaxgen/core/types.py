@@ -35,7 +35,8 @@ class Source(NamedTuple):
     take: Callable[[Any, jax.Array, jax.Array], Batch]  # arrays, key of the run, n -> batch n
     # Of examples that do not fit on the device: (key, first n, count) -> a function that reads these batches on the
     # host, [count, ...], which the loop calls while the device is busy. `take` then receives batch n of them as arrays.
-    fetch: Callable[[jax.Array, int, int], Callable[[], Any]] | None = None
+    # With part=(i, n) it reads the i-th of n equal parts of each batch, from 0: that of one of several processes.
+    fetch: Callable[..., Callable[[], Any]] | None = None
     at_once: int = 0  # most batches of one `fetch`; 0: a whole chunk
     shared: Mapping[str, Any] = {}  # entries that all batches have: frozen networks. Replicated over devices, not split
     transform: Callable[[Batch, jax.Array], Batch] | None = None  # batch with its shared entries, key -> batch
@@ -47,7 +48,7 @@ class Holdout(NamedTuple):
     arrays: Any
     take: Callable[[Any, jax.Array], tuple[Batch, jax.Array]]  # arrays, n -> batch n, mask [B] of real examples
     batches: int
-    fetch: Callable[[int, int], Callable[[], Any]] | None = None  # first n, count -> () -> [count, ...]
+    fetch: Callable[..., Callable[[], Any]] | None = None  # first n, count[, part] -> () -> [count, ...]
     at_once: int = 0  # batches of one `fetch`; 0: all
     shared: Mapping[str, Any] = {}
     transform: Callable[[Batch, jax.Array], Batch] | None = None

@@ -62,9 +62,9 @@ def streamed(columns: Columns, batch_size: int, ordered: bool = False) -> Source
     count = length(columns)
     batches_per_epoch(batch_size, count)
 
-    def fetch(key, first, many):
+    def fetch(key, first, many, part=(0, 1)):
         indices = _chunk_indices(key, first, many, batch_size, count, ordered)  # on its way; waited for in `read`
-        return lambda: _gathered(columns, np.asarray(indices))
+        return lambda: _gathered(columns, _part(np.asarray(indices), part))
 
     return Source((), _take_fetched, fetch, _batches_at_once(columns, batch_size))
 
@@ -94,9 +94,9 @@ def holdout(columns: Columns, batch_size: int, resident_bytes: int = rows.RESIDE
     if fits(columns, resident_bytes):
         return Holdout(_on_device(columns), _take_in_order(batch_size), batches)
 
-    def fetch(first, many):
+    def fetch(first, many, part=(0, 1)):
         positions = np.arange(first * batch_size, (first + many) * batch_size).reshape(many, batch_size)
-        return lambda: _gathered(columns, np.minimum(positions, count - 1))
+        return lambda: _gathered(columns, _part(np.minimum(positions, count - 1), part))
 
     at_once = _batches_at_once(columns, batch_size)
     return Holdout((), _take_fetched_in_order(batch_size, count), batches, fetch, at_once)
@@ -178,6 +178,11 @@ def _batches_at_once(columns, batch_size):
 def _gathered(columns, chosen):
     """The examples of those numbers [...], on the host."""
     return {name: rows.read(column, chosen) for name, column in columns.items()}
+
+
+def _part(chosen, part):
+    """Of numbers [count, B] those of the columns that are part `i` of `n` equal ones."""
+    return np.split(chosen, part[1], axis=1)[part[0]]
 
 
 def _indices(key, n, batch_size, size, ordered):

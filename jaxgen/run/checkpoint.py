@@ -9,22 +9,20 @@ syncing to disk take little beside the steps between two checkpoints: 0.12 s for
 """
 
 import errno
-import hashlib
 import itertools
 import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 
 from jaxgen.core.types import Refused
-from jaxgen.run import trees
-
-MANIFEST = "manifest.sha256"
+from jaxgen.run import manifest, trees
+from jaxgen.run.control import ALONE, Group
 
 
 class Saved(NamedTuple):
@@ -38,43 +36,53 @@ class Saved(NamedTuple):
 
 
 def save(
-    directory: Path, stage: int, step: int, tree: Any, meta: dict[str, Any], keep: int = 3, check: bool = False
+    directory: Path,
+    stage: int,
+    step: int,
+    tree: Any,
+    meta: dict[str, Any],
+    keep: int = 3,
+    check: bool = False,
+    group: Group = ALONE,
 ) -> Path:
     """Writes `tree` (arrays and typed PRNG keys) and `meta` (JSON) and drops all but the newest `keep` checkpoints.
 
-    Returns the checkpoint's path. Raises Refused where the disk is full or not writable, or, with `check`, where what
-    was written is not read back bit for bit; what stood there stays.
+    Returns the checkpoint's path. Of several processes each writes what its devices have, and process 0 all else.
+
+    Raises Refused where the disk is full or not writable, or, with `check`, where what was written is not read back bit
+    for bit; what stood there stays.
     """
     directory = Path(directory).absolute()
     target = directory / f"{stage:02d}-{step:08d}"
     part = directory / f".part-{target.name}"
+    described = {**meta, "stage": stage, "step": step, "arrays": arrays(tree)}
     needed = sum(leaf.nbytes for leaf in jax.tree.leaves(tree)) + 2**16
     try:
-        for old in directory.glob(".part-*"):  # of a writer that was killed
-            shutil.rmtree(old)
-        part.mkdir(parents=True)
-        # Asked before, because Orbax's writing threads complain on their own when the disk fills under them.
-        if shutil.disk_usage(part).free < needed:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        described = {**meta, "stage": stage, "step": step, "arrays": arrays(tree)}
-        (part / "meta.json").write_text(json.dumps(described, sort_keys=True))
+        group.first(lambda: _begin(part, described, needed))
         trees.write(part, tree)
         if check:
             trees.check(part, tree)
-        lines = "".join(f"{_digest(part / name)}  {name}\n" for name in _files(part))
-        (part / MANIFEST).write_text(lines + hashlib.sha256(lines.encode()).hexdigest() + "\n")
-        _sync(part)
-        if target.exists():  # damaged, or it would have been resumed from
-            shutil.rmtree(target)
-        part.rename(target)
-        _sync(directory)
+        group.exchange("written")
+        group.first(lambda: manifest.settle(part, target))
     except (OSError, RuntimeError, ValueError) as error:  # tensorstore says the last two of a disk that is full
         shutil.rmtree(part, ignore_errors=True)
         reason = getattr(error, "strerror", None) or (str(error).splitlines() or [repr(error)])[0]
         raise Refused(f"cannot write the checkpoint {target}: {reason}") from error
-    for old in candidates(directory)[keep:]:
-        shutil.rmtree(old, ignore_errors=True)
+    if not group.process:
+        for old in candidates(directory)[keep:]:
+            shutil.rmtree(old, ignore_errors=True)
     return target
+
+
+def _begin(part: Path, described: Mapping[str, Any], needed: int) -> None:
+    """Makes the folder that a checkpoint of so many bytes is written to. Raises OSError where that cannot be."""
+    for old in part.parent.glob(".part-*"):  # of a writer that was killed
+        shutil.rmtree(old)
+    part.mkdir(parents=True)
+    # Asked before, because Orbax's writing threads complain on their own when the disk fills under them.
+    if shutil.disk_usage(part).free < needed:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    (part / "meta.json").write_text(json.dumps(described, sort_keys=True))
 
 
 def candidates(directory: Path) -> list[Path]:
@@ -104,74 +112,47 @@ def reshaped(template: Any, lines: Sequence[str]) -> Any:
     return jax.tree_util.tree_map_with_path(leaf, template)
 
 
-def damage(path: Path) -> str:
-    """What is wrong with a checkpoint, in a few words; empty where every file is as it was written."""
-    try:
-        *lines, seal = (path / MANIFEST).read_bytes().decode().splitlines(keepends=True)
-        body = "".join(lines)
-        if seal != hashlib.sha256(body.encode()).hexdigest() + "\n" or not lines:
-            return f"{MANIFEST} is damaged"
-    except (OSError, ValueError):
-        return f"{MANIFEST} is missing or damaged"
-    for line in lines:
-        digest, name = line.rstrip("\n").split("  ", 1)
-        try:
-            if _digest(path / name) != digest:
-                return f"{name} is damaged"
-        except OSError:
-            return f"{name} is missing"
-    return ""
-
-
 def restore(
     directory: Path,
     template: Callable[[int], Any],
     warn: Callable[[str], None] = lambda message: None,
     adopted: bool = False,
+    group: Group = ALONE,
 ) -> Saved | None:
     """The newest intact checkpoint, or None where there is none at all.
 
     Args:
         directory: with the checkpoints.
-        template: stage -> the shapes of what was saved in it, as `jax.eval_shape` returns them.
+        template: stage -> the shapes of what was saved in it, as `jax.eval_shape` returns them, with shardings where it
+            is to live elsewhere than on the first device.
         warn: called with a sentence for each damaged checkpoint that is passed over.
         adopted: accept the checkpoint's own shapes where they differ from the template's: a stage may have adopted
             arrays of other shapes than those its technique begins with.
+        group: of processes, each of which calls this; process 0 finds the checkpoint.
 
     Raises:
         Refused: checkpoints exist and none is intact, or the newest holds other arrays.
     """
+    name = group.first(lambda: _newest(directory, warn))
+    if name is None:
+        return None
+    path = Path(directory) / name
+    meta = json.loads((path / "meta.json").read_text())
+    wanted = template(meta["stage"])
+    wanted = reshaped(wanted, meta["arrays"]) if adopted else wanted
+    for there, here in itertools.zip_longest(meta["arrays"], arrays(wanted), fillvalue="nothing"):
+        if there != here:
+            raise Refused(f"the checkpoint {path} holds other arrays: {there} there, {here} wanted")
+    return Saved(path, meta["stage"], meta["step"], trees.read(path, wanted), meta)
+
+
+def _newest(directory: Path, warn: Callable[[str], None]) -> str | None:
+    """The name of the newest intact checkpoint, None without any. Raises Refused where none is intact."""
     existing = candidates(directory)
     for path in existing:
-        if reason := damage(path):
-            warn(f"checkpoint {path} is not used: {reason}")
-            continue
-        meta = json.loads((path / "meta.json").read_text())
-        wanted = template(meta["stage"])
-        wanted = reshaped(wanted, meta["arrays"]) if adopted else wanted
-        for there, here in itertools.zip_longest(meta["arrays"], arrays(wanted), fillvalue="nothing"):
-            if there != here:
-                raise Refused(f"the checkpoint {path} holds other arrays: {there} there, {here} wanted")
-        return Saved(path, meta["stage"], meta["step"], trees.read(path, wanted), meta)
+        if not (reason := manifest.damage(path)):
+            return path.name
+        warn(f"checkpoint {path} is not used: {reason}")
     if existing:
         raise Refused(f"none of the {len(existing)} checkpoints in {directory} is intact; delete it to start afresh")
     return None
-
-
-def _files(path: Path) -> list[str]:
-    return sorted(str(file.relative_to(path)) for file in path.rglob("*") if file.is_file())
-
-
-def _digest(file: Path) -> str:
-    with open(file, "rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    """Makes everything below `path` survive a power cut, before the rename that declares it whole."""
-    for entry in [*path.rglob("*"), path] if path.name.startswith(".part") else [path]:
-        descriptor = os.open(entry, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -1,5 +1,6 @@
 """From the command line to a process's exit code: what is wrong is one sentence on stderr, never a traceback."""
 
+import os
 import signal
 import sys
 import traceback
@@ -10,7 +11,7 @@ from typing import Any
 from jaxgen import ops
 from jaxgen.core.config import knobs
 from jaxgen.core.types import Refused
-from jaxgen.run import console
+from jaxgen.run import console, control
 from jaxgen.run.conduct import conduct
 from jaxgen.run.experiment import Experiment, short
 from jaxgen.run.parsing import every_knob, usage
@@ -43,11 +44,19 @@ def guarded(name: str, work: Callable[[], Any]) -> int:
     signal n, in training with a checkpoint written.
     """
     console.accept_any_text()
-    code, sentence = _outcome(work)
+    try:
+        code, sentence = _outcome(work)
+    except Exception:
+        if control.LEFT.is_set():
+            traceback.print_exc()
+            os._exit(1)
+        raise
     if error := console.unwritten():
         code, sentence = _of_stdout(error, code, sentence)
     if sentence:
         console.tell(f"{name}: {sentence}")
+    if control.LEFT.is_set():
+        os._exit(code)
     return code
 
 

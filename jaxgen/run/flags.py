@@ -48,9 +48,7 @@ class RunFlags:
     )
     settings: Settings = nested(Settings())
     policy: Policy = nested(Policy())
-    keep_best: bool = knob(
-        False, "end with the best parameters of all evaluations at --eval_every, as --patience does", group=TRAINING
-    )
+    keep_best: bool = knob(False, "end with the best parameters of all evaluations, as --patience does", group=TRAINING)
     accumulate: int = knob(
         1, "parts of a batch, computed one by one to save memory", lower=1, upper=LARGEST, free=True, group=TRAINING
     )
@@ -62,13 +60,19 @@ class RunFlags:
         "most devices that split a batch; as many do as divide it; 0: all",
         lower=0,
         upper=2**16,
+        free=True,
         group=MACHINE,
     )
-    host_devices: int = knob(1, "devices that the CPU counts as", lower=1, upper=64, group=MACHINE)
+    host_devices: int = knob(1, "devices that the CPU counts as", lower=1, upper=64, free=True, group=MACHINE)
+    distributed: bool = knob(
+        False, "one of many processes, of SLURM, Open MPI, Kubernetes or a TPU", free=True, group=MACHINE
+    )
+    coordinator: str = knob("", "or HOST:PORT at which process 0 meets the others", free=True, group=MACHINE)
+    processes: int | None = knob(None, "how many there are", lower=1, upper=2**16, free=True, group=MACHINE)
+    process: int | None = knob(None, "which of them this is, from 0", lower=0, upper=2**16, free=True, group=MACHINE)
     matmul_precision: Literal["default", "float32", "tf32", "bf16"] = knob(
         "default",
-        "least precision of products of float32: on TPUs 6, 3 or 1 passes of bfloat16 (default: 1), on GPUs float32, "
-        "TF32 or TF32 (default: TF32 where there is any), on CPUs always float32",
+        "least precision of products of float32: 6, 3 or 1 passes of bfloat16 on TPUs, TF32 (default) or not on GPUs",
         group=MACHINE,
     )
     deterministic: bool = knob(

@@ -39,14 +39,14 @@ class ImageFlags(RunFlags):
     )
     image_size: int = knob(
         0,
-        "side in pixels that a folder's images are resized and cropped to; 0: as they are",
+        "side in pixels that a folder's images are resized to; 0: as they are",
         lower=0,
         upper=4096,
         group=DATA,
     )
     resident_mb: int = knob(
         1024,
-        "MiB of images up to which a set is held in memory; a larger one is streamed",
+        "MiB up to which a set is held in memory; a larger one is streamed",
         lower=0,
         upper=2**20,
         group=DATA,

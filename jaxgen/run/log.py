@@ -22,6 +22,11 @@ class Log(NamedTuple):
     seconds: Callable[[], float]  # of training so far
 
 
+NOWHERE = Log(
+    lambda event, total: {"step": total, "train": event.train}, lambda total, items: None, lambda: None, lambda: 0.0
+)
+
+
 def open_log(workdir: Path, at: tuple[int, int], outset: int, counted: tuple[str, int] = ("", 0)) -> Log:
     """The log of a run that stands at (stage, step), `outset` updates in all; what was written later is dropped.
 

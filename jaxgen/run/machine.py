@@ -40,8 +40,8 @@ def prepare(
         matmul_precision: one of PRECISIONS.
         deterministic: whether operations of a GPU must add in a fixed order.
 
-    Raises Refused where the process already computes, on another number of devices or not deterministically, where
-    the cache cannot be written, and where this is one of several processes that compute together.
+    Raises Refused where the process already computes, on another number of devices or not deterministically, and where
+    the cache cannot be written.
     """
     if max(options.jax_num_cpu_devices, 1) != host_devices:
         _before_computing("jax_num_cpu_devices", host_devices, f"--host_devices={host_devices}")
@@ -51,8 +51,6 @@ def prepare(
             _before_computing("jax_num_cpu_devices", value, "--deterministic")
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {DETERMINISTIC}".strip()
     jax.config.update("jax_default_matmul_precision", PRECISIONS[matmul_precision])
-    if jax.process_count() > 1:
-        raise Refused(f"this is one of {jax.process_count()} processes, and a run can use the devices of one only")
     if compilation_cache == AUTO:
         if not options.jax_compilation_cache_dir:
             with contextlib.suppress(Refused):
@@ -100,24 +98,36 @@ def processor() -> str:
     return f"{platform.machine()}-{hashlib.sha256(described.encode()).hexdigest()[:8]}"
 
 
-def sharing(batch_size: int = 0, limit: int = 0) -> int:
-    """How many devices share a batch: as many, up to `limit` (0: all there are), as divide it (0: any)."""
-    allowed = min(jax.device_count(), limit or jax.device_count())
-    return max(count for count in range(1, allowed + 1) if batch_size % count == 0)
+def sharing(batch_size: int = 0, limit: int = 0, processes: int = 0) -> int:
+    """How many devices share a batch: as many, up to `limit` (0: all there are), as divide it (0: any).
+
+    Of each of the `processes` equally many: 1 where this one computes without the others, 0: all there are. Raises
+    Refused where a batch cannot be divided among them.
+    """
+    processes = processes or jax.process_count()
+    there = processes * jax.local_device_count()
+    allowed = range(processes, min(there, limit or there) + 1, processes)
+    if not (dividing := [count for count in allowed if batch_size % count == 0]):
+        named = f"--batch_size={batch_size}" if batch_size % processes else f"--devices={limit}"
+        raise Refused(f"{named} cannot be divided among {processes} processes")
+    return max(dividing)
 
 
-def layout(batch_size: int = 0, limit: int = 0, apart: bool = False) -> Layout | None:
+def layout(batch_size: int = 0, limit: int = 0, apart: bool = False, processes: int = 0) -> Layout | None:
     """How several devices are used, or None where there is one.
 
     Args:
         batch_size: see `sharing`.
         limit: likewise.
         apart: see `Layout`.
+        processes: see `sharing`.
     """
-    count = sharing(batch_size, limit)
+    count = sharing(batch_size, limit, processes)
     if count == 1:
         return None
-    mesh = jax.sharding.Mesh(np.array(jax.devices()[:count]), ("data",))
+    numbers = [jax.process_index()] if processes == 1 else range(jax.process_count())
+    devices = [device for n in numbers for device in jax.local_devices(process_index=n)[: count // len(numbers)]]
+    mesh = jax.sharding.Mesh(np.array(devices), ("data",))
     spec = jax.sharding.PartitionSpec
     whole, batches = (jax.sharding.NamedSharding(mesh, each) for each in (spec(), spec("data")))
     return Layout(whole, batches, apart)
@@ -142,7 +152,7 @@ def memory() -> int:
     if jax.default_backend() != "cpu":
         stats = jax.local_devices()[0].memory_stats() or {}
         if "bytes_limit" in stats:
-            return int(stats["bytes_limit"] - stats.get("bytes_in_use", 0)) * jax.device_count()
+            return int(stats["bytes_limit"] - stats.get("bytes_in_use", 0)) * jax.local_device_count()
         return 4 * 2**30
     limits = []
     with contextlib.suppress(OSError, ValueError):

@@ -16,14 +16,15 @@ import jax
 
 from jaxgen.core import loop
 from jaxgen.core.progress import Policy, Progress, best_state
-from jaxgen.core.sharding import Layout
+from jaxgen.core.sharding import Layout, described, local
 from jaxgen.core.steps import NORMS
 from jaxgen.core.types import Refused, Stage, State
 from jaxgen.optim.settings import cutting
 from jaxgen.report.items import Arrays, Lines, Still
 from jaxgen.run import checkpoint, console, machine
 from jaxgen.run.bar import bar
-from jaxgen.run.log import open_log
+from jaxgen.run.control import ALONE, Group
+from jaxgen.run.log import NOWHERE, open_log
 from jaxgen.run.profiling import profiled
 
 # Ctrl-C, the end of the terminal, and what batch systems warn with before they kill.
@@ -68,9 +69,9 @@ def policy_of(flags: Any) -> Policy:
     return dataclasses.replace(cutting(flags.policy, flags.settings), keep_best=flags.keep_best)
 
 
-def layout_of(flags: Any) -> Layout | None:
+def layout_of(flags: Any, group: Group = ALONE) -> Layout | None:
     """How a run with these flags uses several devices; None where it uses one."""
-    return machine.layout(flags.batch_size // flags.accumulate, flags.devices, flags.shard == "params")
+    return machine.layout(flags.batch_size // flags.accumulate, flags.devices, flags.shard == "params", group.processes)
 
 
 def warn(message: str) -> None:
@@ -85,6 +86,7 @@ def train_run(
     watch: Callable[[int, int, State], Iterable[Still | Arrays | Lines]] = lambda stage, total, state: (),
     previous: State | None = None,
     counted: tuple[str, int] = ("", 0),
+    group: Group = ALONE,
 ) -> Outcome:
     """Trains, or goes on training, with everything written down.
 
@@ -96,6 +98,7 @@ def train_run(
             `flags.eval_every` or end a stage; of what it returns, pictures and texts go to TensorBoard.
         previous: the State that the first stage adopts from, the same one whenever the run goes on.
         counted: a unit, and how many of them an update has, see `open_log`.
+        group: of processes, each of which calls this; process 0 alone watches and logs.
 
     Raises:
         SystemExit: code 128 + n, after signal n, with a checkpoint written.
@@ -103,19 +106,25 @@ def train_run(
         Refused: the run has gone further than `stages`.
     """
     policy, directory = policy_of(flags), workdir / "checkpoints"
-    saved = checkpoint.restore(directory, lambda n: loop.shapes(_upto(stages, n, workdir), n, policy, previous), warn)
-    resume, earlier = _going_on(saved, stages) if saved else (None, 0)
-    key, layout = jax.random.key(flags.seed), layout_of(flags)
+    key, layout = jax.random.key(flags.seed), layout_of(flags, group)
+
+    def template(n):
+        shapes = loop.shapes(_upto(stages, n, workdir), n, policy, previous)
+        return described(stages[n].technique, shapes, layout)
+
+    saved = checkpoint.restore(directory, template, warn, group=group)
+    devices = layout.whole.mesh.size if layout else 1
+    resume, earlier = _going_on(saved, stages, devices) if saved else (None, 0)
     events = loop.train(stages, key, flags.log_every, flags.eval_every, policy, resume, layout, previous, flags.norms)
     total = earlier + (saved.step if saved else 0)  # updates so far, over all stages
     at, good = ((saved.stage, saved.step), saved.path) if saved else ((-1, -1), None)
     stage, state, progress = resume or (0, None, None)
     left = sum(each.steps for each in stages[stage:])
     with (
-        contextlib.closing(open_log(workdir, at, total, counted)) as log,
+        contextlib.closing(NOWHERE if group.process else open_log(workdir, at, total, counted)) as log,
         stop_signals() as stops,
         bar(earlier + left, workdir.name, total, counted=counted) as advance,
-        profiled(flags.profile) as after_chunk,
+        profiled("" if group.process else flags.profile) as after_chunk,
     ):
         for event in events:
             if event.stage > stage:
@@ -123,17 +132,19 @@ def train_run(
             state, progress, total = event.state, event.progress, earlier + event.step
             row = log.write(event, total)
             if event.due:
-                log.show(total, watch(event.stage, total, state))
-            if event.finite and (event.done or stops or _due(event.step, flags)):
+                seen = local(state, layout)
+                log.show(total, () if group.process else watch(event.stage, total, seen))
+            stopped = next(filter(None, group.exchange(stops[0] if stops else 0)), 0)
+            if event.finite and (event.done or stopped or _due(event.step, flags)):
                 first = good == (saved.path if saved else None)  # it is read back before an old one is dropped
-                tree, meta = (state, progress), {"earlier": earlier}
-                good = checkpoint.save(directory, event.stage, event.step, tree, meta, check=first)
+                tree, meta = (state, progress), {"earlier": earlier, "devices": devices}
+                good = checkpoint.save(directory, event.stage, event.step, tree, meta, check=first, group=group)
             advance(total, _shown(event))
             after_chunk()
             if not event.finite:
                 raise FloatingPointError(_diverged(row, good))
-            if stops:
-                raise _stopped(stops[0], total, good)
+            if stopped:
+                raise _stopped(stopped, total, good)
         assert state is not None
         assert progress is not None
         best = total - int(state.step) + int(progress.best_step) if math.isfinite(progress.best) else None
@@ -147,13 +158,17 @@ def _upto(stages: Sequence[Stage], number: int, workdir: Path) -> Sequence[Stage
     return stages
 
 
-def _going_on(saved: checkpoint.Saved, stages: Sequence[Stage]) -> tuple[tuple[int, State, Progress], int]:
+def _going_on(
+    saved: checkpoint.Saved, stages: Sequence[Stage], devices: int
+) -> tuple[tuple[int, State, Progress], int]:
     """Where a checkpoint lets a run go on, and the updates of the stages before."""
     wanted = stages[saved.stage].steps
     if saved.step > wanted:
         raise Refused(f"{saved.path} has had {saved.step} steps already, more than the {wanted} asked")
     earlier = saved.meta["earlier"]
     console.tell(f"going on at step {earlier + saved.step} from {saved.path}")
+    if (before := saved.meta.get("devices", devices)) != devices:
+        warn(f"it was written on {before} devices, this is {devices}: what follows agrees to rounding, not in bytes")
     return (saved.stage, *saved.tree), earlier
 
 

@@ -32,28 +32,34 @@ def write(folder: Path, tree: Any) -> None:
 
 
 def read(folder: Path, template: Any, on_host: bool = False) -> Any:
-    """The pytree in `folder`/tree, whose leaves have the template's shapes and dtypes, on the first device.
+    """The pytree in `folder`/tree, whose leaves have the template's shapes and dtypes.
 
-    `on_host`: as NumPy arrays instead, but for PRNG keys.
+    They are where the template's are, on this process's first device where those say nothing. `on_host`: as NumPy
+    arrays instead, but for PRNG keys.
     """
     import orbax.checkpoint as ocp
 
-    here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
 
     def leaf(a):
         if on_host and not _is_key(a):
             return np.broadcast_to(np.zeros((), a.dtype), a.shape)
-        return jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=here)
+        return jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=getattr(a, "sharding", None) or here)
 
     with _plain(folder) as path, ocp.StandardCheckpointer() as checkpointer:
         return checkpointer.restore(path / NAME, jax.tree.map(leaf, template))
 
 
 def check(folder: Path, tree: Any) -> None:
-    """Raises ValueError where `folder`/tree does not give back every leaf of `tree` bit for bit."""
+    """Raises ValueError where `folder`/tree does not give back every leaf of `tree` bit for bit.
+
+    Of leaves that are split over processes each looks at what its devices have.
+    """
     again = jax.tree.leaves(read(folder, tree, on_host=True))
     for (path, leaf), other in zip(jax.tree_util.tree_leaves_with_path(tree), again):
-        if _bytes(leaf) != _bytes(other):
+        own, read_back = _data(leaf), _data(other)
+        shards = [(shard.data, shard.index) for shard in own.addressable_shards] if _is_spread(own) else [(own, ...)]
+        if any(np.asarray(data).tobytes() != np.asarray(read_back[index]).tobytes() for data, index in shards):
             raise ValueError(f"{jax.tree_util.keystr(path)} was read back with other values")
 
 
@@ -61,8 +67,12 @@ def _is_key(leaf) -> bool:
     return jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
-def _bytes(leaf) -> bytes:
-    return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf).tobytes()
+def _data(leaf):
+    return jax.random.key_data(leaf) if _is_key(leaf) else leaf
+
+
+def _is_spread(leaf) -> bool:
+    return isinstance(leaf, jax.Array) and not leaf.is_fully_addressable
 
 
 @contextlib.contextmanager

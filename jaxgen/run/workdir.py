@@ -13,11 +13,14 @@ from jaxgen.core.files import write_whole
 from jaxgen.core.types import Refused, Stage, State
 from jaxgen.optim.settings import fixes_length
 from jaxgen.run import provenance
+from jaxgen.run.control import ALONE, Group
 
 LAYOUT = 2  # of config.json, checkpoints and samples; directories without it were written before there was a number
 # Free flags that count where they are not at their default, so that runs from before there were such flags go on. The
 # first three are there to be read in a refusal: the data's hash covers them.
 NOTED = ("classes", "per_class", "draw_seed", "in_order", "accumulate", "shard")
+FREED = ("devices", "host_devices")  # flags that counted once
+OWN = ("process", "data_dir", "compilation_cache", "profile")  # flags that processes of a run may have of their own
 
 
 def identity(
@@ -54,13 +57,32 @@ def identity(
 
 
 @contextlib.contextmanager
-def open_workdir(workdir: str | os.PathLike, wanted: dict[str, Any]) -> Iterator[Path]:
-    """The directory of the run with this `identity`, made where it is missing, and locked against a second process.
+def open_workdir(workdir: str | os.PathLike, wanted: dict[str, Any], group: Group = ALONE) -> Iterator[Path]:
+    """The directory of the run with this `identity`, made where it is missing, and locked against a second run.
+
+    Process 0 of a group opens it; the others have to find it there.
 
     Raises Refused where it cannot be written, is some other directory, is in use, or holds a different configuration;
-    then nothing in it was changed.
+    then nothing in it was changed. Also where another process than 0 has another configuration, or other files.
     """
     path = Path(os.path.expanduser(workdir))  # Path's own raises for a user that is not there
+    if not group.process:
+        with _locked(path, wanted):
+            group.exchange(wanted)
+            yield path
+        return
+    theirs = group.exchange(None)[0]
+    alike = lambda config: {**config, "free": {k: v for k, v in config["free"].items() if k not in OWN}}
+    if differing := differences(alike(theirs), alike(wanted)):
+        raise Refused(f"process {group.process} has another configuration than process 0: {'; '.join(differing)}")
+    if not (path / "config.json").exists():
+        raise Refused(f"{path} is not the directory that process 0 has opened: all processes need the same files")
+    yield path
+
+
+@contextlib.contextmanager
+def _locked(path: Path, wanted: dict[str, Any]) -> Iterator[None]:
+    """See `open_workdir`."""
     with contextlib.ExitStack() as stack:
         try:
             _check_ours(path)
@@ -69,6 +91,7 @@ def open_workdir(workdir: str | os.PathLike, wanted: dict[str, Any]) -> Iterator
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if (path / "config.json").exists():
                 before = read_config(path)
+                before["flags"] = {k: v for k, v in before["flags"].items() if k not in FREED}
                 old, new = ({k: v for k, v in config.items() if k != "free"} for config in (before, wanted))
                 if differing := differences(old, new):
                     raise Refused(
@@ -80,7 +103,7 @@ def open_workdir(workdir: str | os.PathLike, wanted: dict[str, Any]) -> Iterator
             raise Refused(f"another process is training in {path}") from None
         except OSError as error:
             raise Refused(f"cannot write in {path}: {error.strerror or error}") from error
-        yield path
+        yield
 
 
 def _check_ours(path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxgen.core.types import Refused, State
-from jaxgen.run import checkpoint, trees
+from jaxgen.run import checkpoint, manifest, trees
 
 
 def tree(seed):
@@ -109,14 +109,14 @@ def test_any_harmed_file_leads_to_the_previous_one(directory, harm):
 
 def test_all_of_the_manifest_counts(directory):
     path = checkpoint.candidates(directory)[0]
-    manifest = path / checkpoint.MANIFEST
-    whole = manifest.read_bytes()
+    file = path / manifest.MANIFEST
+    whole = file.read_bytes()
     for position in range(0, len(whole), 7):
-        manifest.write_bytes(whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :])
-        assert checkpoint.damage(path)
+        file.write_bytes(whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :])
+        assert manifest.damage(path)
     for length in range(0, len(whole), 7):
-        manifest.write_bytes(whole[:length])
-        assert checkpoint.damage(path)
+        file.write_bytes(whole[:length])
+        assert manifest.damage(path)
 
 
 def test_all_harmed_is_an_error(directory):
