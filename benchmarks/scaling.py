@@ -23,7 +23,6 @@ from jaxgen.core.config import knob
 from jaxgen.core.types import Refused
 from jaxgen.run import cli, machine
 from jaxgen.run.parsing import alone
-from jaxgen.run.provenance import environment
 
 SHARDS = ("data", "params")  # --shard of a run
 MOST = 1024  # devices; an all-to-all has an operand for each
@@ -72,7 +71,7 @@ def of_cost(each: Compiled, done: int, flags: Flags) -> list[str]:
     sent = sum(found.sent() for found in each.found)
     takes = cost(sent, done, flags)
     numbers = [1e-6 * sent, done / sent, 1e3 * takes.computing, 1e3 * takes.sending]
-    shares = [f"{share:.3f}" for share in (1 - takes.efficiency, takes.efficiency)]
+    shares = [significant(share) for share in (1 - takes.efficiency, takes.efficiency)]
     link = 1e-9 * sent / (takes.computing * (1 / 0.9 - 1))
     return [each.network, each.shard, f"{each.devices}", *map(significant, numbers), *shares, significant(link)]
 
@@ -100,13 +99,13 @@ def main(argv: Sequence[str]) -> None:
     numbers = [int(count) for count in counts]
     jax.config.update("jax_platforms", "cpu")  # of whose devices there can be any number
     machine.prepare(max(numbers))
-    print(f"{environment()['versions']}, {datetime.now(UTC):%Y-%m-%d}", flush=True)
+    print(f"jax {jax.__version__}, {max(numbers)} devices of the CPU, {datetime.now(UTC):%Y-%m-%d}", flush=True)
     done = {name: counted(NETWORKS[name]) for name in names}
     head = "network, what an example is, a device's batch, parameters, operations of its update"
     sizes = [(name, NETWORKS[name].about, f"{NETWORKS[name].batch}", *(f"{n:,}" for n in done[name])) for name in names]
     print(f"\nCounted\n\n{markdown(head, sizes)}", flush=True)
     every = [measured(name, shard, count) for name in names for shard in SHARDS for count in numbers]
-    head = f"network, --shard, devices, {', '.join(collectives.KINDS)}, beyond, temporary MB, compiled in s"
+    head = f"network, --shard, devices, {', '.join(collectives.KINDS)}, beyond, temporary MB, seconds"
     print(f"\nMeasured, number: MB\n\n{markdown(head, [of_program(each, done[each.network][0]) for each in every])}")
     head = "network, --shard, devices, MB sent, operations per byte, computing ms, sending ms, share of sending"
     rows = [of_cost(each, done[each.network][1], flags) for each in every]
