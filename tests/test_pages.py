@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import scaling
 from benchmarks.__main__ import Flags as BenchmarkFlags
 from experiments import (
     attribution,
@@ -88,6 +89,7 @@ SCRIPTS = {
     "experiments.optimizer_study": command.Flags,
     "jaxgen.study": command.Flags,
     "benchmarks": BenchmarkFlags,
+    "benchmarks.scaling": scaling.Flags,
 }
 
 
