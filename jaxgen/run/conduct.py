@@ -43,10 +43,10 @@ def conduct(experiment: Experiment, argv: Sequence[str]) -> Chapter | None:
     check_export(flags.export)
     check_profile(flags.profile)
     with joined(flags) as group, silent(group):
-        return _together(experiment, parsed, group)
+        return together(experiment, parsed, group)
 
 
-def _together(experiment: Experiment, parsed: Parsed, group: Group) -> Chapter | None:
+def together(experiment: Experiment, parsed: Parsed, group: Group) -> Chapter | None:
     """What `conduct` does in each of the processes of a run; process 0 returns the report's chapter."""
     parsed, lines = with_own_rates(parsed)
     for line in lines:

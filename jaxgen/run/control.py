@@ -75,7 +75,7 @@ def gather(listener: socket.socket, processes: int, about: Mapping[str, Any], an
         while len(called) < processes - 1:
             listener.settimeout(max(0.01, deadline - time.monotonic()))
             connection, _ = listener.accept()
-            connection.settimeout(SILENCE)
+            connection.settimeout(BEAT)
             try:
                 message = _line(connection)
                 number, theirs = int(message["process"]), dict(message["about"])
@@ -112,6 +112,7 @@ def call(host: str, port: int, process: int, processes: int, about: Mapping[str,
                 raise Refused(f"process 0 left: {reply['leave']}")
             return _group(process, processes, {0: connection}), reply["say"]
         except (OSError, ValueError, KeyError, TypeError) as error:
+            connection.close()
             if isinstance(error, Refused):
                 raise
             raise Refused(f"what answers at {host}:{port} is no process of this run") from error
@@ -130,7 +131,7 @@ def _check(number, called, processes, about, theirs):
 def _refusal(called, sentence):
     """The Refused with this sentence, which those that called have received."""
     for connection in called.values():
-        with contextlib.suppress(OSError):
+        with connection, contextlib.suppress(OSError):
             _send(connection, {"leave": sentence})
     return Refused(sentence)
 
@@ -168,7 +169,7 @@ def _group(process, processes, connections):
                 os._exit(2)
 
     def read(number, connection):
-        with contextlib.suppress(OSError, ValueError), connection.makefile("r") as lines:
+        with connection, contextlib.suppress(OSError, ValueError), connection.makefile("r") as lines:
             for message in map(json.loads, lines):
                 if "say" in message:
                     said[number].put(message["say"])
