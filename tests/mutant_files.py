@@ -1,9 +1,6 @@
 """For each reader a small valid file, and the function that reads it as a flag of an experiment does."""
 
 import functools
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NamedTuple
 
 import folders
 import made
@@ -11,6 +8,7 @@ import mutant_makers as makers
 import numpy as np
 import weight_files
 from archives import COLOUR, GREY, LABEL, LIMIT, UNIT, saved
+from mutants import Case
 
 from jaxgen.data import rows
 from jaxgen.data.images import frames, photograph, sets
@@ -29,16 +27,6 @@ PICTURES = {"png": "PNG", "jpg": "JPEG", "gif": "GIF", "bmp": "BMP", "tif": "TIF
 SPLITS = {"x_train": COLOUR, "y_train": LABEL, "x_test": COLOUR, "y_test": LABEL}
 SHARD = "toys/1.0.0/toys-train.array_record-00000-of-00001"
 TOYS = ("toys",)
-
-
-class Case(NamedTuple):
-    """One file of a set in a folder of its own."""
-
-    format: str
-    file: str  # that is changed, in the folder
-    make: Callable[[Path], Any]  # writes all files of the set into a folder
-    read: Callable[[Path], Any]  # reads the set in the folder
-    called: tuple[str, ...] = ()  # how a sentence may call it besides the file's name
 
 
 def alone(format, file, make, read):

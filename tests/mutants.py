@@ -11,6 +11,7 @@ the file, where more than BYTES of address space were asked for, and where there
 import argparse
 import collections
 import contextlib
+import importlib
 import multiprocessing
 import os
 import resource
@@ -19,13 +20,24 @@ import tempfile
 import time
 import traceback
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 BYTES, SECONDS, LETTERS = 2**30, 10, 300
 START = 120  # seconds in which a process is ready
+
+
+class Case(NamedTuple):
+    """One file of a set in a folder of its own."""
+
+    format: str
+    file: str  # that is changed, in the folder
+    make: Callable[[Path], Any]  # writes all files of the set into a folder
+    read: Callable[[Path], Any]  # reads the set in the folder
+    called: tuple[str, ...] = ()  # how a sentence may call it besides the file's name
 
 
 class Outcome(NamedTuple):
@@ -38,27 +50,25 @@ class Outcome(NamedTuple):
     said: str
 
 
-def work(pipe, seed, numbers):
+def work(pipe, seed, numbers, module):
     """Sends the number of each mutant, and then its Outcome; None once everything is made."""
     os.environ.update(TFDS_DATA_DIR="/nowhere", JAX_PLATFORMS="cpu")
     silent = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silent, 2)  # libraries in C++ complain on their own
     with tempfile.TemporaryDirectory(prefix="mutants-") as top:
         os.environ["JAXGEN_CACHE"] = f"{top}/cache"
-        files = valid_files(Path(top))
+        files = valid_files(Path(top), importlib.import_module(module).CASES)
         pipe.send(None)
         for number in numbers:
             pipe.send(number)
             pipe.send(tried(files, seed, number))
 
 
-def valid_files(top):
+def valid_files(top, cases):
     """(Case, its folder, the content of its file) of each case, all of which can be read."""
-    from mutant_files import CASES
-
     warnings.simplefilter("error")
     files = []
-    for number, case in enumerate(CASES):
+    for number, case in enumerate(cases):
         at = top / str(number)
         at.mkdir()
         case.make(at)
@@ -108,7 +118,7 @@ def bounded():
         resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
 
 
-def unlike_a_sentence(refusal, names):
+def unlike_a_sentence(refusal, names, most=LETTERS):
     """What a refusal's message lacks of one plain sentence that names the file; "" where it is one."""
     said, cause = str(refusal), refusal
     while cause := cause.__cause__ or cause.__context__:
@@ -116,17 +126,17 @@ def unlike_a_sentence(refusal, names):
             return "memory is asked for before it is known to be needed"
     if not said.isprintable():
         return "more than a line of text"
-    if len(said) > LETTERS:
+    if len(said) > most:
         return f"{len(said)} characters"
     return "" if any(name in said for name in names) else "names no file"
 
 
-def outcomes(seed, numbers):
-    """The Outcome of each of the mutants."""
+def outcomes(seed, numbers, seconds=SECONDS, module="mutant_files"):
+    """The Outcome of each of the mutants of a module's CASES."""
     left, context = collections.deque(numbers), multiprocessing.get_context("spawn")
     while left:
         here, there = context.Pipe(False)
-        process = context.Process(target=work, args=(there, seed, list(left)), daemon=True)
+        process = context.Process(target=work, args=(there, seed, list(left), module), daemon=True)
         process.start()
         there.close()
         if not here.poll(START) or here.recv() is not None:
@@ -134,8 +144,8 @@ def outcomes(seed, numbers):
         try:
             while left:
                 here.recv()
-                if not here.poll(SECONDS):
-                    yield Outcome(left.popleft(), "", "", "fell", f"no answer in {SECONDS} s")
+                if not here.poll(seconds):
+                    yield Outcome(left.popleft(), "", "", "fell", f"no answer in {seconds} s")
                     break
                 yield here.recv()
                 left.popleft()
