@@ -12,6 +12,7 @@ from typing import IO, NamedTuple
 from jaxgen.core.types import Refused
 from jaxgen.data.formats import zipped
 from jaxgen.data.images.pixels import suffixes
+from jaxgen.data.places import reason_of
 
 
 class ImageFile(NamedTuple):
@@ -91,7 +92,7 @@ def _opened(path: Path) -> zipfile.ZipFile:
     except OSError as error:
         raise Refused(f"{name} cannot be read: {error.strerror or error}") from error
     except Exception as error:  # of a damaged directory: some five types
-        raise Refused(f"{name} is no folder, and as a zip archive it cannot be read: {error}") from error
+        raise Refused(f"{name} is no folder, and as a zip archive it cannot be read: {reason_of(error)}") from error
 
 
 def _is_hidden(part: str) -> bool:

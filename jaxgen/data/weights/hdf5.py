@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from jaxgen.core.types import Refused
+from jaxgen.data.places import reason_of
 from jaxgen.data.weights.tensors import BFLOAT16, numbers
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -36,11 +37,10 @@ def opened(path: Path) -> Iterator[Any]:
     except Refused:
         raise
     except Exception as error:  # h5py raises OSError, KeyError, RuntimeError, ValueError and others of damage
-        reason = str(error).partition("\n")[0]
-        if lengths := re.search(r"truncated file: eof = (\d+).*stored_eof = (\d+)", reason):
+        if lengths := re.search(r"truncated file: eof = (\d+).*stored_eof = (\d+)", str(error)):
             present, expected = (int(number) for number in lengths.groups())
             raise Refused(f"{path} is truncated: expected {expected:,} bytes, found {present:,}") from error
-        raise Refused(f"{path} is damaged: {reason or type(error).__name__}") from error
+        raise Refused(f"{path} is damaged: {reason_of(error)}") from error
 
 
 def check_heaps(path: Path, file: Any) -> None:
