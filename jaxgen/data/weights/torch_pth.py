@@ -6,6 +6,7 @@ Nothing is unpickled, see `torch_pickle`; no number is read before its tensor is
 
 import io
 import math
+import mmap
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -69,7 +70,8 @@ def read_legacy(path: Path) -> Tensors:
     """The tensors of a file of the older kind. Raises Refused as `read_zip` does."""
     size = path.stat().st_size
     blocks: dict[str, tuple[int, Block]] = {}
-    with path.open("rb") as file:
+    # Mapped, since a file that is read allocates as many bytes as a length in it claims.
+    with path.open("rb") as raw, mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ) as file:
         magic, version, machine, state, keys = (load(path, file) for _ in range(5))
         known = magic == MAGIC and version == VERSION and isinstance(machine, dict) and isinstance(keys, list)
         if not known or not all(isinstance(key, str) for key in keys):
@@ -110,7 +112,7 @@ def _lazy(path: Path, state: Any, block: Callable[[Stored], tuple[int, Block]], 
         length, read = block(stored)
         dtype = stored.dtype if bytes_of(stored.dtype) == 1 else order + stored.dtype
         if not _fits(stored, length):
-            raise Refused(f"{path} is damaged: {name!r} claims the shape {stored.shape} of {length:,} bytes")
+            raise Refused(f"{path} is damaged: {name!r} claims the shape {str(stored.shape)[:60]} of {length:,} bytes")
         readers[name] = partial(_array, read, stored, dtype)
     return Lazy(readers)
 
