@@ -20,6 +20,7 @@ import numpy as np
 from jaxgen.core.types import Refused
 from jaxgen.data.formats import png
 from jaxgen.data.images import pixels
+from jaxgen.data.places import reason_of
 from jaxgen.data.rows import BLOCK
 
 MOST = 4096  # records in a block at most
@@ -51,8 +52,7 @@ def refusing_damage(path: Path) -> Iterator[None]:
     except OSError as error:
         raise Refused(f"{path} cannot be read: {error.strerror or error}") from error
     except Exception as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise Refused(f"{path} is damaged: {reason}; fetch or prepare it again") from error
+        raise Refused(f"{path} is damaged: {reason_of(error)}; fetch or prepare it again") from error
 
 
 def check_shards(shards: Sequence[Shard]) -> None:
@@ -130,7 +130,7 @@ def image_decoder(feature: Any, image_size: int) -> ImageDecoder | None:
     if not (stored or isinstance(feature, tfds.features.Tensor)) or feature.np_dtype != np.uint8:
         return None
     declared = (*feature.shape, 1) if len(feature.shape) == 2 else feature.shape
-    if len(declared) != 3 or declared[2] not in (1, 3, 4):
+    if len(declared) != 3 or declared[2] not in (1, 3, 4) or any(side is not None and side < 1 for side in declared):
         return None
     if not image_size and None in declared[:2]:
         raise Refused("has images of several sizes; give --image_size, the side of the square that all are brought to")

@@ -17,6 +17,7 @@ from jaxgen.data.rows import RESIDENT
 
 SPLITS = ("train", "test", "validation")  # with only one besides train, it is the test split
 UNKNOWN = -1  # TFDS's label of images without one
+MOST_PACKED = 2000  # bytes of an image in a byte of a PNG or JPEG file, at most
 DECODER = 1  # part of the cache's identity; raise it when the same record decodes to other pixels
 
 
@@ -65,12 +66,19 @@ def tfds_dataset(spec: str, data_dir: str = "", image_size: int = 0, resident: i
         raise Refused(f"tfds:{spec} in {folder} has no images in a split `train`; found {', '.join(info.splits)}")
     for shards in parts.values():
         tfds_records.check_shards(shards)
-    total = math.prod(decoder.shape) * sum(shard.records for shards in parts.values() for shard in shards)
+    every = [shard for shards in parts.values() for shard in shards]
+    total, stored = math.prod(decoder.shape) * sum(each.records for each in every), sum(_size(each) for each in every)
+    if not image_size and total > MOST_PACKED * stored:  # before as much is allocated
+        raise Refused(f"tfds:{spec} in {folder} claims {total:,} bytes of images, of {stored:,}: not believable")
     limit = resident if total <= resident else 0  # the whole set is in memory, or no part of it
     splits = [_examples(shards, decoder, len(classes), image_size, limit) for shards in parts.values()]
     if any(examples.label.min() == UNKNOWN for examples in splits):
         splits, classes = [Examples(examples.image, 0 * examples.label) for examples in splits], ()
     return dataset(f"tfds:{spec}", decoder.shape, classes, *in_three(*splits))
+
+
+def _size(shard: Shard) -> int:
+    return shard.path.stat().st_size
 
 
 def _classes(label: Any) -> tuple[str, ...]:
