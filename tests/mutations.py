@@ -4,6 +4,7 @@ import gzip
 import io
 import re
 import struct
+import warnings
 import zipfile
 import zlib
 
@@ -29,7 +30,6 @@ def span(rng, data):
 
 
 def put(data, at, new):
-    """The data with `new` over what stands there, of the same length."""
     return (data[:at] + new + data[at + len(new) :])[: len(data)]
 
 
@@ -91,6 +91,13 @@ def digits(rng, data):
     return data[: match.start()] + DIGITS[rng.integers(len(DIGITS))] + data[match.end() :]
 
 
+def lengthened(rng, data):
+    """A word is thousands of letters long."""
+    ends = [match.end() for match in re.finditer(rb"[A-Za-z_]{2,}", data[:100_000])] or [0]
+    at = ends[rng.integers(len(ends))]
+    return data[:at] + b"x" * 5000 + data[at:]
+
+
 def nested(rng, data):
     """Brackets that are opened a hundred thousand times, as a value or in the middle of the file."""
     at = place(rng, data)
@@ -107,7 +114,20 @@ def empty(rng, data):
     return b""
 
 
-OFTEN = (bits, values, truncated, inserted, duplicated, removed, overwritten, enlarged, enlarged, digits, digits)
+OFTEN = (
+    bits,
+    values,
+    truncated,
+    inserted,
+    duplicated,
+    removed,
+    overwritten,
+    enlarged,
+    enlarged,
+    digits,
+    digits,
+    lengthened,
+)
 SELDOM = (nested, twice, empty)
 
 
@@ -128,12 +148,16 @@ def member(rng, data):
         infos = archive.infolist()
         contents = [archive.read(info) for info in infos]
     which = int(rng.integers(len(infos)))
+    own = [info.filename for info in infos]
+    if rng.integers(8) == 0:
+        own[which] = str(rng.choice(["x" * 5000 + own[which], "../" + own[which], own[which - 1], "a\\b", "/a"]))
 
     def packed(inner):
         out = io.BytesIO()
-        with zipfile.ZipFile(out, "w") as archive:
-            for number, (info, content) in enumerate(zip(infos, contents)):
-                new = zipfile.ZipInfo(info.filename)
+        with warnings.catch_warnings(), zipfile.ZipFile(out, "w") as archive:
+            warnings.simplefilter("ignore")  # of a name that is there twice
+            for number, (info, name, content) in enumerate(zip(infos, own, contents)):
+                new = zipfile.ZipInfo(name)
                 archive.writestr(new, inner if number == which else content, info.compress_type)
         return out.getvalue()
 
