@@ -20,9 +20,10 @@ import numpy as np
 from jaxgen.core.types import Refused
 from jaxgen.data.formats import png
 from jaxgen.data.images import pixels
-from jaxgen.data.places import reason_of
+from jaxgen.data.places import reason_of, shown
 from jaxgen.data.rows import BLOCK
 
+LONGEST = 255  # letters of a file's name
 MOST = 4096  # records in a block at most
 
 
@@ -58,6 +59,8 @@ def refusing_damage(path: Path) -> Iterator[None]:
 def check_shards(shards: Sequence[Shard]) -> None:
     """Raises Refused where a file is missing, or has another number of records than declared."""
     for path, count in shards:
+        if len(path.name) > LONGEST:  # so that no system can look for it
+            raise Refused(f"{path.parent} is damaged: its description names a file {shown(path.name, 60)!r}")
         if not path.is_file():
             raise Refused(f"{path} is missing; fetch or prepare it again")
         with refusing_damage(path), _opened(path) as reader:

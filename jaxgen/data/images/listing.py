@@ -12,7 +12,7 @@ from typing import IO, NamedTuple
 from jaxgen.core.types import Refused
 from jaxgen.data.formats import zipped
 from jaxgen.data.images.pixels import suffixes
-from jaxgen.data.places import reason_of
+from jaxgen.data.places import reason_of, shown
 
 
 class ImageFile(NamedTuple):
@@ -75,7 +75,7 @@ def _of_archive(path: Path, archive: zipfile.ZipFile) -> Listing:
         sorted(ImageFile(name, info.file_size, info.CRC) for name, info in members.items()),
         open=lambda name: archive.open(members[name]),
         read=read,
-        where=lambda name: f"{printable(name)} in {printable(str(path))}",
+        where=lambda name: f"{shown(name, 60)} in {printable(str(path))}",
     )
 
 

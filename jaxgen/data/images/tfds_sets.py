@@ -13,6 +13,7 @@ from jaxgen.data import rows
 from jaxgen.data.examples import Dataset, Examples, dataset, in_three
 from jaxgen.data.formats import tfds_folders, tfds_records
 from jaxgen.data.formats.tfds_records import ImageDecoder, Shard
+from jaxgen.data.places import shown
 from jaxgen.data.rows import RESIDENT
 
 SPLITS = ("train", "test", "validation")  # with only one besides train, it is the test split
@@ -58,12 +59,14 @@ def tfds_dataset(spec: str, data_dir: str = "", image_size: int = 0, resident: i
         listed = "; ".join(f"{name} {' '.join(repr(each).split())}".strip() for name, each in sorted(features.items()))
         raise Refused(
             f"tfds:{spec} in {folder} has no images to learn from: expected a feature `image` of uint8 with 1, 3 or 4 "
-            f"channels, found {listed}"
+            f"channels, found {shown(listed, 150)}"
         )
     classes = _classes(features.get("label"))
     parts = tfds_folders.shards_of(folder, info, SPLITS)
     if "train" not in parts:
-        raise Refused(f"tfds:{spec} in {folder} has no images in a split `train`; found {', '.join(info.splits)}")
+        raise Refused(
+            f"tfds:{spec} in {folder} has no images in a split `train`; found {shown(', '.join(info.splits), 60)}"
+        )
     for shards in parts.values():
         tfds_records.check_shards(shards)
     every = [shard for shards in parts.values() for shard in shards]

@@ -112,3 +112,11 @@ def test_what_a_description_says_is_shown_in_print(copy):
     features = copy / FEATURES
     features.write_text(features.read_text().replace("pythonClassName", "python" + "\x7f" * 400, 1))
     plainly("is damaged: .*x7f", copy, tfds_sets.tfds_dataset, "toys", str(copy.parents[1]))
+
+
+def test_a_description_of_files_whose_names_are_too_long(copy):
+    info = copy / INFO
+    info.write_text(info.read_text().replace('"toys"', f'"toys{"x" * 5000}"'))
+    plainly(
+        "is damaged: its description names a file 'toysx", copy, tfds_sets.tfds_dataset, "toys", str(copy.parents[1])
+    )
