@@ -1,5 +1,6 @@
 """What is said of what cannot be used: one sentence, whatever is wrong with it."""
 
+import mutants
 import pytest
 
 from jaxgen.core.types import Refused
@@ -36,3 +37,10 @@ def outcomes(path, contents, load, named=None):
             said = str(refusal)
             found.append(None if str(named or path) in said and "\n" not in said else said)
     return found
+
+
+def plainly(says, path, call, *given, **options):
+    """As `refused`, of a hostile file: a short printable sentence that names it, without much memory."""
+    with pytest.raises(Refused, match=says) as caught, mutants.bounded():
+        call(*given, **options)
+    assert not mutants.unlike_a_sentence(caught.value, (path.name,), mutants.LETTERS + len(str(path.parent)))

@@ -65,14 +65,14 @@ def digest(splits: Iterable[Iterable[np.ndarray]]) -> str:
     return made.hexdigest()
 
 
-def parted(items: Sequence[T]) -> dict[str, list[T]]:
+def parted(items: Sequence[T], where: str = "a set") -> dict[str, list[T]]:
     """Items as train, valid and test, 80 / 10 / 10 % of them, drawn as `split` draws them.
 
-    Raises Refused where there are fewer than three.
+    Raises Refused where there are fewer than three; `where` is the set's name in the message.
     """
     order = np.arange(len(items))
     if len(items) < 3:
-        raise Refused(f"three splits need at least 3 of a set; there are {len(items)}")
+        raise Refused(f"three splits need at least 3 of {where}; there are {len(items)}")
     drawn = split(order[:, None], order)
     return {name: [items[n] for n in part.label] for name, part in zip(("train", "valid", "test"), drawn)}
 

@@ -54,6 +54,18 @@ def existing(path: str, data_dir: str = "") -> Path:
     return first
 
 
+def reason_of(error: BaseException, most: int = 120) -> str:
+    """What an exception says, as a printable part of a sentence: libraries quote the bytes of damaged files."""
+    said = " ".join(str(getattr(error, "strerror", None) or error).split())
+    return shown(said or type(error).__name__, most)
+
+
+def shown(text: str, most: int) -> str:
+    """A text of a file, printable and not longer than in a sentence."""
+    text = text if text.isprintable() else ascii(text)[1:-1]
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
 @contextlib.contextmanager
 def reading(path: object) -> Iterator[None]:
     """Within it, OSError becomes Refused with a sentence that names the path and the system's reason."""

@@ -130,7 +130,7 @@ def read_config(workdir: str | os.PathLike) -> dict[str, Any]:
         raise Refused(f"{workdir} holds no run: {path} is missing") from None
     except Refused:
         raise
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
     raise Refused(f"{path} is damaged")
 

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from refusals import refused
+from refusals import plainly, refused
 from safetensors.numpy import save_file
 from small_gpt2 import C, D, H, L, V, tensors, write_weights
 
@@ -70,3 +70,11 @@ def test_what_is_no_gpt2(path, tmp_path):
     for text in ("{", "[1]", '{"n_head": "3"}', '{"n_head": 0}'):
         (tmp_path / "config.json").write_text(text)
         assert "config.json" in refused(None, gpt2.sizes, path)
+
+
+def test_hostile_descriptions(path):
+    config = path.parent / "config.json"
+    config.write_text("[" * 100_000)
+    plainly("cannot be read as JSON", config, gpt2.sizes, path)
+    config.write_text('{"n_head": 4294967296}')
+    plainly("has a width of 24, which the n_head of config.json beside it does not divide", path, gpt2.sizes, path)

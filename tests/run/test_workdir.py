@@ -18,7 +18,7 @@ def test_a_start_that_was_killed_early_is_not_somebody_elses_folder(tmp_path):
         assert read_config(directory) == IDENTITY
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"flags": [], "stages": {}, "data": ""}', "\x00"])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"flags": [], "stages": {}, "data": ""}', "\x00", "[" * 100_000])
 def test_a_damaged_config_is_named(text, tmp_path):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(Refused, match=r"config\.json is damaged"), open_workdir(tmp_path, IDENTITY):

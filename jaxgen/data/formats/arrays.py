@@ -9,6 +9,7 @@ import numpy as np
 from jaxgen.core.types import Refused
 from jaxgen.data.formats import npy, zipped
 from jaxgen.data.formats.npy import Large
+from jaxgen.data.places import shown
 
 Arrays = dict[str, np.ndarray | Large]
 
@@ -43,23 +44,29 @@ def read_npz(path: Path, resident: int, images: Sequence[str], others: Sequence[
         for info in archive.infolist():
             # numpy notices a wrong checksum only where it happens to read an array to its last byte.
             if info.filename.removesuffix(".npy") not in streamed and not zipped.is_whole(archive, info):
-                raise Refused(f"{path} is damaged: the checksum of {info.filename!r} does not agree")
+                raise Refused(f"{path} is damaged: the checksum of {shown(info.filename, 60)!r} does not agree")
+    for name in (*images, *others):
+        if (
+            name in headers and headers[name].start + headers[name].nbytes > headers[name].length
+        ):  # before numpy allocates as much
+            raise Refused(
+                f"{path} cannot be read: {shown(name, 60)!r} claims {headers[name].nbytes:,} bytes, which are not there"
+            )
     # Never unpickled, since a pickle can run any code.
     with np.load(path, allow_pickle=False) as archive:
         arrays = {name: headers[name] if name in [*unused, *streamed] else archive[name] for name in archive.files}
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray | Large):  # numpy returns other members of the zip file as bytes
-            raise Refused(f"{path} holds {name!r}, which is not an array")
+            raise Refused(f"{path} holds {shown(name, 60)!r}, which is not an array")
     return arrays
 
 
 def _header(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Large | None:
-    """The header of a member; None where it is no array or too short, which numpy or the checksum then report."""
+    """The header of a member; None where it is no array, which numpy or the checksum then report."""
     try:
-        large = npy.in_archive(path, archive, info)
+        return npy.in_archive(path, archive, info)
     except Exception:
         return None
-    return large if large.start + large.nbytes <= large.length else None
 
 
 def read_npy(path: Path, resident: int) -> Arrays:

@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from jaxgen.core.types import Refused
+from jaxgen.data.places import reason_of
 
 UNSIGNED_BYTE = 0x08
 LARGE = 2**30  # bytes; more are unpacked only if at most LIKELY_RATIO times the compressed size
 LIKELY_RATIO = 100
+HIGHEST_RATIO = 1032  # of unpacked to packed bytes, that gzip can reach
 AnyPath = Path | zipfile.Path  # of a file on disk or in a zip archive
 
 
@@ -39,7 +41,7 @@ def read_idx(path: AnyPath, dimensions: int) -> np.ndarray:
             with gzip.open(raw) as file:
                 return parse_idx(file, str(path), dimensions, packed)
     except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, RuntimeError) as error:  # the last: encrypted
-        raise Refused(f"{path} is damaged: {error}; fetch it again") from error
+        raise Refused(f"{path} is damaged: {reason_of(error)}; fetch it again") from error
     except OSError as error:
         raise Refused(f"{path} cannot be read: {error.strerror or error}") from error
 
@@ -60,7 +62,7 @@ def parse_idx(file: Any, name: str, dimensions: int, packed: int = 0, size: int 
         raise Refused(f"{name} is truncated in its header")
     shape = struct.unpack(f">{dimensions}I", lengths)
     expected = math.prod(shape)
-    if packed and expected > max(LARGE, LIKELY_RATIO * packed):
+    if packed and expected > min(max(LARGE, LIKELY_RATIO * packed), HIGHEST_RATIO * packed):
         raise Refused(f"{name} claims to unpack from {packed:,} to {expected:,} bytes, which is not believable")
     present = size - 4 * (1 + dimensions)
     data = b"" if size and expected > present else file.read(expected)  # `read` fails for an absurdly large number

@@ -16,6 +16,7 @@ from jaxgen.data.examples import Dataset, Examples, dataset, in_three
 from jaxgen.data.formats import npy
 from jaxgen.data.formats.arrays import Arrays, read_npy, read_npz
 from jaxgen.data.formats.npy import Large
+from jaxgen.data.places import reason_of
 from jaxgen.data.rows import RESIDENT, Rows
 
 LAYOUTS = "images and labels; x_train, y_train, x_test and y_test; or train, test and valid"
@@ -83,7 +84,7 @@ def _layout(path: Path, arrays: Arrays) -> list[tuple[str, str]]:
         return [("x_train", "y_train"), ("x_test", "y_test")]
     if {"train", "test"} <= arrays.keys():
         return [(name, "") for name in ("train", "test", "valid") if name in arrays]
-    raise Refused(f"{path}: expected the arrays {LAYOUTS}; found {', '.join(arrays) or 'none'}")
+    raise Refused(f"{path}: expected the arrays {LAYOUTS}; found {ascii(', '.join(arrays))[1:-1][:100] or 'none'}")
 
 
 def _dataset(path: Path, arrays: Arrays, names: list[tuple[str, str]]) -> Dataset:
@@ -130,7 +131,7 @@ def npz_dataset(path: Path, resident: int = RESIDENT) -> Dataset:
         raise Refused(f"{path} cannot be read: {error.strerror or error}") from error
     except Exception as error:
         # Damage raises some ten types, from zipfile, zlib, struct and numpy, with one meaning here.
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        if "allow_pickle" in reason:
+        reason = reason_of(error)
+        if "allow_pickle" in str(error):
             reason = "it holds pickled objects, which could run any code"
         raise Refused(f"{path} cannot be read: {reason}") from error

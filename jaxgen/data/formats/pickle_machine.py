@@ -29,7 +29,7 @@ class UnknownName(Exception):
 
 def printable(error: UnknownName) -> str:
     """The name as "module.name", for a message."""
-    return ascii(".".join(str(error).split())[:80])[1:-1]
+    return ascii(".".join(str(error).split())[:80])[1:-1][:60]
 
 
 def run(

@@ -13,7 +13,7 @@ from typing import Any
 
 from jaxgen.core.types import Refused
 from jaxgen.data.formats.tfds_records import Shard, refusing_damage
-from jaxgen.data.places import expanded
+from jaxgen.data.places import expanded, shown
 
 FORMAT = "array_record"  # the only format of TFDS that is read without TensorFlow
 NAME = re.compile(r"\w[\w.+=@,-]*")
@@ -73,8 +73,9 @@ def description(folder: Path) -> Any:
             content = json.loads((folder / file).read_text())
             formats = [content.get("fileFormat", "tfrecord"), *content.get("alternativeFileFormats", ())]
     if FORMAT not in formats:
+        other = shown(str(formats[0]), 40)
         raise Refused(
-            f"{folder} is prepared as {formats[0]}, and only {FORMAT} is read without TensorFlow; where that is "
+            f"{folder} is prepared as {other}, and only {FORMAT} is read without TensorFlow; where that is "
             f"installed, run `tfds convert_format --dataset_version_dir={folder} --out_file_format={FORMAT}` once"
         )
     with refusing_damage(folder):

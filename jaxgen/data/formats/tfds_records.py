@@ -20,8 +20,10 @@ import numpy as np
 from jaxgen.core.types import Refused
 from jaxgen.data.formats import png
 from jaxgen.data.images import pixels
+from jaxgen.data.places import reason_of, shown
 from jaxgen.data.rows import BLOCK
 
+LONGEST = 255  # letters of a file's name
 MOST = 4096  # records in a block at most
 
 
@@ -51,13 +53,14 @@ def refusing_damage(path: Path) -> Iterator[None]:
     except OSError as error:
         raise Refused(f"{path} cannot be read: {error.strerror or error}") from error
     except Exception as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise Refused(f"{path} is damaged: {reason}; fetch or prepare it again") from error
+        raise Refused(f"{path} is damaged: {reason_of(error)}; fetch or prepare it again") from error
 
 
 def check_shards(shards: Sequence[Shard]) -> None:
     """Raises Refused where a file is missing, or has another number of records than declared."""
     for path, count in shards:
+        if len(path.name) > LONGEST:  # so that no system can look for it
+            raise Refused(f"{path.parent} is damaged: its description names a file {shown(path.name, 60)!r}")
         if not path.is_file():
             raise Refused(f"{path} is missing; fetch or prepare it again")
         with refusing_damage(path), _opened(path) as reader:
@@ -130,7 +133,7 @@ def image_decoder(feature: Any, image_size: int) -> ImageDecoder | None:
     if not (stored or isinstance(feature, tfds.features.Tensor)) or feature.np_dtype != np.uint8:
         return None
     declared = (*feature.shape, 1) if len(feature.shape) == 2 else feature.shape
-    if len(declared) != 3 or declared[2] not in (1, 3, 4):
+    if len(declared) != 3 or declared[2] not in (1, 3, 4) or any(side is not None and side < 1 for side in declared):
         return None
     if not image_size and None in declared[:2]:
         raise Refused("has images of several sizes; give --image_size, the side of the square that all are brought to")

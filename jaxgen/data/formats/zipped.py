@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jaxgen.core.types import Refused
 from jaxgen.data.formats.idx import LARGE, LIKELY_RATIO
+from jaxgen.data.places import shown
 
 ENCRYPTED = 0x1  # in a member's flags
 
@@ -23,7 +24,7 @@ def check_archive(path: Path, archive: zipfile.ZipFile) -> None:
     if declared not in (len(members) % 2**16, 65535):
         raise Refused(f"{path} is damaged: {len(members)} entries of {declared} are listed")
     for info in members:
-        _check_size(f"{info.filename!r} in {path}", info.compress_size, info.file_size)
+        _check_size(f"{shown(info.filename, 60)!r} in {path}", info.compress_size, info.file_size)
     # Against the file's size, since members may overlap: each is believable, and all together are not.
     _check_size(str(path), path.stat().st_size, sum(info.file_size for info in members))
 
@@ -43,7 +44,7 @@ def files(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     check_archive(path, archive)
     members: dict[str, zipfile.ZipInfo] = {}
     for info in archive.infolist():
-        name, where = info.filename, f"{info.filename!r} in {path}"
+        name, where = info.filename, f"{shown(info.filename, 60)!r} in {path}"
         if ".." in name.split("/") or "\\" in name or re.match(r"/|[A-Za-z]:", name):
             raise Refused(f"{where} is no name of a file inside an archive: it is absolute, or has '..' or a backslash")
         if stat.S_ISLNK(info.external_attr >> 16):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxgen.core.types import Refused
-from jaxgen.data.images.listing import printable
+from jaxgen.data.places import shown
 
 SPLITS = {  # folder, in lower case -> split
     **dict.fromkeys(("train", "training"), "train"),
@@ -47,7 +47,7 @@ def layout(where: str, names: Sequence[str]) -> Layout:
     classes = next(iter(classes_by_split.values()))
     for name, others in classes_by_split.items():
         if others != classes:
-            odd = ", ".join(map(printable, sorted(classes ^ others)[:5]))
+            odd = shown(", ".join(sorted(classes ^ others)[:5]), 100)
             raise Refused(f"{where}: expected the same classes in train and {name}; only one of them has {odd}")
     if not classes:
         return Layout(tuple(parts.values()), (), np.zeros(len(paths), np.int32))
@@ -62,12 +62,13 @@ def _split(where: str, paths: Sequence[Path]) -> dict[str, slice]:
     for n, path in enumerate(paths):
         start.setdefault(path[0], n)
     if others := [top for top in start if top.lower() not in SPLITS]:
-        raise Refused(
-            f"{where}: expected only the folders train, test and valid beside each other, found {others[0]!r}"
-        )
+        other = shown(others[0], 60)
+        raise Refused(f"{where}: expected only the folders train, test and valid beside each other, found {other!r}")
     split = [SPLITS[top.lower()] for top in start]
     if sorted(split) not in (["test", "train"], ["test", "train", "valid"]):
-        raise Refused(f"{where}: expected one folder train, one test and at most one valid, found {', '.join(start)}")
+        raise Refused(
+            f"{where}: expected one folder train, one test and at most one valid, found {shown(', '.join(start), 60)}"
+        )
     ends = [*list(start.values())[1:], len(paths)]
     slices = {name: slice(*bounds) for name, *bounds in zip(split, start.values(), ends)}
     return {name: slices[name] for name in ("train", "test", "valid") if name in slices}
@@ -79,6 +80,6 @@ def _classes(where: str, paths: Sequence[Path], names: Sequence[str]) -> set[str
     if len(inside) > 1:
         raise Refused(
             f"{where}: expected images in one folder for each class, or all in the folder itself; "
-            f"found {printable(inside[False])} beside {printable(inside[True])}"
+            f"found {shown(inside[False], 60)} beside {shown(inside[True], 60)}"
         )
     return {path[0] for path in paths if len(path) > 1}

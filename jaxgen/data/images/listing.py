@@ -12,6 +12,7 @@ from typing import IO, NamedTuple
 from jaxgen.core.types import Refused
 from jaxgen.data.formats import zipped
 from jaxgen.data.images.pixels import suffixes
+from jaxgen.data.places import reason_of, shown
 
 
 class ImageFile(NamedTuple):
@@ -74,7 +75,7 @@ def _of_archive(path: Path, archive: zipfile.ZipFile) -> Listing:
         sorted(ImageFile(name, info.file_size, info.CRC) for name, info in members.items()),
         open=lambda name: archive.open(members[name]),
         read=read,
-        where=lambda name: f"{printable(name)} in {printable(str(path))}",
+        where=lambda name: f"{shown(name, 60)} in {printable(str(path))}",
     )
 
 
@@ -91,7 +92,7 @@ def _opened(path: Path) -> zipfile.ZipFile:
     except OSError as error:
         raise Refused(f"{name} cannot be read: {error.strerror or error}") from error
     except Exception as error:  # of a damaged directory: some five types
-        raise Refused(f"{name} is no folder, and as a zip archive it cannot be read: {error}") from error
+        raise Refused(f"{name} is no folder, and as a zip archive it cannot be read: {reason_of(error)}") from error
 
 
 def _is_hidden(part: str) -> bool:

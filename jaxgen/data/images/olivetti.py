@@ -9,8 +9,9 @@ import numpy as np
 
 from jaxgen.core.types import Refused
 from jaxgen.data.examples import Dataset, Examples, dataset
+from jaxgen.data.formats import matlab
 from jaxgen.data.formats.arrays import read_npz
-from jaxgen.data.places import data_folders, first_existing
+from jaxgen.data.places import data_folders, first_existing, reason_of
 from jaxgen.data.rows import RESIDENT
 
 PEOPLE, EACH, SIDE = 40, 10, 64
@@ -29,18 +30,17 @@ def read_faces(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Images [400, 64, 64] uint8 and labels [400] int32. Raises Refused where the file is damaged or another one."""
     try:
         if path.suffix == ".mat":
-            from scipy.io import loadmat
-
             # Columns are images, written column by column.
-            image = loadmat(path)["faces"].T.reshape(-1, SIDE, SIDE).swapaxes(1, 2)
+            faces = matlab.read(path, ["faces"])["faces"]
+            image = np.asarray(faces).T.reshape(-1, SIDE, SIDE).swapaxes(1, 2)
             label = np.arange(len(image)) // EACH
         else:
             arrays = read_npz(path, RESIDENT, ["images"], ["labels"])
             image, label = (np.asarray(arrays[name]) for name in ("images", "labels"))
     except Refused:
         raise
-    except Exception as error:  # damage raises many types, from zipfile, zlib, numpy and scipy
-        raise Refused(f"{path} cannot be read: {str(error).partition(chr(10))[0] or type(error).__name__}") from error
+    except Exception as error:  # damage raises many types, from zipfile, zlib and numpy
+        raise Refused(f"{path} cannot be read: {reason_of(error)}") from error
     shape = (PEOPLE * EACH, SIDE, SIDE)
     if image.shape != shape or image.dtype != np.uint8:
         raise Refused(f"{path}: expected images {shape} uint8, found {image.shape} {image.dtype}")

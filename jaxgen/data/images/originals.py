@@ -17,7 +17,7 @@ from jaxgen.core.types import Refused
 from jaxgen.data.examples import Dataset, Examples, dataset, hold_out
 from jaxgen.data.formats import idx
 from jaxgen.data.images import cifar
-from jaxgen.data.places import data_folders, first_existing
+from jaxgen.data.places import data_folders, first_existing, reason_of
 
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]  # "train", "test" -> images [N, H, W, C] uint8, labels [N] int32
 DIGITS = tuple("0123456789")
@@ -70,8 +70,8 @@ def _emnist_reader(config: str, folder: Path) -> Callable[[], Arrays] | None:
         try:
             root = zipfile.Path(packed)
             return lambda: read_pairs([root / "gzip" / f"{stem}.gz" for stem in stems])
-        except (zipfile.BadZipFile, OSError) as error:
-            raise Refused(f"{packed} is no zip archive, or damaged: {error}; fetch it again") from error
+        except Exception as error:  # of a damaged directory: some five types
+            raise Refused(f"{packed} is no zip archive, or damaged: {reason_of(error)}; fetch it again") from error
     return _idx_reader(stems, folder)
 
 

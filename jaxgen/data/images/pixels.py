@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from jaxgen.core.types import Refused
+from jaxgen.data.places import reason_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -150,5 +151,4 @@ def naming(where: str) -> Iterator[None]:
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise Refused(f"{where} declares too many pixels: {error}") from error
     except Exception as error:  # damaged files raise some ten types
-        reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).partition("\n")[0]
-        raise Refused(f"{where} cannot be read: {reason}") from error
+        raise Refused(f"{where} cannot be read: {reason_of(error)}") from error

@@ -13,10 +13,12 @@ from jaxgen.data import rows
 from jaxgen.data.examples import Dataset, Examples, dataset, in_three
 from jaxgen.data.formats import tfds_folders, tfds_records
 from jaxgen.data.formats.tfds_records import ImageDecoder, Shard
+from jaxgen.data.places import shown
 from jaxgen.data.rows import RESIDENT
 
 SPLITS = ("train", "test", "validation")  # with only one besides train, it is the test split
 UNKNOWN = -1  # TFDS's label of images without one
+MOST_PACKED = 2000  # bytes of an image in a byte of a PNG or JPEG file, at most
 DECODER = 1  # part of the cache's identity; raise it when the same record decodes to other pixels
 
 
@@ -57,20 +59,29 @@ def tfds_dataset(spec: str, data_dir: str = "", image_size: int = 0, resident: i
         listed = "; ".join(f"{name} {' '.join(repr(each).split())}".strip() for name, each in sorted(features.items()))
         raise Refused(
             f"tfds:{spec} in {folder} has no images to learn from: expected a feature `image` of uint8 with 1, 3 or 4 "
-            f"channels, found {listed}"
+            f"channels, found {shown(listed, 150)}"
         )
     classes = _classes(features.get("label"))
     parts = tfds_folders.shards_of(folder, info, SPLITS)
     if "train" not in parts:
-        raise Refused(f"tfds:{spec} in {folder} has no images in a split `train`; found {', '.join(info.splits)}")
+        raise Refused(
+            f"tfds:{spec} in {folder} has no images in a split `train`; found {shown(', '.join(info.splits), 60)}"
+        )
     for shards in parts.values():
         tfds_records.check_shards(shards)
-    total = math.prod(decoder.shape) * sum(shard.records for shards in parts.values() for shard in shards)
+    every = [shard for shards in parts.values() for shard in shards]
+    total, stored = math.prod(decoder.shape) * sum(each.records for each in every), sum(_size(each) for each in every)
+    if not image_size and total > MOST_PACKED * stored:  # before as much is allocated
+        raise Refused(f"tfds:{spec} in {folder} claims {total:,} bytes of images, of {stored:,}: not believable")
     limit = resident if total <= resident else 0  # the whole set is in memory, or no part of it
     splits = [_examples(shards, decoder, len(classes), image_size, limit) for shards in parts.values()]
     if any(examples.label.min() == UNKNOWN for examples in splits):
         splits, classes = [Examples(examples.image, 0 * examples.label) for examples in splits], ()
     return dataset(f"tfds:{spec}", decoder.shape, classes, *in_three(*splits))
+
+
+def _size(shard: Shard) -> int:
+    return shard.path.stat().st_size
 
 
 def _classes(label: Any) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from jaxgen.core.types import Refused
 from jaxgen.data.music.abc_fields import setting_of
 from jaxgen.data.music.abc_notes import read
+from jaxgen.data.places import shown
 
 START = re.compile(r"(?m)^X:.*$")
 FIELD = re.compile(r"([A-Za-z+]):(?![|:])\s*(.*)")
@@ -56,7 +57,7 @@ def tune(text: str) -> Tune:
         if not any(pitch is not None for pitch, _ in voice.notes):
             raise Refused("there are no notes")
     except Refused as error:
-        raise Refused(f"{title}: {error}") from None
+        raise Refused(f"{shown(title, 60)}: {error}") from None
     return Tune(title, setting.bar, tuple(voice.notes), tuple(voice.bars), tuple(voice.meters))
 
 

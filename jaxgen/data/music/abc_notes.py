@@ -28,6 +28,8 @@ TOKEN = re.compile(
     r"|[\\`$#*;?@])"
 )
 LONGEST = 16  # whole notes that a note may last
+FINEST = 1024  # parts of a whole note: sums of others would need ever longer numbers
+MOST = 10_000  # notes of a tune
 COMPOUND = ("6/8", "9/8", "12/8")  # meters in which tuplets of 5, 7 and 9 fill the time of three notes
 
 
@@ -53,6 +55,8 @@ def read(music: str, setting: Setting) -> Voice:
     written, borders = list[Written](), list[tuple[int, str]]()
     here, broken, scale, left = dict[str, int](), "", Fraction(1), 0
     for token in tokens(music):
+        if len(written) > MOST:
+            raise Refused(f"there are more than {MOST:,} notes")
         match token.lastgroup:
             case "bar":
                 borders.append((len(written), setting.meter))
@@ -96,9 +100,7 @@ def tokens(music: str) -> Iterator[re.Match]:
 def sounding(token: re.Match, setting: Setting, here: dict[str, int], before: Sequence[Written]) -> Written:
     """A note, rest or chord; `here` has the accidentals of the bar so far. Raises Refused for a length of 0."""
     if token["note"] is not None:
-        length = setting.unit * times(token["length"])
-        if length > LONGEST:
-            raise Refused(f"{token['note']!r} lasts {float(length):g} whole notes, more than {LONGEST}")
+        length = possible(setting.unit * times(token["length"]), token["note"])
         if token["letter"] in "zx":
             return Written(None, length)
         octave = 5 + token["letter"].islower() + token["octave"].count("'") - token["octave"].count(",")
@@ -115,7 +117,16 @@ def sounding(token: re.Match, setting: Setting, here: dict[str, int], before: Se
         raise Refused(f"{token['chord'][:20]!r} is no chord")
     top = max(heard, key=lambda note: note.pitch or 0)
     tied = any(part.lastgroup == "tie" for part in parts)
-    return top._replace(length=notes[0].length * times(token["times"]), tied=tied)
+    return top._replace(length=possible(notes[0].length * times(token["times"]), token["chord"]), tied=tied)
+
+
+def possible(length: Fraction, note: str) -> Fraction:
+    """The length. Raises Refused where it is longer or finer than music is."""
+    if length > LONGEST:
+        raise Refused(f"{note[:20]!r} lasts {float(length):g} whole notes, more than {LONGEST}")
+    if length.denominator > FINEST:
+        raise Refused(f"{note[:20]!r} lasts {length} of a whole note; the finest part is 1/{FINEST}")
+    return length
 
 
 def pitch(name: str, key: Key, here: dict[str, int]) -> int:

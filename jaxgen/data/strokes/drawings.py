@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from jaxgen.core.types import Refused
-from jaxgen.data.places import reading
+from jaxgen.data.places import reading, shown
 from jaxgen.data.strokes import shaping
 
 BAD = (TypeError, ValueError, LookupError, OverflowError)  # raised by values that are something else than is expected
@@ -61,12 +61,11 @@ def read_json(path: Path) -> tuple[list[Labelled], tuple[str, ...]]:
             strokes = [_points(stroke) for stroke in sketch["strokes"]]
             label = _word(sketch["class"])
         except BAD as error:
-            shown = '{"class": ..., "strokes": [[[x, y], ...], ...]}'
-            raise Refused(f"sketch {number} of {path}, counted from 0, is not arranged as {shown}") from error
+            form = '{"class": ..., "strokes": [[[x, y], ...], ...]}'
+            raise Refused(f"sketch {number} of {path}, counted from 0, is not arranged as {form}") from error
         if label not in classes:
-            raise Refused(
-                f"sketch {number} of {path}, counted from 0, is of class {label!r}, which is not among classes"
-            )
+            of = shown(label, 60)
+            raise Refused(f"sketch {number} of {path}, counted from 0, is of class {of!r}, which is not among classes")
         labelled.append((shaping.to_offsets(strokes), label))
     return labelled, classes
 

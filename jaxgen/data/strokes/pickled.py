@@ -78,7 +78,7 @@ def read_npz(path: Path) -> dict[str, list[np.ndarray]]:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
             if not set(SPLITS) <= set(members):
                 arrays = ", ".join(sorted(members)) or "none"
-                raise Refused(f"{path}: expected the arrays train, valid and test; found {ascii(arrays)[1:-1]}")
+                raise Refused(f"{path}: expected the arrays train, valid and test; found {ascii(arrays)[1:-1][:100]}")
             return {name: _sketches(path, name, archive, members[name]) for name in SPLITS}
     except Refused:
         raise
@@ -101,6 +101,8 @@ def _sketches(path: Path, name: str, archive: zipfile.ZipFile, info: zipfile.Zip
         header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, dtype = header(file)
         if not dtype.hasobject:
+            if math.prod(shape) * dtype.itemsize > info.file_size:  # before as much is allocated
+                raise ValueError(f"{name} claims more numbers than are there")
             file.seek(0)
             return list(np.lib.format.read_array(file, allow_pickle=False))
         top = pickle_machine.run(file, NAMES, _fill)

@@ -81,7 +81,10 @@ def load(name: str, data_dir: str = "", longest: int = 250) -> Sketches:
                 f"all {len(every):,} sketches in {split} of {where} have more than {longest} points; the shortest has "
                 f"{shortest}"
             )
-    scale = shaping.scale_of([each for each, _ in kept["train"]])
+    try:
+        scale = shaping.scale_of([each for each, _ in kept["train"]])
+    except Refused as refusal:
+        raise Refused(f"{where}: {refusal}") from refusal
     most = max(len(each) for part in kept.values() for each, _ in part)
     train, valid, test = splits = [_split(kept[split], classes, most, scale) for split in SPLITS]
     return Sketches(Path(name).stem, train, valid, test, classes, scale, most, examples.digest(splits), left_out)
@@ -153,4 +156,4 @@ def _of_path(path: Path) -> tuple[Parts, tuple[str, ...], str]:
         kind = ", in subfolders for its classes" if path.is_dir() else ""
         raise Refused(f"{where} has {len(labelled)} sketches{kind}; three splits need at least 3")
     classes = tuple(sorted({label for _, label in labelled})) if listed is None else listed
-    return examples.parted(labelled), classes, where
+    return examples.parted(labelled, where), classes, where

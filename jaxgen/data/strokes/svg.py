@@ -12,11 +12,12 @@ from xml.parsers import expat
 import numpy as np
 
 from jaxgen.core.types import Refused
-from jaxgen.data.places import reading
+from jaxgen.data.places import reading, reason_of
 from jaxgen.data.strokes import shaping
 from jaxgen.data.strokes.svg_path import path_strokes
 
 TOLERANCE = 2 / 255  # of simplification, in the longer side of a drawing, as QuickDraw has
+FARTHEST = 1e30  # of the origin, where squares are still finite float64, and offsets finite float32
 UNSEEN = ("defs", "clipPath", "marker", "mask", "pattern", "symbol")  # what they hold is not drawn where it stands
 TRANSFORM = re.compile(r"\s*,?\s*(\w+)\s*\(([^)]*)\)")
 
@@ -42,12 +43,12 @@ def read_svg(path: Path) -> list[np.ndarray]:
     except _Doctype:
         raise Refused(f"{path} has a DOCTYPE, which can define entities that never end; remove it") from None
     except (ValueError, LookupError, expat.ExpatError) as error:
-        raise Refused(f"{path} is no SVG file that can be read: {error}") from error
+        raise Refused(f"{path} is no SVG file that can be read: {reason_of(error)}") from error
     if not strokes:
         raise Refused(f"{path} draws nothing: it has no path, polyline, polygon or line")
     points = np.concatenate(strokes)
-    if not np.isfinite(points).all():
-        raise Refused(f"{path} has points that are not finite")
+    if not (np.abs(points) < FARTHEST).all():  # also true for NaN
+        raise Refused(f"{path} has points that are not finite, or farther away than {FARTHEST:g}")
     tolerance = TOLERANCE * float(np.ptp(points, axis=0).max())
     return [shaping.simplified(stroke, tolerance) for stroke in strokes]
 

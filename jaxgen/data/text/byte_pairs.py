@@ -14,6 +14,7 @@ import functools
 import itertools
 import json
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from jaxgen.core.types import Refused
 from jaxgen.data.text.blocks import concatenated, smallest_dtype, whole_words
 
 BYTES = 256  # the smallest vocabulary
+LONGEST = 2048  # characters of a word, or of white space, that is not cut where a vocabulary is learnt
+RUN = re.compile(r"\S++|\s++")
 # Bytes that are printable as Latin-1 characters stand for themselves, the others for those from code point 256 on.
 PLAIN = (*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAC + 1), *range(0xAE, 0xFF + 1))
 OTHERS = (byte for byte in range(BYTES) if byte not in PLAIN)
@@ -41,7 +44,7 @@ def trained(text: Iterable[str], size: int) -> tuple[str, ...]:
     trainer = package.trainers.BpeTrainer(
         vocab_size=size, min_frequency=2, initial_alphabet=alphabet, show_progress=False
     )
-    tokenizer.train_from_iterator(whole_words(text), trainer)
+    tokenizer.train_from_iterator(map(_cut, whole_words(text)), trainer)
     numbers = tokenizer.get_vocab()
     return tuple(sorted(numbers, key=numbers.__getitem__))
 
@@ -57,13 +60,16 @@ def stored(folder: str | os.PathLike) -> tuple[str, ...]:
         lines = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise Refused(f"byte pairs need vocab.json and merges.txt in {folder}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Refused(f"vocab.json or merges.txt in {folder} is damaged") from error
     places = numbers.values() if isinstance(numbers, dict) else ()
     if not places or sorted(place for place in places if type(place) is int) != list(range(len(places))):
         raise Refused(f"vocab.json in {folder} does not number its tokens from 0")
     vocabulary = tuple(sorted(numbers, key=numbers.__getitem__))
-    check(vocabulary)
+    try:
+        check(vocabulary)
+    except Refused as refusal:
+        raise Refused(f"vocab.json in {folder}: {refusal}") from refusal
     listed = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version")]
     first = {"".join(pair): pair for pair in reversed(listed)}  # a token that two pairs give is learnt from the first
     if merges(vocabulary) != [pair for pair in listed if first["".join(pair)] == pair]:
@@ -78,7 +84,7 @@ def check(vocabulary: Sequence[str]) -> None:
         raise Refused(f"a vocabulary of byte pairs begins with the {BYTES} bytes; {len(lacking)} of them are not there")
     strange = next((token for token in vocabulary if not token or not NUMBERS.keys() >= set(token)), None)
     if strange is not None:
-        raise Refused(f"{strange!r} of the vocabulary is not written in the characters that stand for bytes")
+        raise Refused(f"{ascii(strange)[:60]} of the vocabulary is not written in the characters that stand for bytes")
 
 
 def encode(text: Iterable[str], vocabulary: Sequence[str]) -> np.ndarray:
@@ -120,6 +126,14 @@ def merges(vocabulary: Sequence[str]) -> list[tuple[str, str]]:
         if len(parts) == 2:
             pairs.append((parts[0], parts[1]))
     return pairs
+
+
+def _cut(block: str) -> list[str]:
+    """A block in parts without longer words than LONGEST: a merge within a word takes as long as the word is."""
+    cuts = [0]
+    for run in RUN.finditer(block):
+        cuts += range(run.start(), run.end(), LONGEST) if run.end() - run.start() > LONGEST else ()
+    return [block[begin:end] for begin, end in itertools.pairwise([*cuts, len(block)])]
 
 
 @functools.lru_cache(2)

@@ -13,7 +13,6 @@ import html
 import re
 import sys
 import sysconfig
-import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -21,7 +20,8 @@ import numpy as np
 
 from jaxgen.core.types import Refused
 from jaxgen.data.examples import Dataset, Examples, dataset, split
-from jaxgen.data.places import data_folders, first_existing, reading
+from jaxgen.data.formats import tarred
+from jaxgen.data.places import data_folders, first_existing
 
 NAMES = ("docstrings", "reuters")
 ARCHIVE = "reuters21578.tar.gz"
@@ -30,7 +30,8 @@ TOPICS = 8  # of Reuters
 LEAST_WORDS = 25  # of a docstring
 LEAST_DOCUMENTS = 40  # of a module
 WORD = re.compile(r"[a-z]{3,}")
-STORY = re.compile(r"<REUTERS([^>]*)>(.*?)</REUTERS>", re.S)
+PART = re.compile(r"<(/?)(?:TITLE|BODY)>")
+MOST = 2**28  # bytes of a believable archive of Reuters, which has 28 million
 
 Labelled = tuple[str, str]  # a text and its class
 
@@ -44,29 +45,41 @@ def words(text: str) -> list[str]:
 
 def stories(sgml: str) -> Iterator[tuple[str, Labelled]]:
     """(split, (text, topic)) of the stories in a file of Reuters-21578 that have exactly one topic; ModApte's split."""
-    for attributes, inner in STORY.findall(sgml):
-        topics = re.findall(r"<D>(.*?)</D>", inner.partition("</TOPICS>")[0])
+    # Each character is looked at a few times: a regular expression over a tag that is never closed would start anew.
+    for story in sgml.split("<REUTERS")[1:]:
+        attributes, _, rest = story.partition(">")
+        inner, end, _ = rest.partition("</REUTERS>")
+        topics = re.findall(r"<D>([^<]*)</D>", inner.partition("</TOPICS>")[0])
         part = re.search(r'LEWISSPLIT="(TRAIN|TEST)"', attributes)
-        if part and 'TOPICS="YES"' in attributes and len(topics) == 1:
-            text = re.findall(r"<(?:TITLE|BODY)>(.*?)</(?:TITLE|BODY)>", inner, re.S)
+        if end and part and 'TOPICS="YES"' in attributes and len(topics) == 1:
+            pieces = PART.split(inner)  # text, "" or "/", text, ...
+            text = [pieces[n + 1] for n in range(1, len(pieces) - 2, 2) if (pieces[n], pieces[n + 2]) == ("", "/")]
             yield part[1].lower(), (html.unescape(" ".join(text)), topics[0])
 
 
 def reuters(data_dir: str) -> dict[str, list[Labelled]]:
-    """Split -> stories of the commonest topics of the training split. Raises Refused where the archive is missing."""
+    """Split -> stories of the commonest topics of the training split.
+
+    Raises Refused where the archive is missing or damaged, or has no stories of a split.
+    """
     folders = [folder / "text/reuters21578" for folder in data_folders(data_dir)]
     path = first_existing([folder / ARCHIVE for folder in folders])
     if path is None:
         raise Refused(f"no {ARCHIVE} in {' or '.join(map(str, folders))}; it can be had from {ADDRESS}")
     every: dict[str, list[Labelled]] = {"train": [], "test": []}
-    with reading(path), tarfile.open(path) as archive:
-        for member in sorted(archive.getmembers(), key=lambda each: each.name):
-            file = archive.extractfile(member) if member.name.endswith(".sgm") else None
-            for name, story in stories(file.read().decode("latin-1") if file else ""):
+    archive = tarred.files(path, lambda name: name.endswith(".sgm"), MOST)
+    for file in sorted(archive):
+        try:
+            for name, story in stories(archive[file].decode("latin-1")):
                 every[name].append(story)
+        except ValueError as error:  # a character whose number has thousands of digits
+            raise Refused(f"{path} is damaged: {file[-40:]!a} has no such character") from error
     counted = collections.Counter(topic for _, topic in every["train"])
     kept = {topic for topic, _ in counted.most_common(TOPICS)}
-    return {name: [each for each in part if each[1] in kept] for name, part in every.items()}
+    parts = {name: [each for each in part if each[1] in kept] for name, part in every.items()}
+    if len(parts["train"]) < 2 or not parts["test"]:  # of the first, some validate
+        raise Refused(f"{path} has {len(parts['train'])} stories to train on and {len(parts['test'])} to test on")
+    return parts
 
 
 def docstrings() -> list[Labelled]:

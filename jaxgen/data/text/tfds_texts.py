@@ -7,6 +7,7 @@ from typing import Any
 from jaxgen.core.types import Refused
 from jaxgen.data.formats import tfds_folders
 from jaxgen.data.formats.tfds_records import Shard, check_shards, parsed_features, record_blocks, refusing_damage
+from jaxgen.data.places import shown
 
 SPLIT, FEATURE = "train", "text"
 
@@ -34,7 +35,9 @@ def tfds_text_blocks(spec: str, data_dir: str = "") -> Iterator[str]:
     _check_feature(spec, folder, info)
     parts = tfds_folders.shards_of(folder, info, [SPLIT])
     if SPLIT not in parts:
-        raise Refused(f"tfds:{spec} in {folder} has no texts in a split `{SPLIT}`; found {', '.join(info.splits)}")
+        raise Refused(
+            f"tfds:{spec} in {folder} has no texts in a split `{SPLIT}`; found {shown(', '.join(info.splits), 60)}"
+        )
     check_shards(parts[SPLIT])
     return _blocks(parts[SPLIT])
 
@@ -45,7 +48,7 @@ def _check_feature(spec: str, folder: Path, info: Any) -> None:
     features = tfds_folders.features_by_name(info)
     if not isinstance(features.get(FEATURE), tfds.features.Text):
         names = ", ".join(sorted(features))
-        raise Refused(f"tfds:{spec} in {folder} has no feature `{FEATURE}` of class Text; found {names}")
+        raise Refused(f"tfds:{spec} in {folder} has no feature `{FEATURE}` of class Text; found {shown(names, 60)}")
 
 
 def _blocks(shards: list[Shard]) -> Iterator[str]:

@@ -50,10 +50,12 @@ def sizes(path: str | os.PathLike) -> Sizes:
     path = Path(path)
     names = _names(path, tensors := read(path))
     tokens, positions = (tensors.arrays[names[ENDS[name]]].shape for name in ("tokens", "positions"))
-    layers = {int(match[1]) for name in names if (match := re.match(r"h\.(\d+)\.", name))}
+    layers = {int(match[1]) for name in names if (match := re.match(r"h\.(\d{1,6})\.", name))}
     if not layers or layers != set(range(len(layers))) or len(tokens) != 2 or tokens[1:] != positions[1:]:
         raise Refused(f"{path} is no GPT-2: its layers or the width of its tables do not fit together")
     heads = _stated(path.parent / "config.json").get("n_head", max(1, tokens[1] // PER_HEAD))
+    if tokens[1] % heads:
+        raise Refused(f"{path} has a width of {tokens[1]:,}, which the n_head of config.json beside it does not divide")
     return Sizes(tokens[0], positions[0], tokens[1], len(layers), heads)
 
 
@@ -103,7 +105,7 @@ def _stated(path: Path) -> dict[str, Any]:
         stated = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise Refused(f"{path} cannot be read as JSON") from error
     heads = stated.get("n_head", 1) if isinstance(stated, dict) else None
     if type(heads) is not int or heads < 1:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from jaxgen.core.types import Refused
+from jaxgen.data.places import reason_of, shown
 from jaxgen.data.weights.tensors import BFLOAT16, numbers
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -36,11 +37,10 @@ def opened(path: Path) -> Iterator[Any]:
     except Refused:
         raise
     except Exception as error:  # h5py raises OSError, KeyError, RuntimeError, ValueError and others of damage
-        reason = str(error).partition("\n")[0]
-        if lengths := re.search(r"truncated file: eof = (\d+).*stored_eof = (\d+)", reason):
+        if lengths := re.search(r"truncated file: eof = (\d+).*stored_eof = (\d+)", str(error)):
             present, expected = (int(number) for number in lengths.groups())
             raise Refused(f"{path} is truncated: expected {expected:,} bytes, found {present:,}") from error
-        raise Refused(f"{path} is damaged: {reason or type(error).__name__}") from error
+        raise Refused(f"{path} is damaged: {reason_of(error)}") from error
 
 
 def check_heaps(path: Path, file: Any) -> None:
@@ -102,9 +102,11 @@ def child(path: Path, group: Any, name: str) -> Any:
     for part in name.split("/"):
         link = group.get(part, getlink=True) if isinstance(group, h5py.Group) else None
         if link is None:
-            raise Refused(f"{path} is damaged: it lists {name!r}, which is not there")
+            raise Refused(f"{path} is damaged: it lists {shown(name, 60)!r}, which is not there")
         if not isinstance(link, h5py.HardLink):
-            raise Refused(f"{path}: {part!r} is a link to {link.path!r}, and links are not followed")
+            raise Refused(
+                f"{path}: {shown(part, 60)!r} is a link to {shown(link.path, 60)!r}, and links are not followed"
+            )
         group = group[part]
     return group
 
@@ -127,7 +129,7 @@ def _texts(path: Path, group: Any, name: str) -> list[str]:
 
     identifier = group.attrs.get_id(name)
     if math.prod(identifier.shape) * max(identifier.dtype.itemsize, 1) > path.stat().st_size:
-        raise Refused(f"{path} is damaged: {name} claims to hold {math.prod(identifier.shape):,} strings")
+        raise Refused(f"{path} is damaged: {shown(name, 60)} claims to hold {math.prod(identifier.shape):,} strings")
     if h5py.check_string_dtype(identifier.dtype) is None:
         return []  # an empty list, which Keras writes as one of float64
     values = np.asarray(group.attrs[name], object).reshape(-1)
@@ -139,18 +141,22 @@ def check_array(path: Path, dataset: Any) -> None:
     import h5py
 
     if not isinstance(dataset, h5py.Dataset):
-        raise Refused(f"{path} is damaged: {dataset.name!r} is no array")
+        raise Refused(f"{path} is damaged: {shown(dataset.name, 60)!r} is no array")
     if dataset.external or dataset.is_virtual:
-        raise Refused(f"{path}: the numbers of {dataset.name!r} are in another file, which is not read")
+        raise Refused(f"{path}: the numbers of {shown(dataset.name, 60)!r} are in another file, which is not read")
     if dataset.dtype.kind not in "fiu" and dataset.dtype != OPAQUE:
-        raise Refused(f"{path}: expected numbers in {dataset.name!r}, found {dataset.dtype}")
+        raise Refused(f"{path}: expected numbers in {shown(dataset.name, 60)!r}, found {shown(str(dataset.dtype), 60)}")
     creation = dataset.id.get_create_plist()
     filters = [creation.get_filter(n)[0] for n in range(creation.get_nfilters())]
     if unknown := [code for code in filters if code not in FILTERS]:
-        raise Refused(f"{path}: {dataset.name!r} is packed by filter {unknown[0]}; expected gzip, lzf or none")
+        raise Refused(
+            f"{path}: {shown(dataset.name, 60)!r} is packed by filter {unknown[0]}; expected gzip, lzf or none"
+        )
     claimed, stored = math.prod(dataset.shape) * dataset.dtype.itemsize, dataset.id.get_storage_size()
     if claimed > (LIKELY_RATIO if filters else 1) * min(stored, path.stat().st_size):
-        raise Refused(f"{path} is damaged: {dataset.name!r} claims {claimed:,} bytes, and {stored:,} are stored")
+        raise Refused(
+            f"{path} is damaged: {shown(dataset.name, 60)!r} claims {claimed:,} bytes, and {stored:,} are stored"
+        )
 
 
 def read_array(path: Path, name: str) -> np.ndarray:

@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 
 from jaxgen.core.types import Refused
-from jaxgen.data.places import reading
+from jaxgen.data.places import reading, reason_of
 from jaxgen.data.weights import hdf5
 from jaxgen.data.weights.keras3_h5 import is_keras3, read_keras3
 from jaxgen.data.weights.keras_h5 import is_keras, read_keras
@@ -63,7 +63,7 @@ def _read_archive(path: Path) -> Tensors:
     except (Refused, OSError):
         raise
     except Exception as error:  # damage raises several types, from zipfile, zlib and struct
-        raise Refused(f"{path} is truncated or damaged: {str(error) or type(error).__name__}") from error
+        raise Refused(f"{path} is truncated or damaged: {reason_of(error)}") from error
     if "model.weights.h5" in members:
         raise Refused(f"{path} is Keras's archive of a whole model; unpack model.weights.h5 from it")
     kind = "an .npz archive of arrays" if any(name.endswith(".npy") for name in members) else "a zip archive"

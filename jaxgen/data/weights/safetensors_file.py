@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from jaxgen.core.types import Refused
+from jaxgen.data.places import shown
 from jaxgen.data.weights.tensors import BFLOAT16, Lazy, Tensors, bytes_of, numbers, read_at
 
 START = 8  # bytes of the header's length
@@ -53,14 +54,19 @@ def _reader(path: Path, name: str, entry: Any, base: int, size: int) -> partial:
     try:
         dtype, shape, (start, end) = str(entry["dtype"]), tuple(entry["shape"]), entry["data_offsets"]
     except (TypeError, KeyError, ValueError) as error:
-        raise Refused(f"{path} is damaged: expected dtype, shape and two data_offsets of {name!r}") from error
+        raise Refused(
+            f"{path} is damaged: expected dtype, shape and two data_offsets of {shown(name, 60)!r}"
+        ) from error
     if dtype not in DTYPES:
-        raise Refused(f"{path}: expected numbers of {', '.join(DTYPES)}, found {dtype} in {name!r}")
+        raise Refused(
+            f"{path}: expected numbers of {', '.join(DTYPES)}, found {shown(dtype, 20)} in {shown(name, 60)!r}"
+        )
     whole = all(type(number) is int and number >= 0 for number in (*shape, start, end))
     if not whole or math.prod(shape) * bytes_of(DTYPES[dtype]) != end - start:
-        raise Refused(f"{path} is damaged: the bytes {start} to {end} of {name!r} are not {dtype} of the shape {shape}")
+        where = shown(f"{start} to {end}", 60)
+        raise Refused(f"{path} is damaged: the bytes {where} of {shown(name, 60)!r} are not {dtype} of that shape")
     if base + end > size:
-        raise Refused(f"{path} is truncated: {name!r} ends at {base + end:,} bytes, and {size:,} are there")
+        raise Refused(f"{path} is truncated: {shown(name, 60)!r} ends at {base + end:,} bytes, and {size:,} are there")
     return partial(_read, path, base + start, end - start, DTYPES[dtype], shape)
 
 

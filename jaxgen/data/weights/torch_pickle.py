@@ -61,7 +61,7 @@ def load(path: Path, file: Any) -> Any:
         instruction = f"the instruction {error}, which no state dict has"
         raise Refused(f"{path} holds a pickle with {instruction}; {RESAVE}") from error
     except pickle_machine.UnknownName as error:
-        shown = ascii(".".join(str(error).split())[:80])[1:-1]
+        shown = pickle_machine.printable(error)
         raise Refused(
             f"{path} holds more than tensors: a pickle of {shown}, which could run any code; {RESAVE}"
         ) from error

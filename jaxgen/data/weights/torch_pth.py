@@ -6,6 +6,7 @@ Nothing is unpickled, see `torch_pickle`; no number is read before its tensor is
 
 import io
 import math
+import mmap
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ import numpy as np
 from jaxgen.core.types import Refused
 from jaxgen.data.formats import zipped
 from jaxgen.data.formats.npy import LOCAL
+from jaxgen.data.places import shown
 from jaxgen.data.weights.tensors import Lazy, Tensors, bytes_of, numbers, read_at
 from jaxgen.data.weights.torch_pickle import RESAVE, Stored, load
 
@@ -42,14 +44,14 @@ def read_zip(path: Path, archive: zipfile.ZipFile) -> Tensors:
         raise Refused(f"{path} is a TorchScript program, whose code is not run; {RESAVE}")
     for name, info in members.items():
         if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
-            raise Refused(f"{path} is not as torch.save writes it: {name!r} is compressed; {RESAVE}")
+            raise Refused(f"{path} is not as torch.save writes it: {shown(name, 60)!r} is compressed; {RESAVE}")
     order = archive.read(f"{root}byteorder") if f"{root}byteorder" in members else b"little"
     state = load(path, io.BytesIO(archive.read(members[root + PICKLE])))
 
     def block(stored: Stored) -> tuple[int, Block]:
         info = members.get(f"{root}data/{stored.key}")
         if info is None:
-            raise Refused(f"{path} is damaged: it lacks the numbers {stored.key!r}")
+            raise Refused(f"{path} is damaged: it lacks the numbers {shown(stored.key, 60)!r}")
         return info.file_size, partial(_member, path, info)
 
     return Tensors("torch", _lazy(path, state, block, ">" if order == b"big" else "<"))
@@ -61,7 +63,7 @@ def _member(path: Path, info: zipfile.ZipInfo) -> bytes:
     name, extra = LOCAL.unpack(read_at(path, info.header_offset, LOCAL.size))
     data = read_at(path, info.header_offset + LOCAL.size + name + extra, info.file_size)
     if zlib.crc32(data) != info.CRC:
-        raise Refused(f"{path} is damaged: the checksum of {info.filename!r} does not agree")
+        raise Refused(f"{path} is damaged: the checksum of {shown(info.filename, 60)!r} does not agree")
     return data
 
 
@@ -69,7 +71,8 @@ def read_legacy(path: Path) -> Tensors:
     """The tensors of a file of the older kind. Raises Refused as `read_zip` does."""
     size = path.stat().st_size
     blocks: dict[str, tuple[int, Block]] = {}
-    with path.open("rb") as file:
+    # Mapped, since a file that is read allocates as many bytes as a length in it claims.
+    with path.open("rb") as raw, mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ) as file:
         magic, version, machine, state, keys = (load(path, file) for _ in range(5))
         known = magic == MAGIC and version == VERSION and isinstance(machine, dict) and isinstance(keys, list)
         if not known or not all(isinstance(key, str) for key in keys):
@@ -87,7 +90,7 @@ def read_legacy(path: Path) -> Tensors:
 
     def block(stored: Stored) -> tuple[int, Block]:
         if stored.key not in blocks:
-            raise Refused(f"{path} is damaged: it lacks the numbers {stored.key!r}")
+            raise Refused(f"{path} is damaged: it lacks the numbers {shown(stored.key, 60)!r}")
         return blocks[stored.key]
 
     return Tensors("torch", _lazy(path, state, block, order))
@@ -110,7 +113,9 @@ def _lazy(path: Path, state: Any, block: Callable[[Stored], tuple[int, Block]], 
         length, read = block(stored)
         dtype = stored.dtype if bytes_of(stored.dtype) == 1 else order + stored.dtype
         if not _fits(stored, length):
-            raise Refused(f"{path} is damaged: {name!r} claims the shape {stored.shape} of {length:,} bytes")
+            raise Refused(
+                f"{path} is damaged: {shown(name, 60)!r} claims the shape {str(stored.shape)[:60]} of {length:,} bytes"
+            )
         readers[name] = partial(_array, read, stored, dtype)
     return Lazy(readers)
 

@@ -12,7 +12,7 @@ from jaxgen.nets.pretrained.network import CLASSES, Layer, Layout, Network, aske
 
 KERAS = {"scale": "gamma", "bias": "beta", "mean": "moving_mean", "var": "moving_variance"}  # of a norm
 TORCH = {"kernel": "weight", "scale": "weight", "mean": "running_mean", "var": "running_var"}
-NUMBERED = re.compile(rf"({'|'.join(CLASSES.values())})(?:_(\d+))?")  # layers that Keras names by their class
+NUMBERED = re.compile(rf"({'|'.join(CLASSES.values())})(?:_(\d{{1,9}}))?")  # layers that Keras names by their class
 SHOWN = 6  # names of layers in a message
 
 
@@ -66,7 +66,7 @@ def _addressed(network, tensors):
 def _incomplete(network, arrays, names, lacks, missing):
     """The message for layers that a file lacks."""
     if len(missing) == len(network.layers):
-        others = _few([*dict.fromkeys(re.split(r"[/.]", name)[0] for name in arrays)])
+        others = ascii(_few([*dict.fromkeys(re.split(r"[/.]", name)[0] for name in arrays)]))[1:-1][:100]
         return f"the file holds no layer of {network.name}, but {others or 'nothing'}: weights of another network?"
     first = [layer.name for layer in network.layers].index(missing[0])
     upto = f"it holds {network.name} up to {network.layers[first - 1].name}" if first else f"{missing[0]} is the first"

@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 from made import idx_bytes
-from refusals import refused
+from refusals import plainly, refused
 
 from jaxgen.data.formats import idx
 
@@ -54,3 +54,9 @@ def test_damage_is_told_in_a_sentence(tmp_path):
         assert str(path) in refused(fragment, idx.read_idx, path, 3)
     for place, reason in ((tmp_path / "none", "No such file"), (tmp_path, "Is a directory")):
         refused(f"cannot be read: {reason}", idx.read_idx, place, 3)
+
+
+def test_more_than_gzip_can_pack_is_not_unpacked(tmp_path):
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress(WHOLE[:4] + struct.pack(">3I", 2**10, 2**10, 2**9)))
+    plainly("to 536,870,912 bytes, which is not believable", path, idx.read_idx, path, 3)

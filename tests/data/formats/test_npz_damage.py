@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import refusals
 from archives import COLOUR, GREY, LABEL, LIMIT, UNIT, saved
-from refusals import changed, cut, outcomes
+from refusals import changed, cut, outcomes, plainly
 
 from jaxgen.data import rows
 from jaxgen.data.formats import npz
@@ -177,3 +177,14 @@ def test_checksums_sizes_and_passwords_are_noticed(tmp_path):
     struct.pack_into("<I", content, content.rindex(b"notes.npy") - 46 + 24, 2**31)  # in the directory
     path.write_bytes(content)
     refused(path, r"'notes\.npy' in .* claims to unpack from \d+ to 2,147,483,648 bytes, which is not believable")
+
+
+def test_an_array_that_claims_more_than_the_archive_has(tmp_path):
+    """Whose checksum agrees: numpy would allocate first and read then."""
+    path = tmp_path / "a.npz"
+    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (99999999999, 2, 2), }\n"
+    content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    for resident in (0, rows.RESIDENT):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("images.npy", content)
+        plainly("'images' claims 399,999,999,996 bytes", path, npz.npz_dataset, path, resident)

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 from folders import PNG, THREE, archived, refused
-from refusals import changed, cut, outcomes
+from refusals import changed, cut, outcomes, plainly
 
 from jaxgen.data.images import folder
 
@@ -63,3 +63,10 @@ def test_an_archive_cut_short_or_changed_anywhere_is_refused_or_harmless(tmp_pat
     assert set(found) == {None, whole}
     assert found.count(None) > len(found) / 2
     assert set(outcomes(path, cut(data, 5 * step), load)) == {None}
+
+
+def test_names_that_are_too_long_are_not_repeated(tmp_path):
+    path = archived(tmp_path / "a.zip", {**THREE, f"{'x' * 5000}.png": b"nothing"})
+    plainly("x... in .*a.zip is no image", path, folder.folder_dataset, path)
+    path = archived(tmp_path / "b.zip", {**THREE, f"../{'x' * 5000}.png": PNG})
+    plainly("is no name of a file inside an archive", path, folder.folder_dataset, path)

@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 from made import cifar_archive, cifar_batches, idx_bytes, idx_set
-from refusals import refused
+from refusals import plainly, refused
 from scipy.io import savemat
 
 from jaxgen.core.types import Refused
@@ -180,3 +180,16 @@ def test_real_mnist_in_a_second_and_real_faces_and_frogs():
     assert sizes(sets.load("olivetti", REAL)) == [320, 40, 40]
     assert sizes(sets.load("olivetti_glasses", REAL)) == [280, 40, 80]
     assert sizes(sets.load("frogs", REAL)) == [4500, 500, 1000]
+
+
+@pytest.mark.ci
+def test_an_archive_of_a_later_version_of_zip(tmp_path):
+    """Of which zipfile says that it is not implemented."""
+    (tmp_path / "emnist").mkdir()
+    path = tmp_path / "emnist" / originals.EMNIST_ZIP
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a", "b")
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 6] = 255
+    path.write_bytes(content)
+    plainly("is no zip archive, or damaged: zip file version 25.5", path, sets.load, "emnist_digits", str(tmp_path))

@@ -6,9 +6,10 @@ import itertools
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
+from refusals import plainly
 
 from jaxgen.core.types import Refused
-from jaxgen.data.images import pixels
+from jaxgen.data.images import frames, pixels
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (6, 9), np.uint8)
@@ -131,3 +132,12 @@ def test_nothing_is_run_to_read_an_image():
     assert {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"} <= set(pixels.suffixes())
     with pytest.raises(OSError, match="cannot identify"):
         pixels.opened(io.BytesIO(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n"))
+
+
+def test_animations_of_too_many_pixels(tmp_path, monkeypatch):
+    path = tmp_path / "a.gif"
+    shades = [Image.new("L", (30, 40), 5 * n) for n in range(9)]
+    shades[0].save(path, save_all=True, append_images=shades[1:])
+    assert len(frames.animation(path).frames) == 9
+    monkeypatch.setattr(frames, "MOST", 8 * 30 * 40)
+    plainly("has more than 8 frames of 30 x 40: too many", path, frames.animation, path)

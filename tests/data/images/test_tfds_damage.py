@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 from prepared import features, labelled, noise, prepare
-from refusals import changed, cut, outcomes, refused
+from refusals import changed, cut, outcomes, plainly, refused
 
 from jaxgen.data.images import tfds_sets
 
@@ -98,3 +98,25 @@ def test_a_changed_or_missing_byte_of_a_shard_is_harmless_or_refused(copy, whole
     assert given(copy, SHARD, harmed) <= {None, whole[1]}
     assert given(copy, SHARD, harmed[3:4]) == {None}
     assert given(copy, SHARD, [content]) == {whole[1]}
+
+
+@pytest.mark.parametrize(("shape", "says"), [("0", "no images to learn from"), ("99999999", "not believable")])
+def test_a_description_of_impossible_images(copy, shape, says):
+    features = copy / FEATURES
+    assert '"6"' in features.read_text()
+    features.write_text(features.read_text().replace('"6"', f'"{shape}"'))
+    plainly(says, copy.parent, tfds_sets.tfds_dataset, "toys", str(copy.parents[1]))
+
+
+def test_what_a_description_says_is_shown_in_print(copy):
+    features = copy / FEATURES
+    features.write_text(features.read_text().replace("pythonClassName", "python" + "\x7f" * 400, 1))
+    plainly("is damaged: .*x7f", copy, tfds_sets.tfds_dataset, "toys", str(copy.parents[1]))
+
+
+def test_a_description_of_files_whose_names_are_too_long(copy):
+    info = copy / INFO
+    info.write_text(info.read_text().replace('"toys"', f'"toys{"x" * 5000}"'))
+    plainly(
+        "is damaged: its description names a file 'toysx", copy, tfds_sets.tfds_dataset, "toys", str(copy.parents[1])
+    )

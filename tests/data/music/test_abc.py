@@ -105,3 +105,20 @@ def test_bars_of_the_embedded_melodies_add_up():
         assert first == tune.meter or first + last <= tune.meter or last == tune.meter, tune.title
         assert max(first, last) <= tune.meter, tune.title
         assert all(pitch is None or 48 <= pitch <= 84 for pitch, _ in tune.notes), tune.title
+
+
+def test_tunes_that_no_music_is():
+    for says, music in {
+        "more than 10,000 notes": "E" + "<g>" * 10_000,
+        "more than 10,000 notes ": "CZ99" * 200,
+        r"'c/9997' lasts 1/79976 of a whole note; the finest part is 1/1024": "".join(
+            f"c/{n}" for n in range(9997, 9000, -1)
+        ),
+        "lasts 1249.88 whole notes": "[ceg]9999",
+    }.items():
+        with pytest.raises(Refused, match=says.strip()):
+            notes(music)
+    with pytest.raises(Refused) as caught:
+        abc.tunes(f"X:1\nT:{chr(127) * 999}\nK:C\n&\n")
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 200

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from refusals import plainly
 
 from jaxgen.core.types import Refused
 from jaxgen.data.music import abc, melodies, note_symbols, tunes
@@ -94,3 +95,9 @@ def test_refusals_of_sets(tmp_path, monkeypatch):
     for name, message in cases.items():
         with pytest.raises(Refused, match=message):
             melodies.load(name)
+
+
+def test_too_few_tunes_are_refused_by_name(tmp_path):
+    path = tmp_path / "a.abc"
+    path.write_text(scale(1, 0) + scale(2, 1, lengths="2112"))
+    plainly("three splits need at least 3 of .*; there are 2", path, melodies.load, str(path))

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import scipy.io
+from refusals import plainly
 
 from jaxgen.core.types import Refused
 from jaxgen.data.music import midi, pieces, rolls, tunes
@@ -88,8 +89,8 @@ def test_refusals_of_sets(tmp_path):
     (tmp_path / "odd.json").write_text(json.dumps({split: [[[600]]] for split in pieces.SPLITS}))
     (tmp_path / "folder").mkdir()
     cases = {
-        "other.mat": "no file of piano rolls",
-        "cut.mat": "could not read bytes",
+        "other.mat": "other.mat has no validdata",
+        "cut.mat": "an element claims 2,176 bytes, and 14 are there",
         "other.json": "no pieces in valid",
         "odd.json": "600 is none",
         "folder": "at least 3",
@@ -99,3 +100,27 @@ def test_refusals_of_sets(tmp_path):
     for name, message in cases.items():
         with pytest.raises(Refused, match=message):
             pieces.load(name, str(tmp_path))
+
+
+def test_hostile_pieces(tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    for says, content in {
+        "recursion": "[" * 100_000,
+        "has no train, valid and test of pieces, chords": json.dumps(
+            {split: [[["9" * 4000]]] for split in pieces.SPLITS}
+        ),
+    }.items():
+        path.write_text(content)
+        plainly(says, path, pieces.load, str(path))
+    path.write_text(json.dumps({split: [[[60]] * 9, [[60]]] for split in pieces.SPLITS}))
+    monkeypatch.setattr(pieces, "MOST", 1000)
+    plainly("has 2 pieces in train, and one of 9 steps: too many", path, pieces.load, str(path))
+
+
+def test_a_number_of_midi_that_does_not_end(tmp_path):
+    pytest.importorskip("mido")
+    path = tmp_path / "a.mid"
+    path.write_bytes(midi.written(NOTES)[:22] + b"\xff" * 500_000)
+    plainly("a number in it does not end", path, midi.read, path)
+    path.write_bytes(midi.written(NOTES)[:22] + b"\xff" * 900 + midi.written(NOTES)[22:])  # no float is so large
+    plainly("no MIDI file, or damaged", path, midi.read, path)

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from refusals import refused
+from refusals import plainly, refused
 
 from jaxgen.data.strokes import drawings
 
@@ -68,3 +68,9 @@ def test_other_files_are_refused(tmp_path, content, says):
     path = tmp_path / "a.json"
     path.write_bytes(content)
     assert str(path) in refused(says, drawings.read_json, path)
+
+
+def test_a_long_class_is_not_repeated(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"classes": ["a"], "sketches": [{"class": "b" * 5000, "strokes": []}]}))
+    plainly("is of class 'bbb", path, drawings.read_json, path)

@@ -8,7 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from refusals import changed, cut, outcomes, refused
+from refusals import changed, cut, outcomes, plainly, refused
 
 from jaxgen.core.types import Refused
 from jaxgen.data.strokes import pickled
@@ -138,3 +138,12 @@ def test_files_that_are_not_whole(tmp_path):
         packed(path, train=good, valid=good, test=good[:end])
         with pytest.raises(Refused):
             pickled.read_npz(path)
+
+
+def test_arrays_that_claim_more_than_the_file_has(tmp_path):
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": "<i2", "fortran_order": False, "shape": (10**9, 3, 3)})
+    path = packed(tmp_path / "a.npz", **dict.fromkeys(("train", "valid", "test"), file.getvalue()))
+    plainly("train claims more numbers than are there", path, pickled.read_npz, path)
+    path = packed(tmp_path / "b.npz", **{f"{n}/{'x' * 50}": b"" for n in range(99)})
+    plainly("expected the arrays train, valid and test; found", path, pickled.read_npz, path)

@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from refusals import refused
+from refusals import plainly, refused
 
 from jaxgen.data.strokes.sketches import load
 
@@ -165,3 +165,9 @@ def test_files_as_they_are_distributed(name, sizes, mean, longest, scale):
     assert (found.longest, found.left_out, found.classes) == (longest, 0, ())
     ends = found.train.strokes[np.arange(sizes[0]), found.train.length - 1, 2]
     np.testing.assert_array_equal(ends, 1)
+
+
+def test_a_set_that_nothing_moves_in_is_named(tmp_path):
+    path = tmp_path / "a.svg"
+    path.write_text('<svg><polyline points="1,1 1,1"/></svg>')
+    plainly("have no scale", path, load, str(path))

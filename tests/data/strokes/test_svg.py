@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from refusals import refused
+from refusals import plainly, refused
 
 from jaxgen.data.strokes import svg, svg_path
 
@@ -131,3 +131,17 @@ def test_what_cannot_be_read_is_refused(tmp_path, content, says):
 
 def test_a_missing_file_is_refused(tmp_path):
     refused("cannot be read: No such file", svg.read_svg, tmp_path / "none.svg")
+
+
+@pytest.mark.filterwarnings("error")
+def test_hostile_numbers_and_names(tmp_path):
+    path = tmp_path / "a.svg"
+    for says, drawing in {
+        "could not convert": f'<polyline points="{"(" * 100_000}"/>',
+        "is no SVG file that can be read: x": f'<g transform="{"x" * 9999}(1)"/>',
+        "farther away than 1e\\+30": '<polyline points="0,0 1e200,3 5,1e170 7,8"/>',
+    }.items():
+        path.write_text(f"{HEAD}{drawing}</svg>")
+        plainly(says, path, svg.read_svg, path)
+    path.write_text(f"<{'a' * 9999}/>")
+    plainly("its first element is a", path, svg.read_svg, path)

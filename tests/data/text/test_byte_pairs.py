@@ -1,12 +1,14 @@
 """Byte pairs: what is merged first, every text and back, the package's own tokens, characters of each token."""
 
 import itertools
+import json
+import re
 import sys
 from collections import Counter
 
 import numpy as np
 import pytest
-from refusals import refused
+from refusals import plainly, refused
 
 from jaxgen.core.types import Refused
 from jaxgen.data.text import blocks, byte_pairs, texts
@@ -104,3 +106,26 @@ def test_what_cannot_be_read(tmp_path, monkeypatch, vocabulary):
     monkeypatch.setitem(sys.modules, "tokenizers", None)
     with pytest.raises(Refused, match=r'pip install "jaxgen\[tokens\]"'):
         byte_pairs.trained(["a"], 300)
+
+
+def test_hostile_vocabularies(tmp_path):
+    (tmp_path / "merges.txt").write_text("")
+    vocabulary = tmp_path / "vocab.json"
+    vocabulary.write_text("[" * 100_000)
+    plainly("is damaged", vocabulary, byte_pairs.stored, tmp_path)
+    every = {token: number for number, token in enumerate(byte_pairs.NUMBERS)}
+    for strange, says in {"\x7f" * 500: "stand for bytes", "\u4e2d": "stand for bytes"}.items():
+        vocabulary.write_text(json.dumps({**every, strange: 256}))
+        plainly(says, vocabulary, byte_pairs.stored, tmp_path)
+    vocabulary.write_text(json.dumps({"a": 0}))
+    plainly("255 of them are not there", vocabulary, byte_pairs.stored, tmp_path)
+
+
+def test_long_words_are_cut_where_a_vocabulary_is_learnt():
+    """Merging within a word takes as long as the word is, once for each of its pairs."""
+    odd = f"{TEXT}{'a' * 5000} {' ' * 5000}b"
+    parts = byte_pairs._cut(odd)
+    assert "".join(parts) == odd
+    assert all(len(run) <= byte_pairs.LONGEST for part in parts for run in re.findall(r"\S+|\s+", part))
+    assert byte_pairs._cut(TEXT) == [TEXT]
+    assert len(byte_pairs.trained([TEXT + "[{" * 300_000], 300)) == 300  # in a second or two

@@ -5,6 +5,7 @@ import tarfile
 
 import numpy as np
 import pytest
+from refusals import plainly
 
 from jaxgen.core.types import Refused
 from jaxgen.data.text import documents
@@ -73,3 +74,35 @@ def test_docstrings_of_the_library_have_their_module_as_class():
     every = np.concatenate([split.label for split in images[3:6]])
     assert np.bincount(every).min() >= documents.LEAST_DOCUMENTS
     assert images.shape == (1, 1, 50)
+
+
+def archived(folder, content):
+    path = folder / "text/reuters21578" / documents.ARCHIVE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w:gz") as archive:
+        info = tarfile.TarInfo("r/a.sgm")
+        info.size = len(content)
+        archive.addfile(info, io.BytesIO(content.encode()))
+    return path
+
+
+def test_damaged_archives_of_reuters_are_refused(tmp_path):
+    for says, content in {
+        "0 stories to train on and 0 to test on": "nothing",
+        "1 stories to train on and 1 to test on": story() + story(part="TEST"),
+        "2 stories to train on and 0 to test on": story() * 2,
+        r"'r/a\.sgm' has no such character": story(title=f"&#{'9' * 5000};") * 2,
+    }.items():
+        path = archived(tmp_path, content)
+        plainly(says, path, documents.load, "reuters", str(tmp_path))
+    path.write_bytes(path.read_bytes()[:-30])
+    plainly("is damaged: Compressed file ended", path, documents.load, "reuters", str(tmp_path))
+    path.write_bytes(b"")
+    plainly("is damaged: empty file", path, documents.load, "reuters", str(tmp_path))
+
+
+@pytest.mark.parametrize("tag", ["<REUTERS>", "<D>", "<BODY>", "<TITLE>"])
+def test_tags_that_are_never_closed_take_no_time(tag):
+    """A search that starts anew behind each of them would take an hour."""
+    head = '<REUTERS TOPICS="YES" LEWISSPLIT="TEST"><D>earn</D>' + "</TOPICS>" * (tag != "<D>")
+    list(documents.stories(f"{head}{tag * 300_000}</REUTERS>"))

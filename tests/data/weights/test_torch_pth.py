@@ -7,7 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from refusals import refused
+from refusals import plainly, refused
 from weight_files import (
     drawn,
     integer,
@@ -167,3 +167,19 @@ BAD = {
 def test_claims_are_checked_before_a_number_is_read(tmp_path, entry, says):
     path = write_pth(tmp_path / "a.pth", {}, pickled({"a": entry}), {"0": ONE.tobytes()})
     assert str(path) in refused(says, read, path)
+
+
+def test_lengths_in_a_pickle_that_are_not_there(tmp_path):
+    path = write_legacy(tmp_path / "a.pth", STATE, state=b"\x80\x02X\xff\xff\xff\xff")
+    plainly("its list of tensors cannot be read", path, read, path)
+    path = write_legacy(tmp_path / "b.pth", STATE, state=b"\x80\x02c" + b"\x7f" * 300 + b"\nx\n.")
+    plainly("holds more than tensors", path, read, path)
+
+
+def test_names_that_do_not_agree_are_not_repeated(tmp_path):
+    """zipfile shows both, the second of which may be most of the file."""
+    path = write_pth(tmp_path / "a.pth", STATE)
+    content = bytearray(path.read_bytes())
+    content[26:28] = b"\xff\x03"
+    path.write_bytes(content)
+    plainly("is truncated or damaged: File name in directory", path, read, path)
