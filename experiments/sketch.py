@@ -1,6 +1,7 @@
 """Sketch-RNN: drawings as movements of a pen, encoded, drawn anew, completed.
 
 python -m experiments.sketch                                       outlines of letters, as they stand in fonts
+python -m experiments.sketch --preset=letters                      ... a larger network, whose codes tell them apart
 python -m experiments.sketch --latent=0                            without an encoder: drawings from nothing
 python -m experiments.sketch --preset=omniglot --data_dir=DATA     characters of 50 alphabets
 python -m experiments.sketch --preset=sheep --data_dir=DATA        sheep
@@ -26,6 +27,7 @@ from jaxgen.techniques.strokes import sketch_rnn
 PAPER: dict[str, Any] = {"batch_size": 100, "learning_rate": 1e-3, "clip_value": 1.0, "schedule": "cosine"}
 SIZES: dict[str, Any] = {"encoder": 128, "decoder": 256, "latent": 64, "kl_decay": 0.99995}
 PRESETS: dict[str, dict[str, Any]] = {
+    "letters": {"encoder": 128, "decoder": 256, "latent": 32, "kl_weight": 0.02, "steps": 3000},
     "omniglot": {
         **PAPER,
         **SIZES,

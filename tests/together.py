@@ -3,12 +3,10 @@
 python tests/together.py FLAGS STEPS DIRECTORY NAME,...    FLAGS as JSON: coordinator, processes, process, host_devices
 """
 
-import contextlib
 import json
 import subprocess
 import sys
 import time
-import types
 from pathlib import Path
 
 import floors
@@ -18,12 +16,11 @@ from experiments import classify, gan, text, vae
 from jaxgen.data import rows
 from jaxgen.run import cli, machine
 from jaxgen.run.conduct import together
-from jaxgen.run.control import ALONE
-from jaxgen.run.distributed import joined, silent
+from jaxgen.run.distributed import Processes, joined, silent
 from jaxgen.run.experiment import nothing
 from jaxgen.run.parsing import parse
 
-SAME = "--log_every=20 --eval_every=20 --checkpoint_every=20 --batch_size=8"
+SAME = "--log_every=20 --eval_every=20 --checkpoint_every=60 --batch_size=8"
 RUNS = {
     "vae": (vae, "--dataset=digits --likelihood=stochastic --hidden=8 --latent=2 --resident_mb=0"),
     "classifier": (classify, "--dataset=digits --network=cnn --channels=4 --hidden=8 --dropout=0.3"),
@@ -60,9 +57,8 @@ def run(group, name, steps, directory):
 
 
 def work(flags, steps, directory, names):
-    flags = types.SimpleNamespace(**flags)
-    machine.prepare(flags.host_devices)
-    with joined(flags) if flags.processes > 1 else contextlib.nullcontext(ALONE) as group:
+    machine.prepare(flags.pop("host_devices"))
+    with joined(Processes(**flags)) as group:
         for name in names.split(","):
             run(group, name, int(steps), Path(directory))
 
@@ -72,7 +68,7 @@ def start(directory, processes, devices, port, steps, names, variables):
     directory.mkdir(exist_ok=True)
     started = []
     for process in range(processes):
-        flags = {"distributed": False, "coordinator": f"localhost:{port}", "processes": processes, "process": process}
+        flags = {"coordinator": f"localhost:{port}", "processes": processes, "process": process}
         command = [sys.executable, __file__, json.dumps({**flags, "host_devices": devices}), str(steps)]
         with (directory / f"{process}.log").open("w") as log:
             both = {"stdout": log, "stderr": subprocess.STDOUT, "env": variables, "cwd": floors.root()}

@@ -37,12 +37,12 @@ def conduct(experiment: Experiment, argv: Sequence[str]) -> Chapter | None:
     flags = parsed.flags
     machine.prepare(flags.host_devices, flags.compilation_cache, flags.matmul_precision, flags.deterministic)
     if work := experiment.instead(flags):
-        if several(flags):
+        if several(flags.together):
             raise Refused("without training there is nothing to do for several processes")
         return work()
     check_export(flags.export)
     check_profile(flags.profile)
-    with joined(flags) as group, silent(group):
+    with joined(flags.together) as group, silent(group):
         return together(experiment, parsed, group)
 
 

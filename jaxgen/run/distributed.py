@@ -4,26 +4,40 @@ JAX connects the devices (`jax.distributed`); `control` connects the processes, 
 """
 
 import contextlib
+import dataclasses
 import os
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import jax
 import numpy as np
 
+from jaxgen.core.config import knob
 from jaxgen.core.types import Refused
 from jaxgen.run import control
 from jaxgen.run.control import ALONE, Group
 
+MACHINE = "machine"  # a heading of --help
 # What jax.distributed reads of SLURM. A shell that is opened inside an allocation has some of them only.
 SLURM = ("SLURM_JOB_ID", "SLURM_STEP_NODELIST", "SLURM_NTASKS", "SLURM_PROCID", "SLURM_LOCALID")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")  # as who means this machine writes it
 
 
+@dataclasses.dataclass(frozen=True)
+class Processes:
+    """In which of several processes this is."""
+
+    distributed: bool = knob(
+        False, "one of many processes, of SLURM, Open MPI, Kubernetes or a TPU", free=True, group=MACHINE
+    )
+    coordinator: str = knob("", "or HOST:PORT at which process 0 meets the others", free=True, group=MACHINE)
+    processes: int | None = knob(None, "how many there are", lower=1, upper=2**16, free=True, group=MACHINE)
+    process: int | None = knob(None, "which of them this is, from 0", lower=0, upper=2**16, free=True, group=MACHINE)
+
+
 @contextlib.contextmanager
-def joined(flags: Any) -> Iterator[Group]:
+def joined(flags: Processes) -> Iterator[Group]:
     """The group of processes that this one was started in; ALONE where its flags name no others.
 
     Before any device is touched. What leaves the block in one process only, a refusal say, ends the others.
@@ -57,7 +71,7 @@ def silent(group: Group) -> Iterator[None]:
         yield
 
 
-def several(flags: Any) -> bool:
+def several(flags: Processes) -> bool:
     """Whether flags name several processes. Raises Refused where some of them are missing."""
     own = {"coordinator": flags.coordinator or None, "processes": flags.processes, "process": flags.process}
     missing = [name for name, value in own.items() if value is None]
@@ -69,12 +83,13 @@ def several(flags: Any) -> bool:
         return True
     if 0 < len(missing) < len(own):
         raise Refused(f"--coordinator, --processes and --process belong together; missing: --{', --'.join(missing)}")
-    if not missing and flags.process >= flags.processes:
-        raise Refused(f"--process={flags.process} must be below --processes={flags.processes}")
-    return not missing and flags.processes > 1
+    process, processes = flags.process or 0, flags.processes or 0
+    if not missing and process >= processes:
+        raise Refused(f"--process={process} must be below --processes={processes}")
+    return not missing and processes > 1
 
 
-def start(flags: Any) -> Group:
+def start(flags: Processes) -> Group:
     """See `joined`."""
     if not several(flags):
         return ALONE
@@ -90,7 +105,7 @@ def start(flags: Any) -> Group:
 def _named(flags):
     """The group at --coordinator."""
     host, port = address(flags.coordinator)
-    about = {"processes": flags.processes, "jax": jax.__version__, "host_devices": flags.host_devices}
+    about = {"processes": flags.processes, "jax": jax.__version__}
     if flags.process:
         group, at = control.call(host, port, flags.process, flags.processes, about)
     else:

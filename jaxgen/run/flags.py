@@ -7,9 +7,10 @@ from jaxgen.core.config import knob, nested
 from jaxgen.core.progress import Policy
 from jaxgen.optim.registry import BY_NAME
 from jaxgen.optim.settings import Settings
+from jaxgen.run.distributed import MACHINE, Processes
 from jaxgen.run.experiment import LARGEST
 
-RUN, DATA, TRAINING, OPTIMIZER, MACHINE = "run", "data", "training", "optimiser", "machine"  # headings of --help
+RUN, DATA, TRAINING, OPTIMIZER = "run", "data", "training", "optimiser"  # headings of --help
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,12 +65,7 @@ class RunFlags:
         group=MACHINE,
     )
     host_devices: int = knob(1, "devices that the CPU counts as", lower=1, upper=64, free=True, group=MACHINE)
-    distributed: bool = knob(
-        False, "one of many processes, of SLURM, Open MPI, Kubernetes or a TPU", free=True, group=MACHINE
-    )
-    coordinator: str = knob("", "or HOST:PORT at which process 0 meets the others", free=True, group=MACHINE)
-    processes: int | None = knob(None, "how many there are", lower=1, upper=2**16, free=True, group=MACHINE)
-    process: int | None = knob(None, "which of them this is, from 0", lower=0, upper=2**16, free=True, group=MACHINE)
+    together: Processes = nested(Processes())
     matmul_precision: Literal["default", "float32", "tf32", "bf16"] = knob(
         "default",
         "least precision of products of float32: 6, 3 or 1 passes of bfloat16 on TPUs, TF32 (default) or not on GPUs",

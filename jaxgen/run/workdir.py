@@ -19,7 +19,7 @@ LAYOUT = 2  # of config.json, checkpoints and samples; directories without it we
 # Free flags that count where they are not at their default, so that runs from before there were such flags go on. The
 # first three are there to be read in a refusal: the data's hash covers them.
 NOTED = ("classes", "per_class", "draw_seed", "in_order", "accumulate", "shard")
-FREED = ("devices", "host_devices")  # flags that counted once
+FREED = ("devices", "host_devices")  # flags of runs that counted once
 OWN = ("process", "data_dir", "compilation_cache", "profile")  # flags that processes of a run may have of their own
 
 
@@ -91,7 +91,7 @@ def _locked(path: Path, wanted: dict[str, Any]) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if (path / "config.json").exists():
                 before = read_config(path)
-                before["flags"] = {k: v for k, v in before["flags"].items() if k not in FREED}
+                before["flags"] = {k: v for k, v in before["flags"].items() if k not in FREED or k in wanted["flags"]}
                 old, new = ({k: v for k, v in config.items() if k != "free"} for config in (before, wanted))
                 if differing := differences(old, new):
                     raise Refused(

@@ -4,7 +4,6 @@ import dataclasses
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 from jaxgen.core.config import knob, knobs, nested
@@ -13,19 +12,18 @@ from jaxgen.core.types import Refused
 from jaxgen.optim.settings import Settings
 from jaxgen.report.page import Chapter
 from jaxgen.run import cli, workdir
-from jaxgen.run.bar import bar
+from jaxgen.run.control import Group
+from jaxgen.run.distributed import MACHINE, Processes, joined, silent
 from jaxgen.run.experiment import Experiment, short
-from jaxgen.run.flags import DATA, MACHINE
+from jaxgen.run.flags import DATA
 from jaxgen.run.machine import prepare
 from jaxgen.run.parsing import alone, usage
-from jaxgen.study import grid, store
+from jaxgen.study import division, grid, store
 from jaxgen.study.beside import study_beside
 from jaxgen.study.conclusion import conclude
 from jaxgen.study.origins import check_optimizers, code_of_optimizer
-from jaxgen.study.problems import Problem
-from jaxgen.study.protocol import Entrant, Protocol, run_study
+from jaxgen.study.protocol import Entrant, Protocol
 from jaxgen.study.setup import check_lengths, passed_flags, study_identity
-from jaxgen.study.statistics import Task
 from jaxgen.study.tasks import make_task
 from jaxgen.study.variants import by_flag, check_varied, labelled, parse_vary
 
@@ -113,6 +111,7 @@ class Flags:
     settings: Settings = nested(Settings())
     policy: Policy = nested(Policy())
     host_devices: int = knob(1, "CPU devices to divide the runs among", lower=1, upper=64, group=MACHINE)
+    together: Processes = nested(Processes())
     compilation_cache: str = knob(
         "", "a directory to keep compiled programs in; auto: in the cache folder", free=True, group=MACHINE
     )
@@ -138,9 +137,21 @@ def launch(
 
 
 def study(experiments: Mapping[str, Experiment], argv: Sequence[str], **defaults: Any) -> list[Chapter]:
-    """Trains what is missing, reports on all, returns the chapters. Raises Refused; arguments as in `launch`."""
+    """Trains what is missing, reports on all, returns the chapters. Raises Refused; arguments as in `launch`.
+
+    Of several processes each trains the runs of some of the optimisers, and process 0 reports.
+    """
     defaults = {"data_dir": os.environ.get("JAXGEN_DATA", ""), **defaults}
     flags, explicit = alone("optimizer_study", Flags, argv, **defaults)
+    prepare(flags.host_devices, flags.compilation_cache)
+    with joined(flags.together) as group, silent(group):
+        return _together(experiments, flags, explicit, group)
+
+
+def _together(
+    experiments: Mapping[str, Experiment], flags: Flags, explicit: Mapping[str, Any], group: Group
+) -> list[Chapter]:
+    """What `study` does in each process; process 0 returns the chapters."""
     optimizers = parse_names(flags.optimizers, "optimizers")
     common, own = tuple(grid.parse_rates(flags.learning_rates)), grid.parse_own_rates(flags.rates, optimizers)
     passed, variants = passed_flags(explicit, optimizers), parse_vary(flags.vary, optimizers, explicit)
@@ -149,9 +160,8 @@ def study(experiments: Mapping[str, Experiment], argv: Sequence[str], **defaults
         raise Refused(f"--baseline={flags.baseline} is none of --optimizers={','.join(labels)}")
     names = parse_names(flags.tasks, "tasks")
     grid.parse_targets(flags.target, names)
-    prepare(flags.host_devices, flags.compilation_cache)
     make = lambda name, argv: make_task(name, experiments, argv, flags.evaluations, optimizers)
-    tasks = [make(name, passed) for name in names]
+    tasks = group.before(lambda: [make(name, passed) for name in names])
     check_lengths(flags.max_seconds, tasks)
     check_varied(flags.vary, tasks)
     varied = {flag: [make(name, [*passed, flag]) for name in names] for flag in by_flag(variants) if flag}
@@ -160,35 +170,16 @@ def study(experiments: Mapping[str, Experiment], argv: Sequence[str], **defaults
     codes = {each.label: code_of_optimizer(each.optimizer) for each in variants}
     entrants = {e.label: Entrant(e.label, own.get(e.optimizer, common), codes[e.label]) for e in variants}
     protocol = Protocol(flags.tuning_seeds, flags.seeds, flags.extend, flags.max_seconds)
-    with workdir.open_workdir(flags.workdir, identity) as folder:
+    with workdir.open_workdir(flags.workdir, identity, group) as folder:
+        group.first(lambda: division.merge(folder))
         check_optimizers(folder, store.read_rows(folder), codes)
+        parts = []
         for number, each in enumerate(tasks):
-            groups = []
             for flag, same in by_flag(variants).items():
                 problem = labelled(varied.get(flag, tasks)[number].problem, same)
-                groups.append((problem, [entrants[one.label] for one in same]))
-            train(folder, each.task, groups, protocol, flags.mode)
-        return conclude(folder, flags, tasks, variants, other)
-
-
-def train(
-    folder: Path, task: Task, groups: Sequence[tuple[Problem, Sequence[Entrant]]], protocol: Protocol, mode: str
-) -> None:
-    """Trains what is missing of a task's runs, a group of optimisers after the other, each on its own problem."""
-    every = {entrant.label: entrant for _, group in groups for entrant in group}
-    runs = sum(len(each.rates) * protocol.tuning_seeds + protocol.seeds for each in every.values())
-    first, _ = groups[0]
-    mine = lambda row: row["task"] == first.name and row["optimizer"] in every
-    done = sum(row["steps"] for row in store.read_rows(folder) if mine(row))
-    with bar(runs * first.steps, task.name, start=done, unit="updates") as show:
-
-        def advance(updates: int) -> None:
-            nonlocal done
-            done += updates
-            show(done, {})
-
-        for problem, group in groups:
-            run_study(folder, problem, task, group, protocol, mode, advance=advance)
+                parts.append(division.Part(each.task, problem, [entrants[one.label] for one in same]))
+        division.train(folder, parts, protocol, flags.mode, group)
+        return [] if group.process else conclude(folder, flags, tasks, variants, other)
 
 
 def parse_names(text: str, flag: str) -> list[str]:

@@ -15,6 +15,7 @@ from jaxgen.run import machine
 from jaxgen.study import side_by_side
 
 NAME = "execution.json"
+PART = "execution.process"  # of the names of further processes' files
 AUTO = "auto"  # the mode that stands for the fastest
 # Of a run, times its updates: what small networks compute with while a program compiles, about 3 s.
 COMPILING = 1.5e10
@@ -68,10 +69,24 @@ def record(folder: Path, name: str, entry: dict[str, Any]) -> None:
     write_whole(folder / NAME, json.dumps(execution, indent=2).encode() + b"\n")
 
 
-def add_seconds(folder: Path, name: str, seconds: float) -> None:
-    """Adds to the time that the task has taken, over all processes that worked on it."""
+def add_seconds(folder: Path, name: str, seconds: float, process: int = 0) -> None:
+    """Adds to the time that the task has taken, over all processes that worked on it; `process` adds it."""
+    if process:
+        path = folder / f"{PART}{process}.json"
+        spent = json.loads(path.read_text()) if path.exists() else {}
+        write_whole(path, json.dumps({**spent, name: spent.get(name, 0.0) + seconds}).encode())
+        return
     entry = read_execution(folder)[name]
     record(folder, name, {**entry, "seconds": entry.get("seconds", 0.0) + seconds})
+
+
+def merge(folder: Path) -> None:
+    """Adds the time that other processes have written down."""
+    for path in sorted(folder.glob(f"{PART}*.json")):
+        spent = json.loads(path.read_text())
+        path.unlink()
+        for name, seconds in spent.items():
+            add_seconds(folder, name, seconds)
 
 
 def read_execution(folder: Path) -> dict[str, dict[str, Any]]:

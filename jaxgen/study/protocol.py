@@ -48,6 +48,7 @@ class Group(NamedTuple):
     arrays: tuple[Any, Any, Any]  # of the three splits, on every device
     say: Callable[[str], None]
     advance: Callable[[int], None]
+    process: int  # of those that divide the study
 
 
 def run_study(
@@ -59,6 +60,7 @@ def run_study(
     mode: str = execution.AUTO,
     say: Callable[[str], None] = print,
     advance: Callable[[int], None] = lambda updates: None,
+    process: int = 0,
 ) -> None:
     """Trains what is missing of the study of one task, optimiser by optimiser.
 
@@ -71,13 +73,21 @@ def run_study(
         mode: how runs are trained side by side, one of `side_by_side.MODES`; "auto" times them and takes the fastest.
         say: called with a line of text for each result.
         advance: called with the updates made since the last call, over all runs.
+        process: which of those that divide the study this is: whose files are written.
     """
     arrays = side_by_side.replicated(split_arrays(problem))
     for entrant in entrants:
-        group = Group(folder, problem, *entrant, protocol, mode, [], arrays, say, advance)
+        group = Group(folder, problem, *entrant, protocol, mode, [], arrays, say, advance, process)
         best = tune(group, task)
         fresh = range(protocol.tuning_seeds, protocol.tuning_seeds + protocol.seeds)
         run_missing(group, "final", [Trial(best, seed) for seed in fresh])
+
+
+def settle(folder: Path, problem: Problem, entrant: Entrant, protocol: Protocol, mode: str) -> None:
+    """Chooses how the runs of a task are trained side by side, and writes it down; arguments as in `run_study`."""
+    arrays = side_by_side.replicated(split_arrays(problem))
+    group = Group(folder, problem, *entrant, protocol, mode, [], arrays, print, lambda updates: None, 0)
+    prepared(group, [Trial(rate, seed) for rate in entrant.rates for seed in range(protocol.tuning_seeds)])
 
 
 def tune(group: Group, task: statistics.Task) -> float:
@@ -102,7 +112,7 @@ def tune(group: Group, task: statistics.Task) -> float:
 def finished_rows(group: Group) -> list[dict[str, Any]]:
     """The rows of the group's finished runs."""
     own = (group.problem.name, group.optimizer)
-    return [row for row in store.read_rows(group.folder) if (row["task"], row["optimizer"]) == own]
+    return [row for row in store.read_rows(group.folder, group.process) if (row["task"], row["optimizer"]) == own]
 
 
 def run_missing(group: Group, phase: str, trials: Sequence[Trial]) -> None:
@@ -122,7 +132,7 @@ def run_missing(group: Group, phase: str, trials: Sequence[Trial]) -> None:
         group = group._replace(problem=group.problem._replace(steps=steps))
     for part in [trials[n : n + width] for n in range(0, len(trials), width)]:
         if left := missing(part):
-            fewer = min(width, side_by_side.runs_at_once(len(left), 1, len(left) + jax.device_count()))
+            fewer = min(width, side_by_side.runs_at_once(len(left), 1, len(left) + jax.local_device_count()))
             train_part(group, phase, entry["mode"], left, width if len(left) == len(part) else fewer)
 
 
@@ -139,8 +149,8 @@ def train_part(group: Group, phase: str, mode: str, trials: Sequence[Trial], wid
     count = lambda updates: group.advance(updates * len(trials))
     began = time.perf_counter()
     rows = training.train_runs(group.problem, programs(group, mode), filled, group.arrays, phase == "final", count)
-    store.append_rows(group.folder, [{**labels, **row} for row in rows[: len(trials)]])
-    execution.add_seconds(group.folder, group.problem.name, time.perf_counter() - began)
+    store.append_rows(group.folder, [{**labels, **row} for row in rows[: len(trials)]], group.process)
+    execution.add_seconds(group.folder, group.problem.name, time.perf_counter() - began, group.process)
 
 
 def programs(group: Group, mode: str) -> training.Programs:
@@ -172,7 +182,7 @@ def prepared(group: Group, trials: Sequence[Trial]) -> tuple[dict[str, Any], exe
     size = bytes_per_run(problem, problem.make(problem.factory(group.optimizer)))
     every = len(group.rates) * group.protocol.tuning_seeds
     sized = lambda mode, budget: execution.widths(mode, every, group.protocol.seeds, size, problem.steps, budget)
-    entry = execution.recorded(group.folder, name, group.mode, store.read_rows(group.folder))
+    entry = execution.recorded(group.folder, name, group.mode, store.read_rows(group.folder, group.process))
     if entry is None:
         budget = execution.memory_budget()
         wide, narrow = (sized(mode, budget).tuning for mode in ("vmap", "map"))
@@ -182,5 +192,6 @@ def prepared(group: Group, trials: Sequence[Trial]) -> tuple[dict[str, Any], exe
         group.compiled.append(fastest)
         listed = ", ".join(f"{m} {1e6 * s:,.0f}" for m, s in times.items())
         group.say(f"{name}  {mode}: the fastest for {wide} runs (microseconds for an update of one: {listed})")
-    execution.record(group.folder, name, entry)
+    if not group.process:
+        execution.record(group.folder, name, entry)
     return entry, sized(entry["mode"], entry["budget"])

@@ -1,7 +1,8 @@
 """Three ways to apply a function of one run to W runs.
 
 A function `f(shared, run)` of what all runs read and of what is one run's own becomes a function of `shared` and of
-runs stacked along a leading axis [W]. Several devices divide the runs among them; none waits for another.
+runs stacked along a leading axis [W]. The devices of this process divide the runs among them; none waits
+for another.
 """
 
 from collections.abc import Callable
@@ -44,7 +45,7 @@ def lifted(f: Callable[[Any, Any], Any], mode: str, once: bool = False) -> Calla
 
         def one_by_one(shared, runs):
             # On one device from the first call on: an array on another one later would compile everything again.
-            shared, runs = jax.device_put((shared, runs), jax.devices()[0])
+            shared, runs = jax.device_put((shared, runs), jax.local_devices()[0])
             width = len(jax.tree.leaves(runs)[0])
             # All are cut out before the first is called: they are donated one by one.
             each = [jax.tree.map(lambda leaf, n=n: leaf[n], runs) for n in range(width)]
@@ -56,7 +57,7 @@ def lifted(f: Callable[[Any, Any], Any], mode: str, once: bool = False) -> Calla
         one = lambda run: f(shared, run)
         return jax.vmap(one)(runs) if mode == "vmap" else jax.lax.map(one, runs)
 
-    if jax.device_count() > 1:
+    if jax.local_device_count() > 1:
         spec = jax.sharding.PartitionSpec
         every = jax.shard_map(
             every, mesh=_mesh(), in_specs=(spec(), spec("runs")), out_specs=spec("runs"), check_vma=False
@@ -65,12 +66,12 @@ def lifted(f: Callable[[Any, Any], Any], mode: str, once: bool = False) -> Calla
 
 
 def _mesh() -> jax.sharding.Mesh:
-    return jax.sharding.Mesh(np.array(jax.devices()), ("runs",))
+    return jax.sharding.Mesh(np.array(jax.local_devices()), ("runs",))
 
 
 def replicated(tree: Any) -> Any:
     """The arrays on every device, where all runs read them."""
-    if jax.device_count() == 1:
+    if jax.local_device_count() == 1:
         return tree
     return jax.device_put(tree, jax.sharding.NamedSharding(_mesh(), jax.sharding.PartitionSpec()))
 
@@ -80,7 +81,7 @@ def runs_at_once(count: int, bytes_each: int, budget: int) -> int:
 
     It is a multiple of the number of devices, so the last part may have to be filled up with copies.
     """
-    devices = jax.device_count()
+    devices = jax.local_device_count()
     most = max(devices, budget // max(bytes_each, 1) // devices * devices)
     parts = -(-count // most)
     return -(-count // (parts * devices)) * devices

@@ -33,6 +33,7 @@ from jaxgen.core.types import Refused
 RUN = ("task", "optimizer", "learning_rate", "phase", "seed")
 FIELDS = (*RUN, "mode", "steps", "diverged", "valid", "test", "seconds", "bytes")
 NAME = "trials.jsonl"
+PART = "trials.process"  # of the names of further processes' files
 
 
 def run_key(row: Mapping[str, Any]) -> tuple:
@@ -40,11 +41,17 @@ def run_key(row: Mapping[str, Any]) -> tuple:
     return row["task"], row["optimizer"], row["learning_rate"], row["phase"], row["seed"]
 
 
-def append_rows(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+def file_of(folder: Path, process: int) -> Path:
+    """Where one of several processes that divide a study writes its rows."""
+    return folder / (f"{PART}{process}.jsonl" if process else NAME)
+
+
+def append_rows(folder: Path, rows: Iterable[Mapping[str, Any]], process: int = 0) -> None:
     """Adds the rows, all at once: a kill loses all of them or none. Raises Refused where they cannot be written."""
+    path = file_of(folder, process)
     data = b"".join(json.dumps(row, allow_nan=False).encode() + b"\n" for row in rows)
-    with writing(folder / NAME):
-        file = os.open(folder / NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    with writing(path):
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
         try:
             while data:
                 data = data[os.write(file, data) :]
@@ -52,22 +59,42 @@ def append_rows(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
             os.close(file)
 
 
-def read_rows(folder: Path, mend: bool = True) -> list[dict[str, Any]]:
-    """The rows of all finished runs. Cuts a torn last line off the file, if `mend`; raises Refused for other damage."""
+def read_rows(folder: Path, process: int = 0, mend: bool = True) -> list[dict[str, Any]]:
+    """The rows of all finished runs, but for those that other processes have finished and that are not merged yet.
+
+    Cuts a torn last line off the files, if `mend`; raises Refused for other damage.
+    """
+    own = _rows(file_of(folder, process), mend) if process else []
+    return [*_rows(folder / NAME, mend and not process), *own]
+
+
+def merge(folder: Path) -> None:
+    """Adds to the study's rows those that other processes have written, each run once."""
+    rows = read_rows(folder)
+    if parts := sorted(folder.glob(f"{PART}*.jsonl")):
+        every = {run_key(row): row for row in [*(row for part in parts for row in _rows(part, False)), *rows]}
+        lines = b"".join(json.dumps(row, allow_nan=False).encode() + b"\n" for row in every.values())
+        write_whole(folder / NAME, lines)
+        for part in parts:
+            part.unlink()
+
+
+def _rows(path: Path, mend: bool) -> list[dict[str, Any]]:
+    """See `read_rows`."""
     try:
-        data = (folder / NAME).read_bytes()
+        data = path.read_bytes()
     except FileNotFoundError:
         return []
     whole = data[: data.rfind(b"\n") + 1]
     if mend and whole != data:
-        write_whole(folder / NAME, whole)
+        write_whole(path, whole)
     rows = []
     for number, line in enumerate(whole.splitlines(), 1):
         try:
             rows.append(json.loads(line))
             run_key(rows[-1])
         except (ValueError, KeyError, TypeError):
-            raise Refused(f"{folder / NAME} is damaged in line {number}") from None
+            raise Refused(f"{path} is damaged in line {number}") from None
     return rows
 
 

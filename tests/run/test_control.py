@@ -5,7 +5,6 @@ import queue
 import socket
 import threading
 import time
-import types
 
 import pytest
 
@@ -119,11 +118,6 @@ def test_a_process_that_is_lost_or_leaves_ends_the_others(silent, monkeypatch, c
     assert says in capfd.readouterr().err
 
 
-def flags(**given):
-    nothing = {"distributed": False, "coordinator": "", "processes": None, "process": None, "host_devices": 1}
-    return types.SimpleNamespace(**{**nothing, **given})
-
-
 @pytest.mark.parametrize(
     ("given", "says"),
     [
@@ -139,7 +133,7 @@ def flags(**given):
 )
 def test_flags_that_name_no_processes_are_refused(given, says):
     with pytest.raises(Refused, match=says):
-        distributed.start(flags(**given))
+        distributed.start(distributed.Processes(**given))
 
 
 def test_a_shell_in_an_allocation_is_no_task():
@@ -151,6 +145,6 @@ def test_a_shell_in_an_allocation_is_no_task():
 
 
 def test_one_process_is_alone():
-    with distributed.joined(flags(coordinator="localhost:1", processes=1, process=0)) as group:
+    with distributed.joined(distributed.Processes(coordinator="localhost:1", processes=1, process=0)) as group:
         assert group is control.ALONE
         assert group.first(lambda: 3) == 3

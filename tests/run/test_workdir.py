@@ -47,13 +47,13 @@ def beside(process, theirs):
 
 def test_processes_have_one_configuration_and_the_same_files(tmp_path):
     first, second = ({**IDENTITY, "free": {"steps": steps, "process": n}} for n, steps in ((0, 4), (1, 5)))
-    with pytest.raises(Refused, match=r"process 1 has another configuration than process 0: steps: 4 there, 5 now"):
-        with open_workdir(tmp_path, second, beside(1, first)):
-            pass
+    says = "process 1 has another configuration than process 0: steps: 4 there, 5 now"
+    with pytest.raises(Refused, match=says), open_workdir(tmp_path, second, beside(1, first)):
+        pass
     same = {**first, "free": {"steps": 4, "process": 1}}
-    with pytest.raises(Refused, match="is not the directory that process 0 has opened"):
-        with open_workdir(tmp_path / "elsewhere", same, beside(1, first)):
-            pass
+    says = "is not the directory that process 0 has opened"
+    with pytest.raises(Refused, match=says), open_workdir(tmp_path / "elsewhere", same, beside(1, first)):
+        pass
     with open_workdir(tmp_path, first), open_workdir(tmp_path, same, beside(1, first)) as directory:
         assert directory == tmp_path
 
