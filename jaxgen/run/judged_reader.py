@@ -1,6 +1,9 @@
 """Sets of images as the data of a run, with a judge of what is generated beside them: a classifier, trained first."""
 
 import dataclasses
+import shlex
+
+import jax
 
 from jaxgen.core.config import knob
 from jaxgen.core.types import Refused
@@ -57,7 +60,7 @@ def judge_of(flags: JudgedFlags, images: Dataset, classifier: Experiment) -> jud
         size = min(BATCH, len(images.train.label))
         argv = ["--preset=judge", f"--workdir={directory}", f"--batch_size={size}"]
         argv += [f"--{name}={getattr(flags, name)}" for name in (*IMAGES, *MACHINE)]
-        judges.ensure(directory, lambda: conduct(classifier, argv))
+        judges.ensure(directory, lambda: _trained(classifier, argv))
     return judges.load_judge(directory, images.shape, images.classes, images.sha256)
 
 
@@ -84,3 +87,11 @@ def with_judge(data: Data, flags: JudgedFlags, classifier: Experiment) -> Data:
         )
     data = sharing(data, judge=judge.variables)
     return data._replace(facts={**data.facts, "judge_spec": judge.spec})
+
+
+def _trained(classifier: Experiment, argv: list[str]) -> None:
+    """Trains a judge. Raises Refused in one of several processes: checkpoints of a run in a run cannot be written."""
+    if jax.process_count() > 1:
+        first = shlex.join(["python", "-m", classifier.name, *argv])
+        raise Refused(f"several processes train no judge; --judge=none needs none, or train it first: {first}")
+    conduct(classifier, argv)

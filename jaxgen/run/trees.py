@@ -37,8 +37,6 @@ def read(folder: Path, template: Any, on_host: bool = False) -> Any:
     They are where the template's are, on this process's first device where those say nothing. `on_host`: as NumPy
     arrays instead, but for PRNG keys.
     """
-    import orbax.checkpoint as ocp
-
     here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
 
     def leaf(a):
@@ -46,8 +44,20 @@ def read(folder: Path, template: Any, on_host: bool = False) -> Any:
             return np.broadcast_to(np.zeros((), a.dtype), a.shape)
         return jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=getattr(a, "sharding", None) or here)
 
-    with _plain(folder) as path, ocp.StandardCheckpointer() as checkpointer:
+    with _plain(folder) as path, _checkpointer(template) as checkpointer:
         return checkpointer.restore(path / NAME, jax.tree.map(leaf, template))
+
+
+def _checkpointer(template: Any) -> Any:
+    """Orbax's, which waits for all processes only where leaves are to live on the devices of several."""
+    import orbax.checkpoint as ocp
+
+    wheres = [getattr(leaf, "sharding", None) for leaf in jax.tree.leaves(template)]
+    if jax.process_count() == 1 or not all(where is None or where.is_fully_addressable for where in wheres):
+        return ocp.StandardCheckpointer()
+    own = jax.process_index()
+    alone = ocp.options.MultiprocessingOptions(own, active_processes={own}, barrier_sync_key_prefix=f"process_{own}")
+    return ocp.StandardCheckpointer(multiprocessing_options=alone)
 
 
 def check(folder: Path, tree: Any) -> None:
