@@ -2,7 +2,6 @@
 
 V    rows of the table: the vocabulary
 D    features of a row
-N    tokens
 """
 
 import jax
@@ -27,17 +26,18 @@ def rows(table: jax.Array, tokens: jax.Array) -> jax.Array:
 
 
 def gradient_by_product(dy: jax.Array, tokens: jax.Array, count: int) -> jax.Array:
-    """The sum over tokens [N] of dy [N, D] for each of `count` rows, [V, D]."""
-    taken = jnp.arange(count, dtype=tokens.dtype)[:, None] == tokens[None]
-    return jnp.matmul(taken.astype(dy.dtype), dy, precision="highest")  # tensor cores would round dy
+    """The sum over tokens [...] of dy [..., D] for each of `count` rows, [V, D]."""
+    taken = jnp.expand_dims(jnp.arange(count, dtype=tokens.dtype), range(1, tokens.ndim + 1)) == tokens[None]
+    return jnp.tensordot(taken.astype(dy.dtype), dy, tokens.ndim, precision="highest")  # tensor cores would round dy
 
 
 def _backward(residuals, dy):
+    # Tokens keep their axes: joined, those of a device would not lie side by side where several split a batch, and each
+    # would gather the whole of dy.
     table, tokens = residuals
-    flat, dy = tokens.reshape(-1), dy.reshape(-1, dy.shape[-1])
     scattered = lambda dy, tokens: jax.linear_transpose(lambda table: table[tokens], table)(dy)[0]
     summed = lambda dy, tokens: gradient_by_product(dy, tokens, len(table))
-    return lax.platform_dependent(dy, flat, cpu=scattered, default=summed), None
+    return lax.platform_dependent(dy, tokens, cpu=scattered, default=summed), None
 
 
 _rows = by_hand(lambda table, tokens: table[tokens], lambda table, tokens: (table[tokens], (table, tokens)), _backward)
