@@ -6,19 +6,20 @@ import numpy as np
 from safetensors.numpy import save_file
 
 V, C, D, H, L = 300, 16, 24, 3, 2
-SHAPES = {"ln_1": (), "attn.c_attn": (D, 3 * D), "attn.c_proj": (D, D), "ln_2": (), "mlp.c_fc": (D, 4 * D)}
-SHAPES["mlp.c_proj"] = (4 * D, D)
 
 
-def tensors():
+def tensors(width=D, layers=L, scale=0.3):
     """Random ones, of Hugging Face's names."""
     draw = np.random.default_rng(1)
-    random = lambda *shape: draw.normal(0, 0.3, shape).astype(np.float32)
-    found = {"wte.weight": random(V, D), "wpe.weight": random(C, D), "ln_f.weight": random(D), "ln_f.bias": random(D)}
-    for n in range(L):
-        for name, shape in SHAPES.items():
-            found[f"h.{n}.{name}.weight"] = random(*(shape or (D,)))
-            found[f"h.{n}.{name}.bias"] = random(shape[-1] if shape else D)
+    random = lambda *shape: draw.normal(0, scale, shape).astype(np.float32)
+    shapes = {"ln_1": (width,), "attn.c_attn": (width, 3 * width), "attn.c_proj": (width, width), "ln_2": (width,)}
+    shapes |= {"mlp.c_fc": (width, 4 * width), "mlp.c_proj": (4 * width, width)}
+    found = {"wte.weight": random(V, width), "wpe.weight": random(C, width)}
+    found |= {"ln_f.weight": random(width), "ln_f.bias": random(width)}
+    for n in range(layers):
+        for name, shape in shapes.items():
+            found[f"h.{n}.{name}.weight"] = random(*shape)
+            found[f"h.{n}.{name}.bias"] = random(shape[-1])
         found[f"h.{n}.attn.bias"] = np.tril(np.ones((1, 1, C, C), np.float32))  # the mask
     return found
 

@@ -20,7 +20,8 @@ def path(tmp_path):
 
 
 def logits(path, tokens):
-    net = Transformer(V, C, L, H, D, as_gpt2=True)
+    sizes = gpt2.sizes(path)
+    net = Transformer(V, C, sizes.layers, sizes.heads, sizes.width, as_gpt2=True)
     read = lambda params: net.apply({"params": params}, tokens, method="logits")
     return np.asarray(jax.jit(read)(gpt2.parameters(path, C)))
 
@@ -41,12 +42,17 @@ def test_prefixed_names_are_read_as_well(path, tmp_path):
     np.testing.assert_array_equal(logits(tmp_path / "other.safetensors", TOKENS), logits(path, TOKENS))
 
 
-def test_logits_are_those_of_hugging_face(path):
+@pytest.mark.parametrize(("layers", "heads"), [(2, 2), (4, 3), (6, 4), (8, 5)])
+def test_logits_of_the_four_sizes_are_those_of_hugging_face(layers, heads, tmp_path):
+    """In small: a sixth of the layers, a sixth to a fifth of the width; the number of heads follows from the width."""
     transformers, torch = pytest.importorskip("transformers"), pytest.importorskip("torch")
-    config = transformers.GPT2Config(vocab_size=V, n_positions=C, n_embd=D, n_layer=L, n_head=H)
+    path, width = tmp_path / "model.safetensors", 64 * heads
+    weights = tensors(width, layers, 0.1)
+    save_file(weights, path)
+    config = transformers.GPT2Config(vocab_size=V, n_positions=C, n_embd=width, n_layer=layers, n_head=heads)
     model = transformers.GPT2LMHeadModel(config).eval()
     missing, unknown = model.transformer.load_state_dict(
-        {name: torch.tensor(value) for name, value in tensors().items()}, strict=False
+        {name: torch.tensor(value) for name, value in weights.items()}, strict=False
     )
     assert all(name.endswith(".attn.bias") for name in (*missing, *unknown))
     with torch.no_grad():
