@@ -120,14 +120,14 @@ def read_only(bench: Bench) -> Found:
 
 
 def quota(bench: Bench) -> Found:
-    """A limit on the size of a file, one byte below a checkpoint's largest, fails a write in its middle."""
+    """A limit on the size of a file, three quarters of a checkpoint's largest, fails a write in its middle."""
     workdir = bench.folder / "quota"
     shutil.copytree(bench.half, workdir)
     most = max(map(len, starts.everything(workdir / "checkpoints").values()))
 
     def stopped():
         before = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (most - 1, before[1]))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most * 3 // 4, before[1]))
         try:
             return sentence(lambda: starts.train(workdir, bench.run))
         finally:
@@ -173,7 +173,7 @@ CLOCKS = ("time", "time_ns", "perf_counter", "perf_counter_ns", "monotonic", "mo
 
 
 def clock(bench: Bench) -> Found:
-    """Every clock of Python a day back from the middle of the run on."""
+    """Every clock of Python a day back from the fourth update on."""
     workdir, before = bench.folder / "clock", {name: getattr(time, name) for name in CLOCKS}
 
     def set_back(stage, total, state):

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import jaxlib
 import numpy as np
 
 from jaxgen.core import loop
@@ -26,9 +27,11 @@ from jaxgen.run.flags import RunFlags
 from jaxgen.run.train import train_run
 from jaxgen.run.workdir import identity, open_workdir
 
-STEPS, HALF, EVERY, EVALUATED = 12, 8, 2, 4  # HALF: of a run that is to go on; a multiple of both others
+STEPS, HALF, EVERY, EVALUATED = 16, 12, 2, 4  # HALF: of a run that is to go on; a multiple of both others
 # Programs this small are compiled longer than they run. All starts have these flags, or bytes would differ.
 QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+if jaxlib.__version__.startswith("0.10."):  # a later one has no such flag, and ends the process that gives it
+    QUICK += " --xla_cpu_use_fusion_emitters=false"
 
 
 class Run(NamedTuple):
@@ -36,6 +39,7 @@ class Run(NamedTuple):
 
     stage: Stage
     batch_size: int
+    shapes: Any  # of its checkpoints
 
     def long(self, steps: int) -> "Run":
         """The same with so many updates."""
@@ -64,12 +68,13 @@ def made(module: ModuleType, optimizer: Factory = adam) -> Run:
     take = lambda arrays, key, n: parted(technique.example(jax.random.fold_in(key, n)))
     valid = Holdout(parted(batch), lambda arrays, n: (arrays, jnp.ones(size, bool)), 1, shared=shared)
     source = Source((), take, shared=shared)
-    return Run(Stage(technique, source, STEPS, valid, module=module.__name__, config=module.Config()), size)
+    stage = Stage(technique, source, STEPS, valid, module=module.__name__, config=module.Config())
+    return Run(stage, size, loop.shapes([stage], 0, Policy()))
 
 
 def train(workdir: Path, run: Run, watch: Callable[..., Iterable[Any]] = lambda stage, total, state: ()) -> None:
     """Trains, or goes on, as a script does it."""
-    each = {"log_every": EVERY, "eval_every": EVALUATED, "checkpoint_every": EVERY}
+    each: dict[str, Any] = {"log_every": EVERY, "eval_every": EVALUATED, "checkpoint_every": EVERY}
     flags = RunFlags(**each, steps=run.stage.steps, batch_size=run.batch_size)
     with open_workdir(workdir, identity(flags, [run.stage])) as path:
         train_run(path, flags, [run.stage], watch)
@@ -77,7 +82,7 @@ def train(workdir: Path, run: Run, watch: Callable[..., Iterable[Any]] = lambda 
 
 def restored(directory: Path, run: Run, warn: Callable[[str], None]) -> checkpoint.Saved:
     """The newest checkpoint in a directory that has one."""
-    saved = checkpoint.restore(directory, lambda n: loop.shapes([run.stage], 0, Policy()), warn)
+    saved = checkpoint.restore(directory, lambda n: run.shapes, warn)
     assert saved is not None
     return saved
 
