@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import scaling
+from benchmarks import reliability, scaling
 from benchmarks.__main__ import Flags as BenchmarkFlags
 from experiments import (
     attribution,
@@ -90,6 +90,7 @@ SCRIPTS = {
     "jaxgen.study": command.Flags,
     "benchmarks": BenchmarkFlags,
     "benchmarks.scaling": scaling.Flags,
+    "benchmarks.reliability": reliability.Flags,
 }
 
 
