@@ -1,11 +1,9 @@
 """Faults that a run meets within one process, and what each must leave: a function returns what did not hold."""
 
-import contextlib
-import resource
+import os
 import shutil
-import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -14,11 +12,11 @@ import numpy as np
 import optax
 
 from benchmarks import starts
+from benchmarks.disks import full_disk, quota, read_only
 from benchmarks.starts import Bench, Found, same_end, sentence
 from jaxgen.optim.textbook import adam
 from jaxgen.run import checkpoint, manifest, record
 
-SPARE = 2**14  # bytes that are left on the full disk: for a row of the log, not for a checkpoint
 LAST_FINITE = 6  # updates whose gradient is finite, where a technique asks its optimiser once an update
 
 
@@ -28,11 +26,11 @@ def _flip(file: Path) -> None:
     file.write_bytes(data)
 
 
-def _truncate(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-
-
-HARMS: dict[str, Callable[[Path], None]] = {"flipped": _flip, "truncated": _truncate, "removed": Path.unlink}
+HARMS: dict[str, Callable[[Path], None]] = {
+    "flipped": _flip,
+    "truncated": lambda file: os.truncate(file, file.stat().st_size // 2),
+    "removed": Path.unlink,
+}
 
 
 def damaged(bench: Bench) -> Found:
@@ -44,7 +42,7 @@ def damaged(bench: Bench) -> Found:
     for name in starts.everything(newest):
         for how, harm in HARMS.items():
             if how == "truncated" and not (newest / name).stat().st_size:
-                continue  # nothing can be taken from it
+                continue
             victim = place / newest.name
             shutil.copytree(newest, victim)
             harm(victim / name)
@@ -61,79 +59,16 @@ def damaged(bench: Bench) -> Found:
     shutil.copytree(bench.whole, again)
     files = (again / "checkpoints" / newest.name).rglob("*")
     _flip(max((file for file in files if file.is_file()), key=lambda file: file.stat().st_size))
-    sentence(lambda: starts.train(again, bench.run))
-    for path in checkpoint.candidates(place):
-        _flip(path / manifest.MANIFEST)
-    if "is intact" not in sentence(lambda: starts.restored(place, bench.run, lambda message: None)):
-        fell.append("without an intact checkpoint it does not refuse")
-    return Found(1, tried + 2, fell + same_end(bench, again))
-
-
-@contextlib.contextmanager
-def small_disk(place: Path) -> Iterator[Callable[..., None]]:
-    """A disk of its own in memory; what it gives changes an option of it. Raises OSError where that is not allowed."""
-    place.mkdir()
-
-    def mount(*words):
-        done = subprocess.run(["mount", *words, str(place)], capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise OSError(f"no disk can be made here: {done.stderr.strip()}")
-
-    mount("-t", "tmpfs", "-o", "size=256m", "tmpfs")
     try:
-        yield lambda option: mount("-o", f"remount,{option}")
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
-
-
-def _goes_on(bench: Bench, name: str, workdir: Path, stopped: Callable[[], str]) -> Found:
-    """A run that cannot write is refused with one sentence, keeps its checkpoints, and ends alike once it can."""
-    kept = starts.everything(workdir / "checkpoints")
-    said, fell = stopped(), list[str]()
-    if "cannot write" not in said or len(said.splitlines()) != 1:
-        fell.append(f"refused with {said!r}")
-    after = starts.everything(workdir / "checkpoints")
-    fell += [f"{path} changed" for path in kept if after.get(path) != kept[path]]
-    fell += [f"{path} is left behind" for path in after.keys() - kept.keys()]
-    again = bench.folder / f"{name}_again"
-    shutil.copytree(workdir, again)
-    sentence(lambda: starts.train(again, bench.run))
-    return Found(2, 1, fell + same_end(bench, again))
-
-
-def full_disk(bench: Bench) -> Found:
-    """A disk in memory with room for a row of the log, not for a checkpoint."""
-    with small_disk(bench.folder / "full") as remount:
-        workdir = bench.folder / "full" / "run"
-        shutil.copytree(bench.half, workdir)
-        remount(f"size={shutil.disk_usage(workdir).used + SPARE}")
-        return _goes_on(bench, "full", workdir, lambda: sentence(lambda: starts.train(workdir, bench.run)))
-
-
-def read_only(bench: Bench) -> Found:
-    """A disk that is mounted read-only: permissions alone do not hold for root."""
-    with small_disk(bench.folder / "fixed") as remount:
-        workdir = bench.folder / "fixed" / "run"
-        shutil.copytree(bench.half, workdir)
-        remount("ro")
-        return _goes_on(bench, "fixed", workdir, lambda: sentence(lambda: starts.train(workdir, bench.run)))
-
-
-def quota(bench: Bench) -> Found:
-    """A limit on the size of a file, three quarters of a checkpoint's largest, fails a write in its middle."""
-    workdir = bench.folder / "quota"
-    shutil.copytree(bench.half, workdir)
-    most = max(map(len, starts.everything(workdir / "checkpoints").values()))
-
-    def stopped():
-        before = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (most * 3 // 4, before[1]))
-        try:
-            return sentence(lambda: starts.train(workdir, bench.run))
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-    return _goes_on(bench, "quota", workdir, stopped)
+        sentence(lambda: starts.train(again, bench.run))
+        fell += same_end(bench, again)
+        for path in checkpoint.candidates(place):
+            _flip(path / manifest.MANIFEST)
+        if "is intact" not in sentence(lambda: starts.restored(place, bench.run, lambda message: None)):
+            fell.append("without an intact checkpoint it does not refuse")
+    except Exception as error:  # what was seen so far is told, too
+        fell.append(f"a start with a damaged checkpoint: {error!r}")
+    return Found(1, tried + 2, fell)
 
 
 def poisoned(rate: float) -> optax.GradientTransformation:

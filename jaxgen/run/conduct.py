@@ -56,7 +56,8 @@ def together(experiment: Experiment, parsed: Parsed, group: Group) -> Chapter | 
     whole = in_parts(planned, flags)
     stages = on_devices(whole, flags, group)
     wanted = identity(flags, stages, setting.data.sha256, previous, parsed.players)
-    watch = experiment.watch.look(setting, whole) if experiment.watch else lambda stage, total, state: ()
+    watching = experiment.watch if not group.process else None
+    watch = watching.look(setting, whole) if watching else lambda stage, total, state: ()
     with open_workdir(flags.workdir, wanted, group) as directory:
 
         def look(stage: int, total: int, state: State) -> list[Still | Arrays | Lines]:
@@ -64,8 +65,7 @@ def together(experiment: Experiment, parsed: Parsed, group: Group) -> Chapter | 
             watched.keep(directory, total, items)
             return items
 
-        start = experiment.watch and experiment.watch.at_start and not group.process
-        if start and not (directory / "checkpoints").exists():
+        if watching and watching.at_start and not (directory / "checkpoints").exists():
             look(0, 0, loop.first_state(stages[0], jax.random.key(flags.seed), previous=previous))
         outcome = train_run(directory, flags, stages, look, previous, setting.data.counted, group)
         layout = layout_of(flags, group)

@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxgen.core.config import knob
 from jaxgen.core.types import Refused
-from jaxgen.run import control
+from jaxgen.run import control, meeting
 from jaxgen.run.control import ALONE, Group
 
 MACHINE = "machine"  # a heading of --help
@@ -107,11 +107,11 @@ def _named(flags):
     host, port = address(flags.coordinator)
     about = {"processes": flags.processes, "jax": jax.__version__}
     if flags.process:
-        group, at = control.call(host, port, flags.process, flags.processes, about)
+        group, at = meeting.call(host, port, flags.process, flags.processes, about)
     else:
-        listener = control.listening(port)
+        listener = meeting.listening(port)
         at = f"{host}:{_free_port()}"
-        group = control.gather(listener, flags.processes, about, at)
+        group = meeting.gather(listener, flags.processes, about, at)
         listener.close()
     _initialize(coordinator_address=at, num_processes=flags.processes, process_id=flags.process)
     return group
@@ -135,22 +135,22 @@ def address(coordinator: str) -> tuple[str, int]:
 def _detected(environ: Mapping[str, str]) -> Group:
     """The group that SLURM, Open MPI, Kubernetes or a Cloud TPU has started."""
     check_slurm(environ)
-    _initialize(initialization_timeout=int(control.WAIT))
+    _initialize(initialization_timeout=int(meeting.WAIT))
     from jax.experimental import multihost_utils
 
     process, processes = jax.process_index(), jax.process_count()
     if processes == 1:
         return ALONE
     about, place = {"processes": processes, "jax": jax.__version__}, np.zeros(256, np.uint8)
-    listener = None if process else control.listening(0)
+    listener = None if process else meeting.listening(0)
     if listener:
         text = f"{_own_address()}:{listener.getsockname()[1]}".encode()
         place[: len(text)] = np.frombuffer(text, np.uint8)
     place = np.asarray(multihost_utils.broadcast_one_to_all(place))
     if listener:
-        return control.gather(listener, processes, about, None)
+        return meeting.gather(listener, processes, about, None)
     host, _, port = place.tobytes().rstrip(b"\0").decode().rpartition(":")
-    return control.call(host, int(port), process, processes, about)[0]
+    return meeting.call(host, int(port), process, processes, about)[0]
 
 
 def check_slurm(environ: Mapping[str, str]) -> None:

@@ -6,6 +6,7 @@ same command again resumes it, more steps continue it, another configuration in 
 
 import contextlib
 import dataclasses
+import functools
 import math
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -98,7 +99,7 @@ def train_run(
             `flags.eval_every` or end a stage; of what it returns, pictures and texts go to TensorBoard.
         previous: the State that the first stage adopts from, the same one whenever the run goes on.
         counted: a unit, and how many of them an update has, see `open_log`.
-        group: of processes, each of which calls this; process 0 alone watches and logs.
+        group: of processes, each of which calls this; process 0 alone logs.
 
     Raises:
         SystemExit: code 128 + n, after signal n, with a checkpoint written.
@@ -107,23 +108,17 @@ def train_run(
     """
     policy, directory = policy_of(flags), workdir / "checkpoints"
     key, layout = jax.random.key(flags.seed), layout_of(flags, group)
-
-    def template(n):
-        shapes = loop.shapes(_upto(stages, n, workdir), n, policy, previous)
-        return described(stages[n].technique, shapes, layout)
-
+    template = functools.partial(_template, stages, workdir, policy, previous, layout)
     saved = checkpoint.restore(directory, template, warn, group=group)
-    devices = layout.whole.mesh.size if layout else 1
-    resume, earlier = _going_on(saved, stages, devices) if saved else (None, 0)
+    resume, earlier = _going_on(saved, stages, _count(layout)) if saved else (None, 0)
     events = loop.train(stages, key, flags.log_every, flags.eval_every, policy, resume, layout, previous, flags.norms)
     total = earlier + (saved.step if saved else 0)  # updates so far, over all stages
     at, good = ((saved.stage, saved.step), saved.path) if saved else ((-1, -1), None)
     stage, state, progress = resume or (0, None, None)
-    left = sum(each.steps for each in stages[stage:])
     with (
         contextlib.closing(NOWHERE if group.process else open_log(workdir, at, total, counted)) as log,
         stop_signals() as stops,
-        bar(earlier + left, workdir.name, total, counted=counted) as advance,
+        bar(earlier + sum(each.steps for each in stages[stage:]), workdir.name, total, counted=counted) as advance,
         profiled("" if group.process else flags.profile) as after_chunk,
     ):
         for event in events:
@@ -132,30 +127,39 @@ def train_run(
             state, progress, total = event.state, event.progress, earlier + event.step
             row = log.write(event, total)
             if event.due:
-                seen = local(state, layout)
-                log.show(total, () if group.process else watch(event.stage, total, seen))
+                log.show(total, watch(event.stage, total, local(state, layout)))
             stopped = next(filter(None, group.exchange(stops[0] if stops else 0)), 0)
             if event.finite and (event.done or stopped or _due(event.step, flags)):
                 first = good == (saved.path if saved else None)  # it is read back before an old one is dropped
-                tree, meta = (state, progress), {"earlier": earlier, "devices": devices}
-                good = checkpoint.save(directory, event.stage, event.step, tree, meta, check=first, group=group)
+                where, meta = (directory, event.stage, event.step), {"earlier": earlier, "devices": _count(layout)}
+                good = checkpoint.save(*where, (state, progress), meta, check=first, group=group)
             advance(total, _shown(event))
             after_chunk()
             if not event.finite:
                 raise FloatingPointError(_diverged(row, good))
             if stopped:
                 raise _stopped(stopped, total, good)
-        assert state is not None
-        assert progress is not None
-        best = total - int(state.step) + int(progress.best_step) if math.isfinite(progress.best) else None
-        return Outcome(best_state(progress, state), total, log.seconds(), best)
+        return _outcome(state, progress, total, log.seconds())
 
 
-def _upto(stages: Sequence[Stage], number: int, workdir: Path) -> Sequence[Stage]:
-    """The stages, where there is one of this number."""
+def _outcome(state: State | None, progress: Progress | None, total: int, seconds: float) -> Outcome:
+    """Of a run that has had so many updates."""
+    assert state is not None
+    assert progress is not None
+    best = total - int(state.step) + int(progress.best_step) if math.isfinite(progress.best) else None
+    return Outcome(best_state(progress, state), total, seconds, best)
+
+
+def _template(stages, workdir, policy, previous, layout, number) -> Any:
+    """What a checkpoint of this stage holds, and where it is to live. Raises Refused where there is no such stage."""
     if number >= len(stages):
         raise Refused(f"{workdir} has gone on to stage {number}, and this command has {len(stages)}")
-    return stages
+    return described(stages[number].technique, loop.shapes(stages, number, policy, previous), layout)
+
+
+def _count(layout: Layout | None) -> int:
+    """Devices."""
+    return layout.whole.mesh.size if layout else 1
 
 
 def _going_on(

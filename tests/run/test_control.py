@@ -9,7 +9,7 @@ import time
 import pytest
 
 from jaxgen.core.types import Refused
-from jaxgen.run import control, distributed
+from jaxgen.run import control, distributed, meeting
 
 ABOUT = {"processes": 3, "jax": "1"}
 
@@ -17,13 +17,13 @@ ABOUT = {"processes": 3, "jax": "1"}
 @contextlib.contextmanager
 def met(processes, others, wait=5.0):
     """(process 0's group or refusal, those of the others), which say (process, about)."""
-    listener = control.listening(0)
+    listener = meeting.listening(0)
     port, reached = listener.getsockname()[1], queue.SimpleQueue()
 
     def come(process, about):
         with contextlib.suppress(OSError):
             try:
-                reached.put((process, control.call("localhost", port, process, processes, about, wait)))
+                reached.put((process, meeting.call("localhost", port, process, processes, about, wait)))
             except Refused as refusal:
                 reached.put((process, str(refusal)))
 
@@ -31,7 +31,7 @@ def met(processes, others, wait=5.0):
     for thread in threads:
         thread.start()
     try:
-        first = control.gather(listener, processes, ABOUT, "address", wait)
+        first = meeting.gather(listener, processes, ABOUT, "address", wait)
     except Refused as refusal:
         first = str(refusal)
     for thread in threads:
@@ -81,21 +81,21 @@ def test_all_hear_why_they_do_not_meet(others, says):
 
 
 def test_who_does_not_answer_is_not_waited_for_longer_than_said():
-    with control.listening(0) as listener:
+    with meeting.listening(0) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(Refused, match=f"process 0 does not answer at localhost:{port} within 0 seconds"):
-        control.call("localhost", port, 1, 2, {}, 0.3)
+        meeting.call("localhost", port, 1, 2, {}, 0.3)
 
 
 def test_who_says_something_else_is_not_counted():
-    listener = control.listening(0)
+    listener = meeting.listening(0)
     port = listener.getsockname()[1]
     strangers = [socket.create_connection(("localhost", port)) for _ in range(3)]
     for stranger, text in zip(strangers, (b"GET / HTTP/1.1\r\n\n", b"[]\n", b'{"process": "x", "about": 3}\n')):
         stranger.sendall(text)
-    caller = threading.Thread(target=control.call, args=("localhost", port, 1, 2, ABOUT, 5.0))
+    caller = threading.Thread(target=meeting.call, args=("localhost", port, 1, 2, ABOUT, 5.0))
     caller.start()
-    group = control.gather(listener, 2, ABOUT, None, 5.0)
+    group = meeting.gather(listener, 2, ABOUT, None, 5.0)
     caller.join()
     assert group.processes == 2
     group.close()
