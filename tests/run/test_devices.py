@@ -145,3 +145,13 @@ def test_what_a_process_cannot_do_is_refused(flags, says):
     with pytest.raises(Refused, match=says):
         machine.prepare(**flags)
     assert (jax.config.jax_num_cpu_devices, os.environ.get("XLA_FLAGS")) == before
+
+
+@pytest.mark.parametrize(
+    ("size", "limit", "processes", "says"),
+    [(64, 0, 3, "--batch_size=64 cannot be divided among 3"), (64, 1, 2, "--devices=1 cannot be divided among 2")],
+)
+def test_a_batch_that_processes_cannot_divide_is_refused(size, limit, processes, says):
+    with pytest.raises(Refused, match=says):
+        machine.sharing(size, limit, processes)
+    assert machine.sharing(size, 2, 2) == 2
