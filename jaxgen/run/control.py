@@ -75,6 +75,7 @@ def joined(process: int, processes: int, connections: Mapping[int, socket.socket
     def end(sentence):
         with ending:
             if not closed.is_set():
+                closed.set()
                 tell({"leave": sentence})
                 console.tell(sentence, sys.__stderr__)
                 os._exit(2)
