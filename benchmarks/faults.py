@@ -46,12 +46,12 @@ def damaged(bench: Bench) -> Found:
             victim = place / newest.name
             shutil.copytree(newest, victim)
             harm(victim / name)
-            told, tried = list[str](), tried + 1
+            warnings, tried = list[str](), tried + 1
             try:
-                saved = starts.restored(place, bench.run, told.append)
-                silent = len(told) != 1 or str(victim) not in told[0]
+                saved = starts.restored(place, bench.run, warnings.append)
+                silent = len(warnings) != 1 or str(victim) not in warnings[0]
                 if silent or saved.path.name != before.name or starts.digest(saved) != wanted:
-                    fell.append(f"{name} {how}: {saved.path.name} is used, {len(told)} warnings")
+                    fell.append(f"{name} {how}: {saved.path.name} is used, {len(warnings)} warnings")
             except Exception as error:
                 fell.append(f"{name} {how}: {error!r}")
             shutil.rmtree(victim)

@@ -63,14 +63,13 @@ def line(connection: socket.socket) -> Any:
 
 def joined(process: int, processes: int, connections: Mapping[int, socket.socket]) -> Group:
     """The Group of a process with these connections: to all others, or to process 0."""
-    said: dict[int, queue.SimpleQueue] = {number: queue.SimpleQueue() for number in connections}
+    inbox: dict[int, queue.SimpleQueue] = {number: queue.SimpleQueue() for number in connections}
     sending, ending, closed = threading.Lock(), threading.Lock(), threading.Event()
 
-    def tell(message, to=None):
-        for number, connection in connections.items():
-            if to in (None, number):
-                with contextlib.suppress(OSError), sending:
-                    send(connection, message)
+    def tell(message):
+        for connection in connections.values():
+            with contextlib.suppress(OSError), sending:
+                send(connection, message)
 
     def end(sentence):
         with ending:
@@ -84,7 +83,7 @@ def joined(process: int, processes: int, connections: Mapping[int, socket.socket
         with connection, contextlib.suppress(OSError, ValueError), connection.makefile("r") as lines:
             for message in map(json.loads, lines):
                 if "say" in message:
-                    said[number].put(message["say"])
+                    inbox[number].put(message["say"])
                 elif "leave" in message:
                     return end(message["leave"])
                 elif "close" in message:
@@ -98,8 +97,8 @@ def joined(process: int, processes: int, connections: Mapping[int, socket.socket
     def exchange(mine):
         if process:
             tell({"say": mine})
-            return said[0].get()
-        every = [mine, *(said[number].get() for number in range(1, processes))]
+            return inbox[0].get()
+        every = [mine, *(inbox[number].get() for number in range(1, processes))]
         tell({"say": every})
         return every
 

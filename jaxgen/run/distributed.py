@@ -141,15 +141,15 @@ def _detected(environ: Mapping[str, str]) -> Group:
     process, processes = jax.process_index(), jax.process_count()
     if processes == 1:
         return ALONE
-    about, place = {"processes": processes, "jax": jax.__version__}, np.zeros(256, np.uint8)
+    about, announced = {"processes": processes, "jax": jax.__version__}, np.zeros(256, np.uint8)
     listener = None if process else meeting.listening(0)
     if listener:
         text = f"{_own_address()}:{listener.getsockname()[1]}".encode()
-        place[: len(text)] = np.frombuffer(text, np.uint8)
-    place = np.asarray(multihost_utils.broadcast_one_to_all(place))
+        announced[: len(text)] = np.frombuffer(text, np.uint8)
+    announced = np.asarray(multihost_utils.broadcast_one_to_all(announced))
     if listener:
         return meeting.gather(listener, processes, about, None)
-    host, _, port = place.tobytes().rstrip(b"\0").decode().rpartition(":")
+    host, _, port = announced.tobytes().rstrip(b"\0").decode().rpartition(":")
     return meeting.call(host, int(port), process, processes, about)[0]
 
 
